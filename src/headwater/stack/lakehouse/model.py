@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 GlueJson = dict[str, Any]
-"""An object in the exact JSON shape of the Glue API (``TableInput``, ``Table``, ``PartitionInput``, ``Partition`` …)."""
+"""An object in the exact JSON shape of the Glue API (``TableInput``, ``Table``, ``Partition`` …)."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,104 @@
+"""Hands out PostgreSQL, S3, Athena, Glue and STS; the only place that knows the local stack from AWS."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headwater.model import PostgresAddress
+from headwater.settings import Settings
+
+if TYPE_CHECKING:
+    import boto3
+    from mypy_boto3_athena import AthenaClient
+    from mypy_boto3_glue import GlueClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sts import STSClient
+
+    from headwater.stack.launcher import StackInfo
+
+
+class Connections:
+    """Clients for one project's settings, made when first used; the first that needs the stack starts it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @cached_property
+    def stack(self) -> StackInfo | None:
+        """The running local stack, started if need be; None on AWS. Raises StackError."""
+        if self.settings.target == "aws":
+            return None
+        from headwater.stack.launcher import ensure_running  # noqa: PLC0415 - AWS users need not install the stack
+
+        return ensure_running(self.settings.layout.state)
+
+    def postgres(self, database: str | None = None) -> PostgresAddress:
+        """The address of ``database`` (default: the project's). What the settings leave open comes from the stack."""
+        settings = self.settings
+        given_all = settings.db_host and settings.db_port and settings.db_user and settings.db_password
+        stack = None if given_all else self.stack
+        own = stack.postgres if stack else PostgresAddress("localhost", 5432, "postgres", None, "postgres")
+        return PostgresAddress(
+            host=settings.db_host or own.host,
+            port=settings.db_port or own.port,
+            user=settings.db_user or own.user,
+            password=settings.db_password or own.password,
+            database=database or settings.db_name,
+        )
+
+    @property
+    def postgres_tools(self) -> tuple[Path, ...]:
+        """Folders with PostgreSQL client programs that come with the stack; empty on AWS."""
+        if self.settings.target == "aws":
+            return ()
+        from headwater.stack.binaries import installed_versions  # noqa: PLC0415 - as above
+
+        return tuple(installed_versions().values())
+
+    @cached_property
+    def session(self) -> boto3.Session:
+        """The boto3 session: AWS's ordinary credential chain, or the stack's fixed credentials."""
+        import boto3  # noqa: PLC0415 - 140 ms that `--help` need not pay
+
+        if self.stack is None:
+            return boto3.Session(region_name=self.settings.region)
+        return boto3.Session(
+            aws_access_key_id=self.stack.access_key_id,
+            aws_secret_access_key=self.stack.secret_access_key,
+            region_name=self.settings.region,
+        )
+
+    def _client(self, service: str) -> Any:
+        from botocore.config import Config  # noqa: PLC0415 - as above
+
+        endpoint = {} if self.stack is None else {"endpoint_url": self.stack.endpoint_url}
+        config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32, connect_timeout=10)
+        if self.stack is not None:
+            config = config.merge(Config(s3={"addressing_style": "path"}))
+        return self.session.client(service, config=config, **endpoint)  # type: ignore[call-overload] # name is dynamic
+
+    @cached_property
+    def s3(self) -> S3Client:
+        """Amazon S3, or the stack's."""
+        client: S3Client = self._client("s3")
+        return client
+
+    @cached_property
+    def athena(self) -> AthenaClient:
+        """Amazon Athena, or the stack's."""
+        client: AthenaClient = self._client("athena")
+        return client
+
+    @cached_property
+    def glue(self) -> GlueClient:
+        """AWS Glue, or the stack's."""
+        client: GlueClient = self._client("glue")
+        return client
+
+    @cached_property
+    def sts(self) -> STSClient:
+        """AWS STS, or the stack's."""
+        client: STSClient = self._client("sts")
+        return client

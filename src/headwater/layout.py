@@ -1,0 +1,66 @@
+"""Where things are: S3 keys and local folders, decided here and nowhere else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+ATHENA_RESULTS_PREFIX = "athena-results"
+OUTPUT_FOLDER = "output"
+STATE_FOLDER = ".headwater"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The places of one project, below one bucket and one folder."""
+
+    bucket: str
+    datalake_prefix: str
+    backup_prefix: str
+    project: Path
+
+    @property
+    def output(self) -> Path:
+        """The folder that ``headwater generate`` writes to."""
+        return self.project / OUTPUT_FOLDER
+
+    @property
+    def state(self) -> Path:
+        """The embedded stack's folder."""
+        return self.project / STATE_FOLDER
+
+    @property
+    def athena_results(self) -> str:
+        """Where Athena writes results, as an S3 URI with a trailing slash."""
+        return f"s3://{self.bucket}/{ATHENA_RESULTS_PREFIX}/"
+
+    def table_prefix(self, table: str) -> str:
+        """The key prefix of a lake table, with a trailing slash."""
+        return f"{self.datalake_prefix}/{table}/"
+
+    def table_location(self, table: str) -> str:
+        """The S3 URI of a lake table, with a trailing slash."""
+        return f"s3://{self.bucket}/{self.table_prefix(table)}"
+
+    def backup_folder(self, database: str) -> str:
+        """The key prefix of all backups of one database. The slash keeps ``app`` apart from ``app2``."""
+        return f"{self.backup_prefix}/{database}/"
+
+    def backup_key(self, database: str, taken: datetime, suffix: str) -> str:
+        """The key of a backup taken at ``taken`` (UTC); ``suffix`` is for example ``.dump.zst``.
+
+        >>> layout = Layout("b", "datalake", "backups/postgres", Path("."))
+        >>> layout.backup_key("app", datetime(2025, 1, 15, 10, 30, 5), ".dump.zst")
+        'backups/postgres/app/2025/01/15/backup_20250115T103005Z.dump.zst'
+        """
+        return f"{self.backup_folder(database)}{taken:%Y/%m/%d}/backup_{taken:%Y%m%dT%H%M%SZ}{suffix}"
+
+
+def day_partition(day: date) -> str:
+    """The Hive directory of one day, zero-padded so that it sorts.
+
+    >>> day_partition(date(2025, 1, 5))
+    'year=2025/month=01/day=05'
+    """
+    return f"year={day.year:04d}/month={day.month:02d}/day={day.day:02d}"

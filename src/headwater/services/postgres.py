@@ -1,0 +1,95 @@
+"""The PostgreSQL edge: connections whose errors say what to do, and the few questions that several stages ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from headwater.errors import PostgresError
+from headwater.model import PostgresAddress
+
+APPLICATION_NAME = "headwater"
+
+
+def describe(address: PostgresAddress) -> str:
+    """``user@host:port/database``, for messages; never the password."""
+    return f"{address.user}@{address.host}:{address.port}/{address.database}"
+
+
+@contextmanager
+def connect(address: PostgresAddress, *, autocommit: bool = False) -> Iterator[psycopg.Connection[tuple[Any, ...]]]:
+    """A connection that commits at the end, or rolls back on an error. Raises PostgresError, never psycopg's errors."""
+    try:
+        connection = psycopg.connect(
+            host=address.host,
+            port=address.port,
+            user=address.user,
+            password=address.password,
+            dbname=address.database,
+            autocommit=autocommit,
+            connect_timeout=10,
+            application_name=APPLICATION_NAME,
+        )
+    except psycopg.OperationalError as error:
+        raise _cannot_connect(address, error) from error
+    with translated(address), connection:
+        yield connection
+
+
+@contextmanager
+def translated(address: PostgresAddress) -> Iterator[None]:
+    """Raise PostgresError for whatever psycopg raises inside."""
+    try:
+        yield
+    except psycopg.OperationalError as error:
+        raise PostgresError(
+            f"lost {describe(address)}: {_first_line(error)}", hint="is the server still up?"
+        ) from error
+    except psycopg.Error as error:
+        raise PostgresError(f"{describe(address)}: {_first_line(error)}") from error
+
+
+def _cannot_connect(address: PostgresAddress, error: psycopg.OperationalError) -> PostgresError:
+    text = str(error)
+    if "password authentication failed" in text or "no password supplied" in text:
+        hint = "check DB_USER and DB_PASSWORD in config.py (or HEADWATER_DB_PASSWORD)"
+    elif "does not exist" in text and "database" in text:
+        hint = "run `headwater setup` to create it"
+    elif "no pg_hba.conf entry" in text:
+        hint = "allow this host and user in the server's pg_hba.conf"
+    else:
+        hint = "is the server running, and are DB_HOST and DB_PORT right?"
+    return PostgresError(f"cannot connect to {describe(address)}: {_first_line(error)}", hint=hint)
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
+
+
+def server_version(connection: psycopg.Connection[Any]) -> int:
+    """The server's version number as libpq gives it, for example 180001."""
+    return connection.info.server_version
+
+
+def database_exists(connection: psycopg.Connection[Any], name: str) -> bool:
+    """Whether the cluster has this database."""
+    return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
+
+
+def create_database(maintenance: PostgresAddress, name: str) -> bool:
+    """Create a database unless it exists; True if it was created. ``maintenance`` is an address of another database."""
+    with connect(maintenance, autocommit=True) as connection:
+        if database_exists(connection, name):
+            return False
+        try:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        except psycopg.errors.DuplicateDatabase:
+            return False  # a second copy of this command was faster
+        except psycopg.errors.UniqueViolation:
+            return False  # the same race, seen by the catalog's index instead
+        return True

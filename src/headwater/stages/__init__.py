@@ -1,0 +1,1 @@
+"""One package or module per step of the pipeline; stages never import each other."""
