@@ -17,5 +17,5 @@ def run(*command: str) -> None:
             sys.exit(f"{error}: run `make setup` first, then `. .venv/bin/activate`")
         if Path(sys.prefix).resolve() == (PROJECT / ".venv").resolve():
             sys.exit(f"{error}: .venv is incomplete; run `make setup`")
-        os.execv(python, [str(python), *sys.argv])
+        os.execv(python, [str(python), *sys.argv])  # noqa: S606 - a list, no shell
     main([*command, *sys.argv[1:]], project=PROJECT)

@@ -30,7 +30,7 @@ class Connections:
         """The running local stack, started if need be; None on AWS. Raises StackError."""
         if self.settings.target == "aws":
             return None
-        from headwater.stack.launcher import ensure_running  # noqa: PLC0415 - AWS users need not install the stack
+        from headwater.stack.launcher import ensure_running
 
         return ensure_running(self.settings.layout.state)
 
@@ -53,14 +53,14 @@ class Connections:
         """Folders with PostgreSQL client programs that come with the stack; empty on AWS."""
         if self.settings.target == "aws":
             return ()
-        from headwater.stack.binaries import installed_versions  # noqa: PLC0415 - as above
+        from headwater.stack.binaries import installed_versions
 
         return tuple(installed_versions().values())
 
     @cached_property
     def session(self) -> boto3.Session:
         """The boto3 session: AWS's ordinary credential chain, or the stack's fixed credentials."""
-        import boto3  # noqa: PLC0415 - 140 ms that `--help` need not pay
+        import boto3
 
         if self.stack is None:
             return boto3.Session(region_name=self.settings.region)
@@ -71,7 +71,7 @@ class Connections:
         )
 
     def _client(self, service: str) -> Any:
-        from botocore.config import Config  # noqa: PLC0415 - as above
+        from botocore.config import Config
 
         endpoint = {} if self.stack is None else {"endpoint_url": self.stack.endpoint_url}
         config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32, connect_timeout=10)

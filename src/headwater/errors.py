@@ -1,4 +1,4 @@
-"""Every error that Headwater raises on purpose: what failed, on what, what to do next, and the exit code that scripts see."""
+"""Every error that Headwater raises on purpose: what failed, on what, what to do next, and its exit code."""
 
 from __future__ import annotations
 

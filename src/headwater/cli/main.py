@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Suggest the nearest command for a misspelt one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches  # noqa: PLC0415 - only on this path
+            from difflib import get_close_matches
 
             near = get_close_matches(args[0], COMMANDS, n=1)
             ctx.fail(f"no such command {args[0]!r}" + (f": did you mean {near[0]!r}?" if near else ""))
@@ -95,7 +95,7 @@ def main(args: Sequence[str] | None = None, project: Path | None = None) -> None
 
 def _fail(error: HeadwaterError, as_json: bool) -> None:
     if as_json:
-        import json  # noqa: PLC0415 - only on this path
+        import json
 
         body = {"error": type(error).__name__, "message": str(error), "hint": error.hint, "exit_code": error.exit_code}
         click.echo(json.dumps(body), err=True)

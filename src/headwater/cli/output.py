@@ -98,9 +98,9 @@ def progress(as_json: bool) -> Iterator[OnProgress]:
 
 @contextmanager
 def _bars() -> Iterator[OnProgress]:
-    from rich.console import Console  # noqa: PLC0415 - 50 ms, only on a terminal
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-    from rich.progress import Progress as Bars  # noqa: PLC0415
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[unit]}"))
     with Bars(*columns, TimeElapsedColumn(), console=Console(stderr=True), transient=True) as bars:
