@@ -1,0 +1,1 @@
+"""Partition projection: partitions that exist because a table's properties say so, not because they were registered."""

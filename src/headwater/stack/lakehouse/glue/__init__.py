@@ -1,0 +1,1 @@
+"""The AWS Glue Data Catalog API over the local catalog."""

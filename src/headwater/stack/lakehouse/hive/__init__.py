@@ -1,0 +1,1 @@
+"""Hive DDL: the half of Athena's SQL that changes the catalog (lexer, parser, statements, and their execution)."""
