@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from headwater.errors import StackError
 from headwater.model import PostgresAddress
 from headwater.settings import Settings
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sts import STSClient
 
-    from headwater.stack.launcher import StackInfo
+    from headwater.stack.info import StackInfo
 
 
 class Connections:
@@ -32,14 +35,33 @@ class Connections:
             return None
         from headwater.stack.launcher import ensure_running
 
-        return ensure_running(self.settings.layout.state)
+        with _stack_errors():
+            return ensure_running(self.settings.layout.state)
+
+    def running_stack(self) -> StackInfo | None:
+        """The local stack if it is running now; never starts it."""
+        from headwater.stack.launcher import running
+
+        return running(self.settings.layout.state)
+
+    def stop_stack(self, *, remove: bool = False) -> bool:
+        """Stop the local stack and, with ``remove``, delete its data. True if it was running. Raises StackError."""
+        from headwater.stack.launcher import shutdown
+
+        for client in ("stack", "session", "s3", "athena", "glue", "sts"):
+            self.__dict__.pop(client, None)  # they would talk to a server that is going away
+        with _stack_errors():
+            return shutdown(self.settings.layout.state, remove=remove)
 
     def postgres(self, database: str | None = None) -> PostgresAddress:
         """The address of ``database`` (default: the project's). What the settings leave open comes from the stack."""
         settings = self.settings
         given_all = settings.db_host and settings.db_port and settings.db_user and settings.db_password
         stack = None if given_all else self.stack
-        own = stack.postgres if stack else PostgresAddress("localhost", 5432, "postgres", None, "postgres")
+        own = PostgresAddress("localhost", 5432, "postgres", None, "postgres")
+        if stack is not None:
+            login = stack.postgres
+            own = PostgresAddress(login.host, login.port, login.user, login.password, "postgres")
         return PostgresAddress(
             host=settings.db_host or own.host,
             port=settings.db_port or own.port,
@@ -47,6 +69,24 @@ class Connections:
             password=settings.db_password or own.password,
             database=database or settings.db_name,
         )
+
+    def environment(self) -> dict[str, str]:
+        """The variables that point other tools at the local stack, passwords included; started if need be."""
+        stack = self.stack
+        if stack is None:
+            return {}
+        return {
+            "AWS_ENDPOINT_URL": stack.endpoint_url,
+            "AWS_ACCESS_KEY_ID": stack.access_key_id,
+            "AWS_SECRET_ACCESS_KEY": stack.secret_access_key,
+            "AWS_DEFAULT_REGION": self.settings.region,
+            "AWS_REGION": self.settings.region,
+            "PGHOST": stack.postgres.host,
+            "PGPORT": str(stack.postgres.port),
+            "PGUSER": stack.postgres.user,
+            "PGPASSWORD": stack.postgres.password,
+            "PGDATABASE": self.settings.db_name,
+        }
 
     @property
     def postgres_tools(self) -> tuple[Path, ...]:
@@ -102,3 +142,13 @@ class Connections:
         """AWS STS, or the stack's."""
         client: STSClient = self._client("sts")
         return client
+
+
+@contextmanager
+def _stack_errors() -> Iterator[None]:
+    from headwater.stack.fault import StackFault
+
+    try:
+        yield
+    except StackFault as fault:
+        raise StackError(str(fault), hint=fault.hint) from fault
