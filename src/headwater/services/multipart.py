@@ -1,0 +1,217 @@
+"""Streams of unknown length into one S3 object: in parts, with bounded memory, and never a partial object."""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from headwater.errors import AwsError, VerificationError
+from headwater.services import objects
+from headwater.services.aws import aws_errors, error_code
+from headwater.services.checksums import MIB, composite_crc32, crc32_base64, part_size
+from headwater.services.objects import WriteOptions
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+IN_FLIGHT_BYTES = 128 * MIB
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class WrittenObject:
+    """An object as S3 confirmed it. ``crc32`` is S3's (``…-N`` for N parts), ``stream_crc32`` that of all the bytes."""
+
+    key: str
+    size: int
+    etag: str
+    crc32: str
+    stream_crc32: int
+
+
+@dataclass(frozen=True)
+class UnfinishedUpload:
+    """A multipart upload that was neither completed nor aborted; its parts cost storage."""
+
+    key: str
+    upload_id: str
+    started: datetime
+
+
+class MultipartWriter:
+    """A context manager with ``write(bytes)``: the object appears, whole, when the block ends without an exception.
+
+    After any exception, KeyboardInterrupt included, nothing appears and no parts stay behind. Parts are sent by
+    ``concurrency`` threads while the next one fills; at most that many wait, so that a slow network slows the writer
+    instead of filling memory. A stream that fits into the first part is sent in one request.
+
+    >>> with MultipartWriter(s3, "lake", "backup.dump", options=WriteOptions(if_none_match=True)) as writer:
+    ...     writer.write(b"...")                                                              # doctest: +SKIP
+    >>> writer.written.size                                                                   # doctest: +SKIP
+    3
+    """
+
+    def __init__(
+        self, s3: S3Client, bucket: str, key: str, *, options: WriteOptions | None = None, concurrency: int = 4
+    ) -> None:
+        self._s3, self._bucket, self._key = s3, bucket, key
+        self._options = options or WriteOptions()
+        self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="upload-part")
+        self._concurrency = concurrency
+        self._buffer = bytearray()
+        self._upload_id: str | None = None
+        self._sent: list[Future[dict[str, Any]]] = []
+        self._crcs: list[int] = []
+        self._written: WrittenObject | None = None
+        self.size = 0
+        self.stream_crc32 = 0
+
+    @property
+    def written(self) -> WrittenObject:
+        """What S3 confirmed; only after the block has ended."""
+        if self._written is None:
+            raise RuntimeError("the upload is not complete")
+        return self._written
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Take bytes; blocks while too many parts are under way. Raises AwsError when a part could not be sent."""
+        self._buffer += data
+        self.size += len(data)
+        self.stream_crc32 = zlib.crc32(data, self.stream_crc32)
+        while len(self._buffer) >= (wanted := part_size(len(self._sent) + 1)):
+            with memoryview(self._buffer) as view:
+                part = bytes(view[:wanted])
+            del self._buffer[:wanted]
+            self._send(part)
+        return len(data)
+
+    def __enter__(self) -> MultipartWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is not None:
+            self._abort()
+            return
+        try:
+            self._finish()
+        except BaseException:
+            self._abort()
+            raise
+
+    def _send(self, part: bytes) -> None:
+        if self._upload_id is None:
+            self._upload_id = self._create()
+        self._wait_for_room(len(part))
+        number = len(self._sent) + 1
+        crc = zlib.crc32(part)
+        self._crcs.append(crc)
+        self._sent.append(self._threads.submit(self._upload_part, number, part, crc))
+
+    def _wait_for_room(self, size: int) -> None:
+        allowed = max(1, min(self._concurrency, IN_FLIGHT_BYTES // size))
+        while len(pending := [future for future in self._sent if not future.done()]) >= allowed:
+            wait(pending, return_when=FIRST_COMPLETED)
+        for future in self._sent:
+            if future.done():
+                future.result()
+
+    def _create(self) -> str:
+        with aws_errors(f"begin the upload of s3://{self._bucket}/{self._key}"):
+            answer = self._s3.create_multipart_upload(
+                Bucket=self._bucket, Key=self._key, ChecksumAlgorithm="CRC32", **self._options.request()
+            )
+        return answer["UploadId"]
+
+    def _upload_part(self, number: int, part: bytes, crc: int) -> dict[str, Any]:
+        with aws_errors(f"upload part {number} of s3://{self._bucket}/{self._key}"):
+            answer = self._s3.upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id or "",
+                PartNumber=number,
+                Body=part,
+                ChecksumCRC32=crc32_base64(crc),
+            )
+        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": crc32_base64(crc)}
+
+    def _finish(self) -> None:
+        if self._upload_id is None:
+            self._threads.shutdown()
+            crc = crc32_base64(self.stream_crc32)
+            etag = objects.put_bytes(self._s3, self._bucket, self._key, bytes(self._buffer), self._options)
+        else:
+            if self._buffer:
+                self._send(bytes(self._buffer))
+            parts = [future.result() for future in self._sent]
+            self._threads.shutdown()
+            crc = composite_crc32(self._crcs)
+            etag = self._complete(parts, crc)
+        self._buffer.clear()
+        self._written = WrittenObject(self._key, self.size, etag, crc, self.stream_crc32)
+
+    def _complete(self, parts: list[Any], crc: str) -> str:
+        with aws_errors(f"complete the upload of s3://{self._bucket}/{self._key}"):
+            try:
+                answer = self._s3.complete_multipart_upload(
+                    Bucket=self._bucket,
+                    Key=self._key,
+                    UploadId=self._upload_id or "",
+                    MultipartUpload={"Parts": parts},
+                    MpuObjectSize=self.size,
+                    **self._options.condition(),
+                )
+            except ClientError as error:
+                if (etag := self._completed_before(error, crc)) is not None:
+                    return etag
+                objects.raise_if_exists(error, self._bucket, self._key)
+                raise
+        reported = answer.get("ChecksumCRC32", crc)
+        if reported != crc:
+            raise VerificationError(f"s3://{self._bucket}/{self._key}: sent CRC32 {crc}, S3 reports {reported}")
+        return answer["ETag"].strip('"')
+
+    def _completed_before(self, error: ClientError, crc: str) -> str | None:
+        """The ETag, if this very upload was completed by a request whose answer was lost and then retried."""
+        if error_code(error) not in ("NoSuchUpload", "PreconditionFailed"):
+            return None
+        there = objects.head(self._s3, self._bucket, self._key)
+        return there.etag if there is not None and (there.size, there.crc32) == (self.size, crc) else None
+
+    def _abort(self) -> None:
+        # Parts under way have to end first: one that arrives after the abort would be kept, and paid for.
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._buffer.clear()
+        if self._upload_id is None:
+            return
+        try:
+            abort(self._s3, self._bucket, self._key, self._upload_id)
+        except AwsError as error:  # the exception that led here says more than this one
+            log.warning("%s", error)
+
+
+def list_unfinished(s3: S3Client, bucket: str, prefix: str = "") -> Iterator[UnfinishedUpload]:
+    """Every unfinished multipart upload below a prefix."""
+    with aws_errors(f"list the unfinished uploads in s3://{bucket}/{prefix}"):
+        for page in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket, Prefix=prefix):
+            for upload in page.get("Uploads", []):
+                yield UnfinishedUpload(upload["Key"], upload["UploadId"], upload["Initiated"])
+
+
+def abort(s3: S3Client, bucket: str, key: str, upload_id: str) -> None:
+    """Abort an upload and free its parts; one that is already gone is fine."""
+    with aws_errors(f"abort the upload of s3://{bucket}/{key}"):
+        try:
+            s3.abort_multipart_upload(Bucket=bucket, Key=key, UploadId=upload_id)
+        except ClientError as error:
+            if error_code(error) != "NoSuchUpload":
+                raise

@@ -1,0 +1,225 @@
+"""The S3 edge for objects: list, head, put, read and delete, always with CRC32 checksums and Headwater's errors."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
+
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+
+from headwater.errors import AwsError
+from headwater.services.aws import aws_errors, error_code
+from headwater.services.checksums import MIB, SINGLE_PUT_LIMIT, crc32_base64
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+DELETE_BATCH = 1000  # DeleteObjects takes no more
+READ_ATTEMPTS = 5
+
+
+class ObjectExists(AwsError):
+    """A write with ``if_none_match`` met an object that is already there; nothing was changed."""
+
+
+@dataclass(frozen=True)
+class ObjectInfo:
+    """An object as a listing shows it; ``size`` in bytes, ``etag`` without quotes."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+
+
+@dataclass(frozen=True)
+class ObjectHead:
+    """An object as HEAD shows it; ``crc32`` is base64 (``…-N`` if it came in N parts), None if it has none."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
+    crc32: str | None
+    metadata: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class ObjectVersion:
+    """One version of an object, or one delete marker, of a versioned bucket (``null``: written before versioning)."""
+
+    key: str
+    version_id: str
+    size: int
+    is_marker: bool
+
+
+@dataclass(frozen=True)
+class WriteOptions:
+    """How an object is written. ``if_none_match``: raise ObjectExists instead of replacing one."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    content_type: str = "application/octet-stream"
+    if_none_match: bool = False
+
+    def request(self) -> dict[str, Any]:
+        """The arguments that PutObject and CreateMultipartUpload share."""
+        given: dict[str, Any] = {"ContentType": self.content_type}
+        if self.tags:
+            given["Tagging"] = urlencode(self.tags)
+        if self.metadata:
+            given["Metadata"] = dict(self.metadata)
+        return given
+
+    def condition(self) -> dict[str, Any]:
+        """The arguments that make the object's creation conditional."""
+        return {"IfNoneMatch": "*"} if self.if_none_match else {}
+
+
+@dataclass(frozen=True)
+class DeleteFailure:
+    """An object that S3 declined to delete, and why."""
+
+    key: str
+    code: str
+    message: str
+
+
+@dataclass(frozen=True)
+class DeleteResult:
+    """How many objects or versions are gone, and which are not."""
+
+    deleted: int
+    failures: tuple[DeleteFailure, ...]
+
+
+def list_objects(s3: S3Client, bucket: str, prefix: str = "") -> Iterator[ObjectInfo]:
+    """Every object below a prefix, in key order, page by page: memory does not grow with their number."""
+    with aws_errors(f"list s3://{bucket}/{prefix}"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix):
+            for item in page.get("Contents", []):
+                yield ObjectInfo(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
+
+
+def list_versions(s3: S3Client, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
+    """Every version and delete marker below a prefix; in a bucket without versioning, the objects as ``null``."""
+    with aws_errors(f"list the versions in s3://{bucket}/{prefix}"):
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
+            for version in page.get("Versions", []):
+                yield ObjectVersion(version["Key"], version["VersionId"], version["Size"], is_marker=False)
+            for marker in page.get("DeleteMarkers", []):
+                yield ObjectVersion(marker["Key"], marker["VersionId"], 0, is_marker=True)
+
+
+def head(s3: S3Client, bucket: str, key: str) -> ObjectHead | None:
+    """An object's size, checksum and metadata; None if there is no such object."""
+    with aws_errors(f"look at s3://{bucket}/{key}"):
+        try:
+            found = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+        except ClientError as error:
+            if error_code(error) in ("404", "NoSuchKey", "NotFound"):
+                return None
+            raise
+    return ObjectHead(
+        key=key,
+        size=found["ContentLength"],
+        etag=found["ETag"].strip('"'),
+        last_modified=found["LastModified"],
+        crc32=found.get("ChecksumCRC32"),
+        metadata=found["Metadata"],
+    )
+
+
+def put_bytes(s3: S3Client, bucket: str, key: str, data: bytes, options: WriteOptions | None = None) -> str:
+    """Write a small object in one request; S3 checks its CRC32. Returns the ETag. Raises ObjectExists, AwsError."""
+    return _put(s3, bucket, key, data, crc32_base64(zlib.crc32(data)), options or WriteOptions())
+
+
+def put_file(s3: S3Client, bucket: str, key: str, path: Path, options: WriteOptions | None = None) -> str:
+    """Write a file, streamed: up to 64 MiB in one request, above in parts. Returns the ETag. Raises also OSError."""
+    options = options or WriteOptions()
+    with path.open("rb") as file:
+        crc, size = 0, 0
+        while size <= SINGLE_PUT_LIMIT and (block := file.read(MIB)):
+            crc = zlib.crc32(block, crc)
+            size += len(block)
+        file.seek(0)
+        if size <= SINGLE_PUT_LIMIT:
+            return _put(s3, bucket, key, file, crc32_base64(crc), options)
+        from headwater.services.multipart import MultipartWriter
+
+        with MultipartWriter(s3, bucket, key, options=options, concurrency=2) as writer:
+            while block := file.read(MIB):
+                writer.write(block)
+        return writer.written.etag
+
+
+def _put(s3: S3Client, bucket: str, key: str, body: Any, crc32: str, options: WriteOptions) -> str:
+    with aws_errors(f"write s3://{bucket}/{key}"):
+        try:
+            answer = s3.put_object(
+                Bucket=bucket, Key=key, Body=body, ChecksumCRC32=crc32, **options.request(), **options.condition()
+            )
+        except ClientError as error:
+            raise_if_exists(error, bucket, key)
+            raise
+    return answer["ETag"].strip('"')
+
+
+def raise_if_exists(error: ClientError, bucket: str, key: str) -> None:
+    """Raise ObjectExists if S3 declined a conditional write."""
+    if error_code(error) in ("PreconditionFailed", "412", "ConditionalRequestConflict"):
+        raise ObjectExists(f"s3://{bucket}/{key} is already there; it was not replaced") from error
+
+
+def read_bytes(s3: S3Client, bucket: str, key: str) -> bytes:
+    """A small object as a whole, for example a manifest."""
+    return b"".join(read_chunks(s3, bucket, key))
+
+
+def read_chunks(s3: S3Client, bucket: str, key: str, chunk_size: int = MIB) -> Iterator[bytes]:
+    """An object's bytes in pieces of at most ``chunk_size``. A lost connection is taken up again where it broke.
+
+    Raises AwsError; also when the object is replaced while it is being read, as its parts would not fit together.
+    """
+    position, attempt, pinned = 0, 1, ""
+    with aws_errors(f"read s3://{bucket}/{key}"):
+        while True:
+            resume: dict[str, Any] = {"Range": f"bytes={position}-", "IfMatch": pinned} if position else {}
+            answer = s3.get_object(Bucket=bucket, Key=key, **resume)
+            pinned = answer["ETag"]
+            try:
+                for chunk in answer["Body"].iter_chunks(chunk_size):
+                    position += len(chunk)
+                    attempt = 1
+                    yield chunk
+                return
+            except (HTTPClientError, IncompleteReadError):
+                if attempt == READ_ATTEMPTS:
+                    raise
+                attempt += 1
+            finally:
+                answer["Body"].close()
+
+
+def delete(s3: S3Client, bucket: str, items: Iterable[str | ObjectVersion]) -> DeleteResult:
+    """Delete objects (keys) or single versions, 1,000 a request; what is not there counts as deleted."""
+    deleted, failures = 0, []
+    pending = iter(items)
+    while batch := list(islice(pending, DELETE_BATCH)):
+        with aws_errors(f"delete objects in s3://{bucket}"):
+            named: list[Any] = [
+                {"Key": i} if isinstance(i, str) else {"Key": i.key, "VersionId": i.version_id} for i in batch
+            ]
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True})
+        errors = answer.get("Errors", [])
+        failures += [DeleteFailure(e.get("Key", ""), e.get("Code", ""), e.get("Message", "")) for e in errors]
+        deleted += len(batch) - len(errors)
+    return DeleteResult(deleted, tuple(failures))
