@@ -8,20 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|[^A-Za-z']+")
-_MONTHS = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-]
+_MONTHS = ["January", "February", "March", "April", "May", "June"]
+_MONTHS += ["July", "August", "September", "October", "November", "December"]
 _DAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 # From coarse to fine: which letters say how precise a pattern is.
 _PRECISION = (("yu", "YEARS"), ("ML", "MONTHS"), ("dD", "DAYS"), ("Hhk", "HOURS"), ("m", "MINUTES"), ("s", "SECONDS"))

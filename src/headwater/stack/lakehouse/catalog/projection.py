@@ -50,27 +50,27 @@ def _values(table: Table, key: str, kind: str, filters: Sequence[KeyFilter], now
     if _type(table, key) == "injected":
         return _injected(key, kind, filters)
     series = _series(table, key, kind, now)
-    named = [item.values for item in filters if item.op in ("=", "in")]
-    if named:
-        found = (series.index(text) for text in dict.fromkeys(min(named, key=len)))
-        candidates = (series.value(index) for index in sorted({index for index in found if index is not None}))
+    named = next((item.values for item in filters if item.op in ("=", "in")), None)
+    if named is not None:
+        found = {series.index(text) for text in named}
+        candidates = [series.value(index) for index in sorted(index for index in found if index is not None)]
     else:
         first, last = series.bounds(filters)
         if last - first > MAX_PARTITIONS:
             raise _too_many(table)
         # An interval finer than the date format shows gives the same text several times.
-        candidates = iter(dict.fromkeys(series.value(index) for index in range(first, last)))
+        candidates = list(dict.fromkeys(series.value(index) for index in range(first, last)))
     return [value for value in candidates if all(matches(item, value, kind) for item in filters)]
 
 
 def _injected(key: str, kind: str, filters: Sequence[KeyFilter]) -> list[str]:
-    named = [item.values for item in filters if item.op in ("=", "in")]
-    if not named:
+    named = next((item.values for item in filters if item.op in ("=", "in")), None)
+    if named is None:
         raise QueryFailed(
             f"CONSTRAINT_VIOLATION: For the injected projected partition column {key}, the WHERE clause must contain"
             " only static equality conditions, and at least one such condition must be present."
         )
-    return [v for v in dict.fromkeys(named[0]) if all(matches(item, v, kind) for item in filters)]
+    return [v for v in dict.fromkeys(named) if all(matches(item, v, kind) for item in filters)]
 
 
 def _series(table: Table, key: str, kind: str, now: datetime) -> Series:
