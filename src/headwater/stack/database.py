@@ -42,6 +42,7 @@ class Database:
         self._log = state / "postgres.log"
         self._password_file = state / "postgres.password"
         self._environment = dict(environment)
+        self._process: subprocess.Popen[bytes] | None = None  # None: not started, or adopted
         versions = installed_versions()
         if not versions:
             raise StackFault("the embedded PostgreSQL is not installed", hint="pip install 'headwater[stack]'")
@@ -72,6 +73,13 @@ class Database:
             if self._launch(chosen):
                 return self._address(chosen)
         raise StackFault(f"PostgreSQL did not start: {self._log_end()}", hint=f"the whole log is {self._log}")
+
+    def alive(self) -> bool:
+        """Whether the postmaster lives; a killed one of ours is reaped here."""
+        if self._process is not None and self._process.poll() is not None:
+            return False
+        lines = self._pid_lines()
+        return bool(lines) and lines[0].strip().isdigit() and _is_postgres(int(lines[0]), self._data)
 
     def stop(self) -> None:
         """Stop the server with a fast shutdown; a server that is not running is fine."""
@@ -126,6 +134,7 @@ class Database:
                 # Its own group: a Ctrl-C meant for a command must not reach the server.
                 start_new_session=True,
             )
+        self._process = process
         return self._wait_ready(port, process)
 
     def _wait_ready(self, port: int, process: subprocess.Popen[bytes] | None = None) -> bool:

@@ -35,11 +35,15 @@ class FrontDoor:
     """The ASGI application that the stack serves."""
 
     def __init__(
-        self, ministack: Application, lakehouse: Service, token: str, save_buckets: Callable[[], None]
+        self,
+        ministack: Application,
+        lakehouse: Service,
+        health: Callable[[], dict[str, object]],
+        save_buckets: Callable[[], None],
     ) -> None:
         self._ministack = ministack
         self._lakehouse = lakehouse
-        self._health = json.dumps({"token": token}).encode()
+        self._health = health
         self._save_buckets = save_buckets
         # Calls are short (queries run in the lakehouse's own workers), but they touch SQLite and the disk.
         self._workers = ThreadPoolExecutor(16, thread_name_prefix="lakehouse-call")
@@ -50,7 +54,7 @@ class FrontDoor:
             await self._ministack(scope, receive, send)
             return
         if scope["path"] == HEALTH_PATH:
-            await _answer(send, 200, self._health, "application/json")
+            await _answer(send, 200, json.dumps(self._health()).encode(), "application/json")
             return
         headers = {name.lower(): value for name, value in scope["headers"]}
         target = headers.get(b"x-amz-target", b"").decode("latin-1")

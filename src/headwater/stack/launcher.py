@@ -29,17 +29,17 @@ _NEEDED = ("ministack", "uvicorn", "httptools", "duckdb", "sqlglot", "pixeltable
 def running(state: Path) -> StackInfo | None:
     """The stack that serves this folder and answers now; None otherwise."""
     found = info.read(state)
-    return found if found is not None and _answers(found) else None
+    return found if found is not None and _is_ready(found) else None
 
 
-def _answers(stack: StackInfo) -> bool:
-    """Whether the port is this very stack's: after a crash another program may have got the number."""
+def _is_ready(stack: StackInfo) -> bool:
+    """Whether the port is this very stack's (another program may have got the number) and PostgreSQL is up."""
     connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=5)
     try:
         connection.request("GET", HEALTH_PATH)
-        answer = connection.getresponse().read()
-        return bool(json.loads(answer).get("token") == stack.token)
-    except (OSError, ValueError, http.client.HTTPException, AttributeError):
+        answer = json.loads(connection.getresponse().read())
+        return bool(answer["token"] == stack.token and answer["ready"])
+    except (OSError, ValueError, http.client.HTTPException, KeyError, TypeError):
         return False
     finally:
         connection.close()

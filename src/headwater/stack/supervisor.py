@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import fcntl
 import logging
 import os
@@ -20,6 +21,7 @@ from headwater.stack.fault import StackFault
 
 LOCK_FILE = "lock"
 ALREADY_RUNNING = 3
+WATCH_SECONDS = 0.5
 
 
 def main(state: Path) -> int:
@@ -37,7 +39,7 @@ def main(state: Path) -> int:
     starting = _InThread(lambda: database.start(previous.postgres.port if previous else None))
     listener = _listen(previous.port if previous else None)
     try:
-        asyncio.run(_serve(state, listener, starting))
+        asyncio.run(_serve(state, listener, database, starting))
     finally:
         starting.join()
         database.stop()
@@ -100,7 +102,7 @@ def _listen(preferred: int | None) -> socket.socket:
     raise StackFault("no free port on 127.0.0.1")
 
 
-async def _serve(state: Path, listener: socket.socket, starting: _InThread) -> None:
+async def _serve(state: Path, listener: socket.socket, database: Database, starting: _InThread) -> None:
     # MiniStack reads its settings when it is imported; launcher.environment() has set them.
     import uvicorn
     from ministack.app import app as ministack
@@ -115,11 +117,13 @@ async def _serve(state: Path, listener: socket.socket, starting: _InThread) -> N
         persistence.save_state("s3", s3.get_state())
 
     loop = asyncio.get_running_loop()
-    lakehouse = Lakehouse(state / "lakehouse", MinistackStorage(Path(s3.DATA_DIR), ministack, loop))
+    data = Path(s3.DATA_DIR)
+    data.mkdir(exist_ok=True)
+    lakehouse = Lakehouse(state / "lakehouse", MinistackStorage(data, ministack, loop))
     lakehouse.start()
     token = secrets.token_urlsafe(16)
     config = uvicorn.Config(
-        FrontDoor(ministack, lakehouse, token, save_buckets),
+        FrontDoor(ministack, lakehouse, lambda: {"token": token, "ready": database.alive()}, save_buckets),
         http="httptools",
         lifespan="on",
         log_config=None,
@@ -138,12 +142,25 @@ async def _serve(state: Path, listener: socket.socket, starting: _InThread) -> N
         if not serving.done():
             port = listener.getsockname()[1]
             info.write(state, info.StackInfo(os.getpid(), port, token, login, time.time()))
+            watching = asyncio.create_task(_keep_alive(database, login.port))
+            await serving
+            watching.cancel()
     except BaseException:
         server.should_exit = True
         await serving
         raise
-    await serving
-    lakehouse.close()
+    finally:
+        lakehouse.close()
+
+
+async def _keep_alive(database: Database, port: int) -> None:
+    """Start PostgreSQL again when it was killed; clients wait for it in launcher.running()."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        if not database.alive():
+            logging.warning("PostgreSQL is gone; starting it again")
+            with contextlib.suppress(StackFault):
+                await asyncio.to_thread(database.start, port)
 
 
 if __name__ == "__main__":
