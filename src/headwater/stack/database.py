@@ -81,6 +81,11 @@ class Database:
         lines = self._pid_lines()
         return bool(lines) and lines[0].strip().isdigit() and _is_postgres(int(lines[0]), self._data)
 
+    def ready(self) -> bool:
+        """Whether the postmaster lives and has said that it takes connections."""
+        lines = self._pid_lines()
+        return self.alive() and len(lines) > 7 and lines[7].strip() == "ready"
+
     def stop(self) -> None:
         """Stop the server with a fast shutdown; a server that is not running is fine."""
         if (self._data / "postmaster.pid").exists():

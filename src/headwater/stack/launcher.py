@@ -76,6 +76,7 @@ def _wait(state: Path, process: subprocess.Popen[bytes]) -> StackInfo:
     while time.monotonic() < deadline:
         found = running(state)
         if found is not None:
+            process.returncode = 0  # it outlives us on purpose: Popen's finalizer need not warn of that
             return found
         # "Already running" means that another command is starting it at this moment: wait for that one.
         if process.poll() not in (None, ALREADY_RUNNING):

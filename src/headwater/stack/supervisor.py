@@ -123,7 +123,7 @@ async def _serve(state: Path, listener: socket.socket, database: Database, start
     lakehouse.start()
     token = secrets.token_urlsafe(16)
     config = uvicorn.Config(
-        FrontDoor(ministack, lakehouse, lambda: {"token": token, "ready": database.alive()}, save_buckets),
+        FrontDoor(ministack, lakehouse, lambda: {"token": token, "ready": database.ready()}, save_buckets),
         http="httptools",
         lifespan="on",
         log_config=None,
