@@ -23,7 +23,7 @@ _TOKEN = re.compile(
     r"\s*(?:(?P<string>'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\")|(?P<number>[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)"
     r"|(?P<quoted>`(?:[^`]|``)+`)|(?P<word>[A-Za-z_][\w.]*)|(?P<op><>|!=|<=|>=|==|[=<>(),]))"
 )
-_TIMESTAMP = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?")
+_TIMESTAMP = re.compile(r"(\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?", re.ASCII)
 _FLIPPED = {"<": ">", ">": "<", "<=": ">=", ">=": "<="}
 _KEYWORDS = frozenset(("and", "or", "not", "in", "between", "like", "is", "null", "date", "timestamp"))
 _TEXT_TYPES = frozenset(("string", "varchar", "char"))

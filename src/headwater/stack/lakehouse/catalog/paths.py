@@ -66,7 +66,8 @@ def parse_partition_path(keys: Sequence[str], path: str) -> tuple[str, ...] | No
     values: list[str] = []
     for key, segment in zip(keys, segments, strict=True):
         name, separator, value = segment.partition("=")
-        if not separator or not value or unescape(name).lower() != key.lower():
+        # Athena's MSCK REPAIR TABLE passes over directories in camel case.
+        if not separator or not value or unescape(name) not in (key, key.lower()):
             return None
         values.append(unescape(value))
     return tuple(values)
