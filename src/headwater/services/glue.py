@@ -1,4 +1,4 @@
-"""The Glue edge: what the catalog knows about databases, tables and partitions. Reads only; changes go through Athena."""
+"""The Glue edge: what the catalog knows of databases, tables and partitions. It only reads; Athena makes changes."""
 
 from __future__ import annotations
 
