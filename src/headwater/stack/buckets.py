@@ -84,8 +84,8 @@ class MinistackStorage:
 
 def _walk(folder: Path, path: str, prefix: str) -> Iterator[StoredObject]:
     """Files below ``folder`` (whose key is ``path``) that begin with ``prefix``, in S3's order of UTF-8 bytes."""
-    head, _, tail = prefix.rpartition("/")
-    if head:
+    head, slash, tail = prefix.rpartition("/")
+    if slash:
         if any(part in ("", ".", "..") for part in head.split("/")):
             return
         folder, path = folder / head, f"{head}/"
