@@ -33,3 +33,6 @@ EVENTS = LakeTable(
 )
 
 LAKE_TABLES = (ORDERS, EVENTS)
+
+SAMPLE_EMAILS = ("alice@example.com", "bob@example.com", "carol@example.com", "david@example.com", "erin@example.com")
+"""The emails of the sample's users 1 to 5, in the source and in the lake."""

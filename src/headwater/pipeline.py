@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from headwater.connections import Connections
+from headwater.model import OnProgress, no_progress
 from headwater.settings import Settings, load
+
+if TYPE_CHECKING:
+    from headwater.stages.bucket import BucketPlan, BucketReport
+    from headwater.stages.check import CheckReport
+    from headwater.stages.generate import GeneratePlan, GenerateReport
+    from headwater.stages.setup import SetupPlan, SetupReport
 
 
 class Headwater:
@@ -23,3 +31,57 @@ class Headwater:
         folder = Path(project) if project is not None else None
         self.settings = settings if settings is not None else load(folder, overrides=overrides)
         self.connections = Connections(self.settings)
+
+    def setup_plan(self, *, rows: int = 0, seed: int = 0) -> SetupPlan:
+        """What ``setup`` would do; changes nothing."""
+        from headwater.stages import setup
+
+        return setup.plan(self.connections, setup.SetupOptions(rows, seed))
+
+    def setup(self, *, rows: int = 0, seed: int = 0, on_progress: OnProgress = no_progress) -> SetupReport:
+        """Create database, tables and sample rows; ``rows``: orders that there are at least afterwards."""
+        from headwater.stages import setup
+
+        return setup.apply(self.setup_plan(rows=rows, seed=seed), self.connections, on_progress)
+
+    def check(self, on_progress: OnProgress = no_progress) -> CheckReport:
+        """Look at every prerequisite; never raises for one that is not met."""
+        from headwater.stages import check
+
+        return check.run(self.connections, on_progress)
+
+    def bucket_plan(self) -> BucketPlan:
+        """What ``bucket`` would change. Raises BucketError when it is someone else's or in another region."""
+        from headwater.stages import bucket
+
+        return bucket.plan(self.connections)
+
+    def bucket(self, on_progress: OnProgress = no_progress) -> BucketReport:
+        """Create the bucket, or adopt it when it is yours; private, encrypted, TLS only."""
+        from headwater.stages import bucket
+
+        return bucket.apply(self.bucket_plan(), self.connections, on_progress)
+
+    def generate_plan(
+        self, *, first: str | None = None, last: str | None = None, rows_per_day: int = 10_000, seed: int = 0
+    ) -> GeneratePlan:
+        """Which files ``generate`` would write. Raises SettingsError for a malformed date."""
+        from headwater.stages import generate
+
+        options = generate.GenerateOptions(generate.parse_days(first, last), rows_per_day, seed)
+        return generate.plan(self.connections, options)
+
+    def generate(
+        self,
+        *,
+        first: str | None = None,
+        last: str | None = None,
+        rows_per_day: int = 10_000,
+        seed: int = 0,
+        on_progress: OnProgress = no_progress,
+    ) -> GenerateReport:
+        """Write orders and events of the days ``first`` to ``last`` (like ``2025-01-31``) below ``output/``."""
+        from headwater.stages import generate
+
+        plan = self.generate_plan(first=first, last=last, rows_per_day=rows_per_day, seed=seed)
+        return generate.apply(plan, on_progress)
