@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
+from types import FrameType
 
 import click
 
@@ -74,6 +76,8 @@ def main(args: Sequence[str] | None = None, project: Path | None = None) -> None
     if project is not None:
         arguments = ["--project", str(project), *arguments]
     as_json = "--json" in arguments
+    # A polite kill (cron, systemd, timeout) unwinds like Ctrl-C, so that uploads are aborted and queries cancelled.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         # Its own return value is the command's; a click Exit comes back as the code.
         result = cli.main(args=arguments, prog_name="headwater", standalone_mode=False)
@@ -91,6 +95,10 @@ def main(args: Sequence[str] | None = None, project: Path | None = None) -> None
         sys.stdout = None  # the documented way to silence the interpreter's final flush
         sys.exit(141)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _terminated(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def _fail(error: HeadwaterError, as_json: bool) -> None:
