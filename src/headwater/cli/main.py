@@ -71,7 +71,7 @@ def cli(ctx: click.Context, project: Path | None) -> None:
 
 
 def main(args: Sequence[str] | None = None, project: Path | None = None) -> None:
-    """Run the command line and exit. Exit codes: 0 done, 2 usage, 130 interrupted, others in docs/reference/exit-codes.md."""
+    """Run the command line and exit with a code of docs/reference/exit-codes.md."""
     arguments = list(sys.argv[1:] if args is None else args)
     if project is not None:
         arguments = ["--project", str(project), *arguments]
