@@ -76,6 +76,23 @@ def server_version(connection: psycopg.Connection[Any]) -> int:
     return connection.info.server_version
 
 
+def server_major(connection: psycopg.Connection[Any]) -> int:
+    """The server's major version, for example 18."""
+    return server_version(connection) // 10_000
+
+
+def server_version_text(connection: psycopg.Connection[Any]) -> str:
+    """The server's version for people, for example ``18.1``."""
+    version = server_version(connection)
+    return f"{version // 10_000}.{version % 10_000}"
+
+
+def database_size(connection: psycopg.Connection[Any]) -> int:
+    """Bytes that the connection's own database takes on the server's disk."""
+    row = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    return int(row[0]) if row else 0
+
+
 def database_exists(connection: psycopg.Connection[Any], name: str) -> bool:
     """Whether the cluster has this database."""
     return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
@@ -93,3 +110,26 @@ def create_database(maintenance: PostgresAddress, name: str) -> bool:
         except psycopg.errors.UniqueViolation:
             return False  # the same race, seen by the catalog's index instead
         return True
+
+
+def column_types(connection: psycopg.Connection[Any], schema: str, table: str) -> dict[str, str]:
+    """``{column: type}`` in the table's order, types as PostgreSQL writes them; empty if there is no such table."""
+    rows = connection.execute(
+        """
+        SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+        FROM pg_catalog.pg_attribute AS a
+        JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+        JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+        WHERE n.nspname = %s AND c.relname = %s AND a.attnum > 0 AND NOT a.attisdropped
+        ORDER BY a.attnum
+        """,
+        (schema, table),
+    )
+    return {str(name): str(kind) for name, kind in rows}
+
+
+def count_rows(connection: psycopg.Connection[Any], schema: str, table: str) -> int:
+    """The exact number of rows; reads the whole table or one of its indexes."""
+    query = sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(schema, table))
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0
