@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -55,6 +56,15 @@ class Layout:
         'backups/postgres/app/2025/01/15/backup_20250115T103005Z.dump.zst'
         """
         return f"{self.backup_folder(database)}{taken:%Y/%m/%d}/backup_{taken:%Y%m%dT%H%M%SZ}{suffix}"
+
+
+def is_lake_file(path: str) -> bool:
+    """Whether a path below the lake's prefix or ``output/`` is a table's Parquet file in a Hive partition.
+
+    >>> is_lake_file("orders/year=2025/month=01/day=15/part-00000.parquet"), is_lake_file("orders/notes.txt")
+    (True, False)
+    """
+    return re.fullmatch(r"[A-Za-z0-9_.-]+/([A-Za-z0-9_-]+=[^/]*/)+[^/._][^/]*\.parquet", path) is not None
 
 
 def day_partition(day: date) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from headwater.stages.check import CheckReport
     from headwater.stages.generate import GeneratePlan, GenerateReport
     from headwater.stages.setup import SetupPlan, SetupReport
+    from headwater.stages.upload import UploadPlan, UploadReport
 
 
 class Headwater:
@@ -85,3 +86,15 @@ class Headwater:
 
         plan = self.generate_plan(first=first, last=last, rows_per_day=rows_per_day, seed=seed)
         return generate.apply(plan, on_progress)
+
+    def upload_plan(self, *, delete: bool = False) -> UploadPlan:
+        """What ``upload`` would send and delete. Raises InputError if there is nothing in ``output/``."""
+        from headwater.stages import upload
+
+        return upload.plan(self.connections, delete=delete)
+
+    def upload(self, *, delete: bool = False, on_progress: OnProgress = no_progress) -> UploadReport:
+        """Sync ``output/`` to the lake and verify it; ``delete``: also remove what is no longer in ``output/``."""
+        from headwater.stages import upload
+
+        return upload.apply(self.upload_plan(delete=delete), self.connections, on_progress)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Only show what would be written.")
 @json_option
 @click.pass_context
-def generate(  # noqa: PLR0913 - one parameter for each option
+def generate(
     ctx: click.Context, first: str | None, last: str | None, rows_per_day: int, seed: int, dry_run: bool, as_json: bool
 ) -> None:
     """Write synthetic orders and events as partitioned Parquet below output/.

@@ -69,6 +69,14 @@ def region_of(s3: S3Client, bucket: str, account: str) -> str | None:
     return found.get("BucketRegion") or headers.get("x-amz-bucket-region") or "us-east-1"
 
 
+def require(s3: S3Client, sts: STSClient, bucket: str) -> str:
+    """The account that a bucket and these credentials belong to. Raises BucketError if it is missing or not mine."""
+    account = account_id(sts)
+    if region_of(s3, bucket, account) is None:
+        raise BucketError(f"bucket {bucket} does not exist", hint="run `headwater bucket` to create it")
+    return account
+
+
 def observe(s3: S3Client, bucket: str, account: str) -> BucketState | None:
     """How a bucket of this account is configured; None if there is no such bucket. Raises BucketError, AwsError."""
     region = region_of(s3, bucket, account)

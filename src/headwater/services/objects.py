@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from io import FileIO
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -142,10 +143,32 @@ def put_bytes(s3: S3Client, bucket: str, key: str, data: bytes, options: WriteOp
     return _put(s3, bucket, key, data, crc32_base64(zlib.crc32(data)), options or WriteOptions())
 
 
-def put_file(s3: S3Client, bucket: str, key: str, path: Path, options: WriteOptions | None = None) -> str:
-    """Write a file, streamed: up to 64 MiB in one request, above in parts. Returns the ETag. Raises also OSError."""
+class _CheckedFile(FileIO):
+    """A file that calls ``check`` before each read, so that a transfer that is under way can be given up."""
+
+    def __init__(self, path: Path, check: Callable[[], None]) -> None:
+        super().__init__(path, "rb")
+        self._check = check
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self._check()
+        return super().read(-1 if size is None else size)
+
+
+def put_file(
+    s3: S3Client,
+    bucket: str,
+    key: str,
+    path: Path,
+    options: WriteOptions | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> str:
+    """Write a file, streamed: up to 64 MiB in one request, above in parts. Returns the ETag.
+
+    ``check`` is called now and then and may raise to give up; then nothing appears. Raises also OSError.
+    """
     options = options or WriteOptions()
-    with path.open("rb") as file:
+    with _CheckedFile(path, check) as file:
         crc, size = 0, 0
         while size <= SINGLE_PUT_LIMIT and (block := file.read(MIB)):
             crc = zlib.crc32(block, crc)
