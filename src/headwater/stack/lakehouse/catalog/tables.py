@@ -48,9 +48,21 @@ class TableRow:
         }
 
 
-def complete_table(table_input: GlueJson) -> GlueJson:
+_INPUT_FIELDS = (
+    *("Name", "Description", "Owner", "LastAccessTime", "LastAnalyzedTime", "Retention", "StorageDescriptor"),
+    *("PartitionKeys", "ViewOriginalText", "ViewExpandedText", "TableType", "Parameters", "TargetTable"),
+    "ViewDefinition",
+)
+
+
+def table_input(table: GlueJson) -> GlueJson:
+    """The ``TableInput`` that would make this ``Table`` again: what it has without what Glue added."""
+    return {name: value for name, value in table.items() if name in _INPUT_FIELDS}
+
+
+def complete_table(given: GlueJson) -> GlueJson:
     """What Glue stores for a ``TableInput``: a lower-case name, and defaults where the input is silent."""
-    stored = {"Retention": 0, "PartitionKeys": [], **table_input, "Name": str(table_input["Name"]).lower()}
+    stored = {"Retention": 0, "PartitionKeys": [], **given, "Name": str(given["Name"]).lower()}
     if stored.get("StorageDescriptor") is not None:
         stored["StorageDescriptor"] = complete_descriptor(stored["StorageDescriptor"])
     return stored

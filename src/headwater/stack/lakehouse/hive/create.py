@@ -97,18 +97,14 @@ def _table(cursor: Cursor, external: bool) -> CreateTable | None:
             raise cursor.error(f"{clause} is given twice")
         seen.add(clause)
     cursor.end()
-    return _assemble(cursor, table, clauses, external, if_not_exists)
+    return _assemble(table, clauses, external, if_not_exists)
 
 
-def _assemble(cursor: Cursor, table: TableName, clauses: _Clauses, external: bool, if_not_exists: bool) -> CreateTable:
+def _assemble(table: TableName, clauses: _Clauses, external: bool, if_not_exists: bool) -> CreateTable:
     base = clauses.stored or TEXT
     serde_properties = clauses.serde_properties
     if clauses.serde is None and serde_properties and base.serde != LAZY_SIMPLE:
         serde_properties = {name: value for name, value in serde_properties.items() if name != "serialization.format"}
-    names = [column.name for column in (*clauses.columns, *clauses.partition_keys)]
-    for name in names:
-        if names.count(name) > 1:
-            raise cursor.error(f"Duplicate column name: {name}", 0)
     return CreateTable(
         table=table,
         columns=clauses.columns,

@@ -1,0 +1,99 @@
+"""Carries out the statements on partitions: ALTER TABLE ADD, DROP and RENAME PARTITION, and SHOW PARTITIONS."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from headwater.stack.lakehouse.catalog import paths
+from headwater.stack.lakehouse.catalog.filters import matches
+from headwater.stack.lakehouse.errors import ApiError, QueryFailed
+from headwater.stack.lakehouse.hive import ast
+from headwater.stack.lakehouse.hive.context import (
+    DdlContext,
+    DdlResult,
+    check_keys,
+    partition_keys,
+    spec_values,
+    task_failed,
+)
+from headwater.stack.lakehouse.hive.tables import check_location
+from headwater.stack.lakehouse.model import Column, GlueJson, KeyFilter
+
+
+def add_partitions(statement: ast.AddPartitions, context: DdlContext) -> DdlResult:
+    """``ALTER TABLE … ADD PARTITION``: all of them, or none."""
+    table = context.table(statement.table)
+    inputs: list[GlueJson] = []
+    for spec in statement.partitions:
+        if spec.location is not None:
+            check_location(spec.location)
+        inputs.append(partition_input(table, spec_values(table, spec), spec.location))
+    try:
+        context.catalog.add_partitions(
+            context.scope, table["DatabaseName"], table["Name"], inputs, statement.if_not_exists
+        )
+    except ApiError as error:
+        raise task_failed(f"{error.code}(message:{error.message})") from error
+    return DdlResult("ALTER_TABLE_ADD_PARTITION")
+
+
+def partition_input(table: GlueJson, values: Sequence[str], location: str | None = None) -> GlueJson:
+    """A ``PartitionInput`` that reads its files as the table does, by default from its Hive directory."""
+    descriptor: GlueJson = table.get("StorageDescriptor") or {}
+    if location is None:
+        names = [key.name for key in partition_keys(table)]
+        location = paths.below(descriptor.get("Location") or "", paths.partition_path(names, values))
+    return {"Values": list(values), "Parameters": {}, "StorageDescriptor": {**descriptor, "Location": location}}
+
+
+def drop_partitions(statement: ast.DropPartitions, context: DdlContext) -> DdlResult:
+    """``ALTER TABLE … DROP PARTITION``: every partition that satisfies all conditions of a specification."""
+    table = context.table(statement.table)
+    found: list[tuple[str, ...]] = []
+    for conditions in statement.specs:
+        check_keys(table, [condition.key for condition in conditions])
+        matching = list(_matching(table, conditions, context))
+        if not matching and not statement.if_exists:
+            shown = ", ".join(f"{item.key} {item.op} {item.value}" for item in conditions)
+            raise QueryFailed(f"FAILED: SemanticException [Error 10006]: Partition not found ({shown})")
+        found += matching
+    context.catalog.delete_partitions(context.scope, table["DatabaseName"], table["Name"], list(dict.fromkeys(found)))
+    return DdlResult("ALTER_TABLE_DROP_PARTITION")
+
+
+def _matching(
+    table: GlueJson, conditions: Sequence[ast.PartitionCondition], context: DdlContext
+) -> Iterator[tuple[str, ...]]:
+    filters = [KeyFilter(item.key, item.op, (item.value,)) for item in conditions if item.op != "!="]
+    kinds = {key.name.lower(): (place, key.type) for place, key in enumerate(partition_keys(table))}
+    excluded = [(*kinds[item.key], KeyFilter(item.key, "=", (item.value,))) for item in conditions if item.op == "!="]
+    for partition in context.catalog.partitions(context.scope, table["DatabaseName"], table["Name"], filters):
+        if not any(matches(item, partition.values[place], kind) for place, kind, item in excluded):
+            yield partition.values
+
+
+def rename_partition(statement: ast.RenamePartition, context: DdlContext) -> DdlResult:
+    """``ALTER TABLE … PARTITION … RENAME TO PARTITION``: other values, the same location."""
+    table = context.table(statement.table)
+    old, new = spec_values(table, statement.old), spec_values(table, statement.new)
+    database, name = table["DatabaseName"], table["Name"]
+    try:
+        partition = context.catalog.get_partition(context.scope, database, name, old)
+        kept = {part: partition[part] for part in ("Parameters", "StorageDescriptor") if part in partition}
+        context.catalog.update_partition(context.scope, database, name, old, {**kept, "Values": list(new)})
+    except ApiError as error:
+        raise task_failed(f"{error.code}(message:{error.message})") from error
+    return DdlResult("ALTER_TABLE_RENAME_PARTITION")
+
+
+def show_partitions(statement: ast.ShowPartitions, context: DdlContext) -> DdlResult:
+    """``SHOW PARTITIONS``: the registered ones, as directories."""
+    table = context.table(statement.table)
+    names = [key.name for key in partition_keys(table)]
+    check_keys(table, list(statement.partition.values) if statement.partition else [])
+    filters = [
+        KeyFilter(key, "=", (value,)) for key, value in (statement.partition or ast.PartitionSpec({})).values.items()
+    ]
+    found = context.catalog.partitions(context.scope, table["DatabaseName"], table["Name"], filters)
+    rows = [(paths.partition_path(names, partition.values),) for partition in found]
+    return DdlResult("SHOW_PARTITIONS", (Column("partition", "string"),), rows, "UTILITY")
