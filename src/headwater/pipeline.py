@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,9 +11,13 @@ from headwater.model import OnProgress, no_progress
 from headwater.settings import Settings, load
 
 if TYPE_CHECKING:
+    from headwater.services.backups import Backups
+    from headwater.stages.backup import CreatePlan, CreateReport, PrunePlan, PruneReport
     from headwater.stages.bucket import BucketPlan, BucketReport
+    from headwater.stages.catalog import CatalogPlan, CatalogReport, Mode
     from headwater.stages.check import CheckReport
     from headwater.stages.generate import GeneratePlan, GenerateReport
+    from headwater.stages.query import QueryPlan, Result
     from headwater.stages.setup import SetupPlan, SetupReport
     from headwater.stages.upload import UploadPlan, UploadReport
 
@@ -98,3 +103,65 @@ class Headwater:
         from headwater.stages import upload
 
         return upload.apply(self.upload_plan(delete=delete), self.connections, on_progress)
+
+    def catalog_plan(self, mode: Mode | None = None) -> CatalogPlan:
+        """The statements that ``catalog`` would run. Raises Refused if a table of that name is something else."""
+        from headwater.stages import catalog
+
+        return catalog.plan(self.connections, mode)
+
+    def catalog(self, mode: Mode | None = None, on_progress: OnProgress = no_progress) -> CatalogReport:
+        """Create the Athena database, tables and partitions; ``mode`` is ``repair`` or ``projection`` (None: keep)."""
+        from headwater.stages import catalog
+
+        return catalog.apply(self.catalog_plan(mode), self.connections, on_progress)
+
+    def query_plan(self, text: str | None = None) -> QueryPlan:
+        """The statements of a text, separated by semicolons; the four examples for None."""
+        from headwater.stages import query
+
+        return query.plan(text)
+
+    def query(self, sql: str) -> Result:
+        """Run one statement in Athena; rows are a stream. Raises QueryError with Athena's reason.
+
+        >>> list(Headwater().query("SELECT count(*) FROM orders").rows())                         # doctest: +SKIP
+        [(60000,)]
+        """
+        from headwater.stages import query
+
+        return query.run(self.connections, sql)
+
+    def backup_plan(self) -> CreatePlan:
+        """What ``backup_create`` would do; changes nothing."""
+        from headwater.stages import backup
+
+        return backup.plan_create(self.connections, _now())
+
+    def backup_create(self, on_progress: OnProgress = no_progress) -> CreateReport:
+        """Back up the database to S3, then remove what the retention rule lets go."""
+        from headwater.stages import backup
+
+        return backup.create(self.backup_plan(), self.connections, on_progress)
+
+    def backup_list(self) -> Backups:
+        """The backups of the database, newest first, and what does not fit together."""
+        from headwater.stages import backup
+
+        return backup.list_backups(self.connections)
+
+    def backup_prune_plan(self) -> PrunePlan:
+        """What ``backup_prune`` would keep and remove, with the reason for each."""
+        from headwater.stages import backup
+
+        return backup.plan_prune(self.connections, _now())
+
+    def backup_prune(self, on_progress: OnProgress = no_progress) -> PruneReport:
+        """Remove the backups that the retention rule lets go."""
+        from headwater.stages import backup
+
+        return backup.prune(self.backup_prune_plan(), self.connections, on_progress)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -150,9 +150,11 @@ def succeeded(execution: Execution) -> Execution:
     if execution.state == "SUCCEEDED":
         return execution
     reason = execution.reason or "Athena gave no reason"
+    missing = any(code in reason for code in ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "EntityNotFoundException"))
     raise QueryError(
         f"Athena ended the statement {execution.state}: {reason}",
-        hint=f"the statement was: {_shortened(execution.sql)} (execution {execution.id})",
+        hint=("run `headwater catalog` first? " if missing else "")
+        + f"the statement was: {_shortened(execution.sql)} (execution {execution.id})",
     )
 
 
@@ -184,7 +186,7 @@ class Result:
         """Every row as Athena's own text; NULL is None."""
         page, skip = self._first, self._has_header()
         while True:
-            for row in page["ResultSet"]["Rows"][1 if skip else 0 :]:
+            for row in page["ResultSet"].get("Rows", [])[1 if skip else 0 :]:
                 yield tuple(cell.get("VarCharValue") for cell in row.get("Data", []))
             skip = False
             if "NextToken" not in page:
@@ -199,7 +201,7 @@ class Result:
 
     def _has_header(self) -> bool:
         """SELECT repeats the column names as its first row; SHOW and DESCRIBE do not."""
-        rows = self._first["ResultSet"]["Rows"]
+        rows = self._first["ResultSet"].get("Rows", [])
         if self.execution.kind != "DML" or not rows:
             return False
         return [cell.get("VarCharValue") for cell in rows[0].get("Data", [])] == [c.name for c in self.columns]

@@ -109,6 +109,14 @@ def list_objects(s3: S3Client, bucket: str, prefix: str = "") -> Iterator[Object
                 yield ObjectInfo(item["Key"], item["Size"], item["ETag"].strip('"'), item["LastModified"])
 
 
+def list_folders(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
+    """The prefixes one slash below ``prefix``, which ends with a slash itself; objects directly there are left out."""
+    with aws_errors(f"list s3://{bucket}/{prefix}"):
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=prefix, Delimiter="/"):
+            for item in page.get("CommonPrefixes", []):
+                yield item["Prefix"]
+
+
 def list_versions(s3: S3Client, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
     """Every version and delete marker below a prefix; in a bucket without versioning, the objects as ``null``."""
     with aws_errors(f"list the versions in s3://{bucket}/{prefix}"):

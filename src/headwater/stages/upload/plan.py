@@ -56,7 +56,7 @@ class Transfer:
 
 @dataclass(frozen=True)
 class UploadPlan:
-    """What makes the lake equal to output/. ``extra``: objects of generated tables that have no local file (any more)."""
+    """What makes the lake equal to output/. ``extra``: objects of generated tables without a local file."""
 
     bucket: str
     prefix: str
