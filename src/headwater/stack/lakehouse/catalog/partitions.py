@@ -49,6 +49,11 @@ def values_of(key: bytes) -> tuple[str, ...]:
     )
 
 
+def statistics_owner(values: Sequence[str] | None) -> bytes:
+    """What column statistics belong to: a partition, or the table itself for ``None``."""
+    return b"table" if values is None else b"partition " + sort_key(values)
+
+
 @dataclass
 class PartitionWriter:
     """Adds partitions to one table inside the caller's transaction."""
@@ -196,6 +201,9 @@ def remove_partitions(
             "DELETE FROM partitions WHERE table_id = ? AND sort_key = ? RETURNING body_id",
             (table.id, sort_key(checked_values(table, values))),
         ).fetchall()
+        connection.execute(
+            "DELETE FROM column_statistics WHERE table_id = ? AND owner = ?", (table.id, statistics_owner(values))
+        )
         bodies.update(body_id for (body_id,) in deleted)
         if not deleted:
             missing.append(tuple(values))

@@ -56,8 +56,8 @@ CREATE INDEX partitions_by_keys ON partitions (table_id, {", ".join(_KEYS)}) WHE
 
 CREATE TABLE column_statistics (
   table_id INTEGER NOT NULL REFERENCES tables (id) ON DELETE CASCADE,
-  sort_key BLOB NOT NULL, column_name TEXT NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY (table_id, sort_key, column_name)
+  owner BLOB NOT NULL, column_name TEXT NOT NULL, body TEXT NOT NULL,
+  PRIMARY KEY (table_id, owner, column_name)
 ) WITHOUT ROWID;
 
 CREATE TABLE tags (

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from headwater.stack.lakehouse import errors
 from headwater.stack.lakehouse.catalog import partitions as partition_rows
+from headwater.stack.lakehouse.catalog import statistics
 from headwater.stack.lakehouse.catalog import tables as table_rows
 from headwater.stack.lakehouse.catalog.pruning import Selection, select_partitions
 from headwater.stack.lakehouse.catalog.sqlite import Connections
@@ -213,6 +214,37 @@ class Catalog:
         with self._connections.write() as connection:
             row = table_rows.find_table(connection, scope, database, table)
             return partition_rows.remove_partitions(connection, row, values)
+
+    # Column statistics, of a table or (with values) of one of its partitions
+
+    def column_statistics(
+        self, scope: Scope, database: str, table: str, values: Sequence[str] | None = None
+    ) -> list[GlueJson]:
+        """The API's ``ColumnStatistics`` objects by column name."""
+        with self._connections.read() as connection:
+            row = table_rows.find_table(connection, scope, database, table)
+            return statistics.read_statistics(connection, row, values)
+
+    def update_column_statistics(
+        self,
+        scope: Scope,
+        database: str,
+        table: str,
+        given: Iterable[GlueJson],
+        values: Sequence[str] | None = None,
+    ) -> None:
+        """Add or replace the statistics of columns."""
+        with self._connections.write() as connection:
+            row = table_rows.find_table(connection, scope, database, table)
+            statistics.write_statistics(connection, row, values, given)
+
+    def delete_column_statistics(
+        self, scope: Scope, database: str, table: str, column: str, values: Sequence[str] | None = None
+    ) -> None:
+        """Forget the statistics of one column. Raises ``EntityNotFoundException``."""
+        with self._connections.write() as connection:
+            row = table_rows.find_table(connection, scope, database, table)
+            statistics.delete_statistics(connection, row, values, column)
 
     # Tags
 

@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.model import Column, GlueJson, Table
 
 _WIDTH = 20
 _BLANK = "\t \t "
+_HEADER = "\t".join(("# " + "col_name".ljust(_WIDTH), "data_type".ljust(_WIDTH), "comment".ljust(_WIDTH)))
 _DESCRIBE = (Column("col_name", "string"), Column("data_type", "string"), Column("comment", "string"))
 
 
@@ -59,14 +60,14 @@ def _partition_section(table: Table, blank_first: bool) -> list[str]:
     if not table.partition_keys:
         return []
     head = [_BLANK] if blank_first else []
-    head += ["# Partition Information\t \t ", _line("# col_name", "data_type", "comment"), _BLANK]
+    head += ["# Partition Information\t \t ", _HEADER, _BLANK]
     return [*head, *(_column_line(column) for column in table.partition_keys)]
 
 
 def _formatted(table: Table) -> list[str]:
     glue = table.glue
     descriptor: GlueJson = glue.get("StorageDescriptor") or {}
-    lines = [_line("# col_name", "data_type", "comment"), _BLANK, *(_column_line(column) for column in table.columns)]
+    lines = [_HEADER, _BLANK, *(_column_line(column) for column in table.columns)]
     lines += [_BLANK, *(_partition_section(table, blank_first=False))]
     if table.partition_keys:
         lines.append(_BLANK)

@@ -79,7 +79,7 @@ def rename_partition(statement: ast.RenamePartition, context: DdlContext) -> Ddl
     database, name = table["DatabaseName"], table["Name"]
     try:
         partition = context.catalog.get_partition(context.scope, database, name, old)
-        kept = {part: partition[part] for part in ("Parameters", "StorageDescriptor") if part in partition}
+        kept: GlueJson = {name: partition[name] for name in partition if name in ("Parameters", "StorageDescriptor")}
         context.catalog.update_partition(context.scope, database, name, old, {**kept, "Values": list(new)})
     except ApiError as error:
         raise task_failed(f"{error.code}(message:{error.message})") from error

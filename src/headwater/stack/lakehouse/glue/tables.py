@@ -1,0 +1,162 @@
+"""Glue's operations on tables and their versions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import partial
+
+from headwater.stack.lakehouse.catalog.store import Catalog
+from headwater.stack.lakehouse.errors import ApiError, invalid_input, not_found
+from headwater.stack.lakehouse.glue.failures import failure_of
+from headwater.stack.lakehouse.glue.paging import page
+from headwater.stack.lakehouse.glue.validation import flag, items, optional_text, page_size, table_input, text
+from headwater.stack.lakehouse.model import GlueJson, Scope
+
+_PAGE = 100
+
+
+def create_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``CreateTable``."""
+    if request.get("OpenTableFormatInput"):
+        raise ApiError("InvalidInputException", "OpenTableFormatInput is not supported by Headwater's local Glue.")
+    catalog.create_table(scope, text(request, "DatabaseName"), table_input(request))
+    return {}
+
+
+def get_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``GetTable``."""
+    return {"Table": catalog.get_table(scope, text(request, "DatabaseName"), text(request, "Name"))}
+
+
+def get_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``GetTables``: ``Expression`` is a regular expression on the whole name."""
+    tables = catalog.tables(scope, text(request, "DatabaseName"))
+    expression = optional_text(request, "Expression")
+    if expression:
+        matching = _regex(expression)
+        tables = [table for table in tables if matching.fullmatch(table["Name"])]
+    wanted = request.get("AttributesToGet")
+    shown, token = page(tables, request.get("NextToken"), page_size(request, _PAGE), lambda item: (item["Name"],))
+    if wanted and set(wanted) == {"NAME"}:
+        shown = [{"Name": table["Name"], "DatabaseName": table["DatabaseName"]} for table in shown]
+    return {"TableList": shown} | ({"NextToken": token} if token else {})
+
+
+def _regex(expression: str) -> re.Pattern[str]:
+    try:
+        # A leading or lone star, which Java would refuse, is what users of SHOW TABLES write.
+        return re.compile(re.sub(r"^\*", ".*", expression))
+    except re.error as error:
+        raise invalid_input(f"Expression {expression!r} is not a valid pattern: {error}") from error
+
+
+def update_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``UpdateTable``: with ``VersionId`` only if nobody updated the table since."""
+    catalog.update_table(
+        scope,
+        text(request, "DatabaseName"),
+        table_input(request),
+        version_id=optional_text(request, "VersionId"),
+        skip_archive=flag(request, "SkipArchive"),
+    )
+    return {}
+
+
+def delete_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``DeleteTable``: its partitions go too."""
+    catalog.delete_table(scope, text(request, "DatabaseName"), text(request, "Name"))
+    return {}
+
+
+def batch_delete_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``BatchDeleteTable``: up to 100; what fails is listed in ``Errors``."""
+    database = text(request, "DatabaseName")
+    names = [str(name) for name in items(request, "TablesToDelete", 100)]
+    return {"Errors": _each(names, "TableName", lambda name: catalog.delete_table(scope, database, name))}
+
+
+def get_table_version(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``GetTableVersion``: the current one unless ``VersionId`` is given."""
+    database, name = text(request, "DatabaseName"), text(request, "TableName")
+    versions = catalog.table_versions(scope, database, name)
+    wanted = optional_text(request, "VersionId") or versions[0]["VersionId"]
+    for version in versions:
+        if version["VersionId"] == wanted:
+            return {"TableVersion": version}
+    raise not_found(f"Version {wanted} of table {name.lower()} not found.")
+
+
+def get_table_versions(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``GetTableVersions``: newest first."""
+    versions = catalog.table_versions(scope, text(request, "DatabaseName"), text(request, "TableName"))
+    # Versions count up and pages go down: the key turns the order round.
+    shown, token = page(
+        versions,
+        request.get("NextToken"),
+        page_size(request, _PAGE),
+        lambda item: (f"{10**12 - int(item['VersionId']):013}",),
+    )
+    return {"TableVersions": shown} | ({"NextToken": token} if token else {})
+
+
+def delete_table_version(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``DeleteTableVersion``."""
+    names = (text(request, "DatabaseName"), text(request, "TableName"), text(request, "VersionId"))
+    catalog.delete_table_version(scope, *names)
+    return {}
+
+
+def batch_delete_table_version(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``BatchDeleteTableVersion``: up to 100; what fails is listed in ``Errors``."""
+    database, name = text(request, "DatabaseName"), text(request, "TableName")
+    versions = [str(version) for version in items(request, "VersionIds", 100)]
+    failed = _each(versions, "VersionId", lambda version: catalog.delete_table_version(scope, database, name, version))
+    return {"Errors": [{"TableName": name, **error} for error in failed]}
+
+
+def search_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
+    """``SearchTables``: ``SearchText`` in names, descriptions, columns and parameters; ``Filters`` on properties."""
+    wanted = (optional_text(request, "SearchText") or "").strip('"').lower()
+    found = [
+        table
+        for database in catalog.databases(scope)
+        for table in catalog.tables(scope, database["Name"])
+        if wanted in _searchable(table) and all(_passes(table, item) for item in request.get("Filters") or [])
+    ]
+    shown, token = page(
+        found,
+        request.get("NextToken"),
+        page_size(request, _PAGE),
+        lambda item: (item["DatabaseName"], item["Name"]),
+    )
+    return {"TableList": shown} | ({"NextToken": token} if token else {})
+
+
+def _searchable(table: GlueJson) -> str:
+    descriptor = table.get("StorageDescriptor") or {}
+    columns = [*(descriptor.get("Columns") or []), *(table.get("PartitionKeys") or [])]
+    words = [table["Name"], table["DatabaseName"], table.get("Description") or "", table.get("Owner") or ""]
+    words += [str(column.get(part) or "") for column in columns for part in ("Name", "Comment")]
+    words += [f"{name} {value}" for name, value in (table.get("Parameters") or {}).items()]
+    return "\n".join(words).lower()
+
+
+def _passes(table: GlueJson, condition: GlueJson) -> bool:
+    key, value = str(condition.get("Key") or ""), str(condition.get("Value") or "")
+    if condition.get("Comparator") not in (None, "EQUALS"):
+        raise invalid_input(f"Comparator {condition['Comparator']} is not supported by Headwater's local Glue.")
+    fields = {"DatabaseName", "Name", "Description", "Owner", "TableType", "CatalogId"}
+    if key in fields:
+        return str(table.get(key) or "").lower() == value.lower()
+    return str((table.get("Parameters") or {}).get(key, "")).lower() == value.lower()
+
+
+def _each(names: Iterable[str], label: str, delete: Callable[[str], None]) -> list[GlueJson]:
+    """Do it for each name, and return Glue's error details of those that failed."""
+    failed: list[GlueJson] = []
+    for name in names:
+        detail = failure_of(partial(delete, name))
+        if detail is not None:
+            failed.append({label: name, "ErrorDetail": detail})
+    return failed
