@@ -1,0 +1,131 @@
+"""The manifest: the JSON object whose existence makes a dump a backup. Written last, and believed only as it is.
+
+A dump without a manifest is an orphan: an interrupted run's, or not ours. List, prune and restore go by manifests.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime, timezone
+from typing import Any
+
+from headwater.errors import BackupError
+
+SCHEMA_VERSION = 1
+MANIFEST_SUFFIX = ".manifest.json"
+DUMP_SUFFIX = ".dump.zst"
+ID_FORMAT = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True)
+class StoredDump:
+    """The dump as it lies in the bucket; ``raw_*`` is about what pg_dump wrote, the rest about the compressed bytes.
+
+    ``checksum`` and ``etag`` are what S3 reports for the object; ``crc32`` (decimal) covers all its bytes.
+    """
+
+    key: str
+    size: int
+    sha256: str
+    crc32: int
+    checksum: str
+    etag: str
+    raw_size: int
+    raw_sha256: str
+    compression: str
+
+
+@dataclass(frozen=True)
+class SourceDatabase:
+    """What was dumped: where it ran, and what a new database needs to be like to take it back."""
+
+    name: str
+    server_version: str
+    server_major: int
+    system_identifier: str
+    encoding: str
+    collate: str
+    ctype: str
+    locale_provider: str
+    locale: str | None
+    size: int
+
+
+@dataclass(frozen=True)
+class BackupManifest:
+    """One backup. ``row_counts`` are exact, in the dump's own snapshot; None if they could not be taken.
+
+    ``id`` is the UTC second of its beginning, for example ``20250115T103005Z``; times are UTC, ``seconds`` is how long
+    the dump took. ``warnings`` is what pg_dump said although it succeeded.
+    """
+
+    id: str
+    database: str
+    taken: datetime
+    seconds: float
+    retention_days: int
+    dump: StoredDump
+    source: SourceDatabase
+    client_version: str
+    snapshot: str
+    row_counts: Mapping[str, int] | None
+    warnings: tuple[str, ...]
+    headwater_version: str
+    kind: str = "logical"
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> bytes:
+        """The manifest as it is stored: UTF-8, keys sorted, so that equal manifests are equal bytes."""
+        body = {**asdict(self), "taken": self.taken.astimezone(timezone.utc).isoformat()}
+        return (json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def backup_id(taken: datetime) -> str:
+    """The id of a backup that began at ``taken``.
+
+    >>> backup_id(datetime(2025, 1, 15, 10, 30, 5, tzinfo=timezone.utc))
+    '20250115T103005Z'
+    """
+    return taken.astimezone(timezone.utc).strftime(ID_FORMAT)
+
+
+def manifest_key(dump_key: str) -> str:
+    """The key of the manifest that belongs to a dump: beside it, with another ending.
+
+    >>> manifest_key("backups/postgres/app/2025/01/15/backup_20250115T103005Z.dump.zst")
+    'backups/postgres/app/2025/01/15/backup_20250115T103005Z.manifest.json'
+    """
+    folder, _, name = dump_key.rpartition("/")
+    return f"{folder}/{name.partition('.')[0]}{MANIFEST_SUFFIX}"
+
+
+def parse(data: bytes, key: str) -> BackupManifest:
+    """Read a stored manifest. Raises BackupError that names the object if it is not one that this version knows."""
+    try:
+        body: dict[str, Any] = json.loads(data)
+        version = body.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise BackupError(
+                f"{key} has manifest schema {version}, this Headwater knows {SCHEMA_VERSION}",
+                hint="use the Headwater that wrote it, or a newer one",
+            )
+        known = {field.name for field in fields(BackupManifest)}
+        body = {name: value for name, value in body.items() if name in known}
+        body["taken"] = _instant(body["taken"])
+        body["dump"] = StoredDump(**body["dump"])
+        body["source"] = SourceDatabase(**body["source"])
+        body["warnings"] = tuple(body["warnings"])
+        return BackupManifest(**body)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BackupError(
+            f"{key} is not a backup manifest: {error}", hint="was it edited? restore its version"
+        ) from error
+
+
+def _instant(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"time without a zone: {text}")
+    return moment

@@ -1,0 +1,25 @@
+"""Backup: pg_dump streamed into S3, committed by a manifest; listed, and pruned by a retention rule with reasons."""
+
+from __future__ import annotations
+
+from headwater.manifest import BackupManifest
+from headwater.stages.backup.create import CreatePlan, CreateReport, create, plan_create
+from headwater.stages.backup.listing import list_backups
+from headwater.stages.backup.prune import PrunePlan, PruneReport, plan_prune, prune
+from headwater.stages.backup.retention import Decision, Policy, decide
+
+__all__ = [
+    "BackupManifest",
+    "CreatePlan",
+    "CreateReport",
+    "Decision",
+    "list_backups",
+    "Policy",
+    "PrunePlan",
+    "PruneReport",
+    "create",
+    "decide",
+    "plan_create",
+    "plan_prune",
+    "prune",
+]

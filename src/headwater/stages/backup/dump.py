@@ -1,0 +1,118 @@
+"""Runs pg_dump as a stream of bytes that ends well only if pg_dump did; its complaints are kept, never lost."""
+
+from __future__ import annotations
+
+import subprocess
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import BinaryIO
+
+from headwater.errors import BackupError
+from headwater.model import PostgresAddress
+from headwater.services.tools import Tool, login
+
+BLOCK = 1024 * 1024
+STDERR_KEPT = 64 * 1024
+LOCK_WAIT = "60s"
+ARCHIVE_MAGIC = b"PGDMP"
+
+
+class Dump:
+    """A running ``pg_dump -Fc``; a context manager that never leaves the process behind.
+
+    Read ``blocks()`` to their end, then call ``finish()``: only that tells a whole dump from one that was cut short,
+    because a killed pg_dump's output just ends.
+    """
+
+    def __init__(self, tool: Tool, address: PostgresAddress, snapshot: str) -> None:
+        self._arguments = [
+            str(tool.path),
+            "--format=custom",
+            "--compress=0",  # zstd does it: faster and smaller than pg_dump's own gzip
+            "--no-password",
+            f"--lock-wait-timeout={LOCK_WAIT}",
+            f"--snapshot={snapshot}",
+        ]
+        self._environment = dict(login(address))
+        self._stderr = bytearray()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._drain: threading.Thread | None = None
+
+    def __enter__(self) -> Dump:
+        try:
+            self._process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C comes to us alone: we decide in which order things end
+            )
+        except OSError as error:
+            raise BackupError(f"cannot start {self._arguments[0]}: {error}") from error
+        assert self._process.stderr is not None  # noqa: S101 - asked for just above
+        # Drained all the time: a full stderr pipe would stop pg_dump, and us with it.
+        self._drain = threading.Thread(target=self._read_stderr, args=(self._process.stderr,), daemon=True)
+        self._drain.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._running()
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if self._drain is not None:
+            self._drain.join()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    @property
+    def pid(self) -> int:
+        """The process id of pg_dump."""
+        return self._running().pid
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its output, in blocks of up to a mebibyte, until it ends for whichever reason."""
+        stdout = self._running().stdout
+        assert stdout is not None  # noqa: S101 - asked for in __enter__
+        first = True
+        while block := stdout.read(BLOCK):
+            if first and not block.startswith(ARCHIVE_MAGIC[: len(block)]):
+                raise BackupError("pg_dump wrote something that is not an archive", hint=self._complaint())
+            first = False
+            yield block
+
+    def finish(self) -> tuple[str, ...]:
+        """Wait for pg_dump; its warnings. Raises BackupError unless it ended with exit code 0."""
+        code = self._running().wait()
+        if self._drain is not None:
+            self._drain.join()
+        if code < 0:
+            raise BackupError(f"pg_dump was killed by signal {-code}; no backup was made", hint=self._complaint())
+        if code > 0:
+            raise BackupError(f"pg_dump failed with exit code {code}: {self._complaint()}; no backup was made")
+        return tuple(line for line in self._lines() if line)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError("pg_dump has not been started")
+        return self._process
+
+    def _read_stderr(self, pipe: BinaryIO) -> None:
+        while data := pipe.read(4096):
+            self._stderr += data
+            if len(self._stderr) > STDERR_KEPT:
+                del self._stderr[: len(self._stderr) - STDERR_KEPT]  # the end says what went wrong
+
+    def _lines(self) -> list[str]:
+        return self._stderr.decode("utf-8", "replace").splitlines()
+
+    def _complaint(self) -> str:
+        lines = [line.strip() for line in self._lines() if line.strip()]
+        errors = [line for line in lines if "error:" in line]
+        return "; ".join((errors or lines)[-3:])
