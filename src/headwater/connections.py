@@ -38,6 +38,17 @@ class Connections:
         with _stack_errors():
             return ensure_running(self.settings.layout.state)
 
+    @property
+    def stack_folder(self) -> Path | None:
+        """The local stack's folder, running or not; None if there is none."""
+        folder = self.settings.layout.state
+        return folder if self.settings.target == "local" and folder.is_dir() else None
+
+    @property
+    def has_services(self) -> bool:
+        """Whether there can be anything in S3, Glue and Athena: always on AWS, locally only once a stack was made."""
+        return self.settings.target == "aws" or self.stack_folder is not None
+
     def running_stack(self) -> StackInfo | None:
         """The local stack if it is running now; never starts it."""
         from headwater.stack.launcher import running

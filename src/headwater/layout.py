@@ -57,6 +57,31 @@ class Layout:
         """
         return f"{self.backup_folder(database)}{taken:%Y/%m/%d}/backup_{taken:%Y%m%dT%H%M%SZ}{suffix}"
 
+    def is_ours(self, key: str) -> bool:
+        """Whether a key is one that Headwater, or Athena on its behalf, writes: by its place and its shape.
+
+        >>> layout = Layout("b", "datalake", "backups/postgres", Path("."))
+        >>> layout.is_ours("datalake/orders/year=2025/month=01/day=15/part-00000.parquet")
+        True
+        >>> layout.is_ours("datalake/orders/notes.txt"), layout.is_ours("photos/cat.jpg")
+        (False, False)
+        """
+        for prefix, shape in (
+            (self.datalake_prefix, _LAKE_FILE),
+            (self.backup_prefix, _BACKUP),
+            (ATHENA_RESULTS_PREFIX, _ATHENA_RESULT),
+        ):
+            if key.startswith(f"{prefix}/"):
+                # The S3 console makes empty objects like "datalake/orders/" to show a folder.
+                return key.endswith("/") or re.fullmatch(shape, key[len(prefix) + 1 :]) is not None
+        return False
+
+
+_LAKE_FILE = r"[A-Za-z0-9_.-]+/([A-Za-z0-9_-]+=[^/]*/)+[^/._][^/]*\.parquet"
+_BACKUP = r"[^/]+/\d{4}/\d{2}/\d{2}/backup_\d{8}T\d{6}Z[^/]*"
+# Athena names results after the execution, also inside its own folders: tables/<id>/…, Unsaved/2025/01/15/<id>.csv
+_ATHENA_RESULT = r"(.*/)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[^/]*(/.*)?"
+
 
 def is_lake_file(path: str) -> bool:
     """Whether a path below the lake's prefix or ``output/`` is a table's Parquet file in a Hive partition.
@@ -64,7 +89,7 @@ def is_lake_file(path: str) -> bool:
     >>> is_lake_file("orders/year=2025/month=01/day=15/part-00000.parquet"), is_lake_file("orders/notes.txt")
     (True, False)
     """
-    return re.fullmatch(r"[A-Za-z0-9_.-]+/([A-Za-z0-9_-]+=[^/]*/)+[^/._][^/]*\.parquet", path) is not None
+    return re.fullmatch(_LAKE_FILE, path) is not None
 
 
 def day_partition(day: date) -> str:

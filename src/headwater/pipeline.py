@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from headwater.stages.bucket import BucketPlan, BucketReport
     from headwater.stages.catalog import CatalogPlan, CatalogReport, Mode
     from headwater.stages.check import CheckReport
+    from headwater.stages.clean import CleanPlan, CleanReport
     from headwater.stages.generate import GeneratePlan, GenerateReport
     from headwater.stages.query import QueryPlan, Result
+    from headwater.stages.restore import Comparison, RestoreOptions, RestorePlan, RestoreReport
     from headwater.stages.setup import SetupPlan, SetupReport
     from headwater.stages.upload import UploadPlan, UploadReport
 
@@ -161,6 +163,36 @@ class Headwater:
         from headwater.stages import backup
 
         return backup.prune(self.backup_prune_plan(), self.connections, on_progress)
+
+    def restore_plan(self, options: RestoreOptions | None = None) -> RestorePlan:
+        """Which backup would go into which new database; changes nothing."""
+        from headwater.stages import restore
+
+        return restore.plan(self.connections, options)
+
+    def restore(self, options: RestoreOptions | None = None, on_progress: OnProgress = no_progress) -> RestoreReport:
+        """Restore a backup (default: the newest) into a new database, verified before and compared afterwards."""
+        from headwater.stages import restore
+
+        return restore.apply(self.restore_plan(options), self.connections, on_progress)
+
+    def compare(self, left: str, right: str) -> Comparison:
+        """Compare two databases of the server: row counts and content hashes of every table."""
+        from headwater.stages import restore
+
+        return restore.compare(self.connections, left, right)
+
+    def clean_plan(self, *, everything: bool = False, keep_stack: bool = False) -> CleanPlan:
+        """Exactly what ``clean`` would remove. Raises Refused if there is something that Headwater did not make."""
+        from headwater.stages import clean
+
+        return clean.plan(self.connections, clean.CleanOptions(everything, keep_stack))
+
+    def clean(self, plan: CleanPlan | None = None, on_progress: OnProgress = no_progress) -> CleanReport:
+        """Remove what ``clean_plan`` says (or that very plan, once a person has seen it), without asking."""
+        from headwater.stages import clean
+
+        return clean.apply(plan or self.clean_plan(), self.connections, on_progress)
 
 
 def _now() -> datetime:

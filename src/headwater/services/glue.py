@@ -1,4 +1,4 @@
-"""The Glue edge: what the catalog knows of databases, tables and partitions. It only reads; Athena makes changes."""
+"""The Glue edge: what the catalog knows of databases, tables and partitions. Athena makes the changes."""
 
 from __future__ import annotations
 
@@ -78,6 +78,26 @@ def list_partitions(glue: GlueClient, database: str, table: str) -> Iterator[tup
             for page in pages:
                 for partition in page["Partitions"]:
                     yield tuple(partition["Values"])
+        except ClientError as error:
+            if error_code(error) != "EntityNotFoundException":
+                raise
+
+
+def delete_table(glue: GlueClient, database: str, name: str) -> None:
+    """Remove a table from the catalog without Athena, which needs a bucket; one that is gone is fine."""
+    with aws_errors(f"remove the Glue table {database}.{name}"):
+        try:
+            glue.delete_table(DatabaseName=database, Name=name)
+        except ClientError as error:
+            if error_code(error) != "EntityNotFoundException":
+                raise
+
+
+def delete_database(glue: GlueClient, name: str) -> None:
+    """Remove a database, with whatever tables it has, from the catalog without Athena; one that is gone is fine."""
+    with aws_errors(f"remove the Glue database {name}"):
+        try:
+            glue.delete_database(Name=name)
         except ClientError as error:
             if error_code(error) != "EntityNotFoundException":
                 raise

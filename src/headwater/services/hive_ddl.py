@@ -70,9 +70,9 @@ def drop_table(table: str) -> str:
     return f"DROP TABLE IF EXISTS {name(table)}"
 
 
-def drop_database(database: str) -> str:
-    """Drop a database; fails if it has tables."""
-    return f"DROP DATABASE IF EXISTS {name(database)}"
+def drop_database(database: str, *, cascade: bool = False) -> str:
+    """Drop a database; one that has tables only with ``cascade``, which drops them too."""
+    return f"DROP DATABASE IF EXISTS {name(database)}" + (" CASCADE" if cascade else "")
 
 
 def _columns(columns: Iterable[LakeColumn]) -> list[str]:
