@@ -1,0 +1,222 @@
+"""The Athena API: each operation of the protocol, in the shape that the AWS SDKs expect."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from headwater.stack.lakehouse.athena.documents import Documents
+from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore
+from headwater.stack.lakehouse.athena.metadata import Metadata
+from headwater.stack.lakehouse.athena.output import result_page
+from headwater.stack.lakehouse.athena.runner import Job, Runner
+from headwater.stack.lakehouse.athena.statement import DdlStatement, SelectStatement, Statement, read_statement
+from headwater.stack.lakehouse.athena.workgroups import WorkGroups
+from headwater.stack.lakehouse.catalog.store import Catalog
+from headwater.stack.lakehouse.errors import ApiError, invalid_request
+from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, split_s3_uri
+from headwater.stack.lakehouse.results.pages import decode_token, encode_token
+
+ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+_MAX_QUERY_BYTES = 262_144
+_MAX_PAGE = 1000
+Operation = Callable[[Scope, GlueJson], GlueJson]
+
+
+class AthenaApi:
+    """Answers Athena requests. ``call`` is quick and may be called from any thread; queries run in the runner's."""
+
+    def __init__(
+        self,
+        store: AthenaStore,
+        runner: Runner,
+        catalog: Catalog,
+        storage: Storage,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._store = store
+        self._runner = runner
+        self._storage = storage
+        self._clock = clock
+        self._work_groups = WorkGroups(store, clock)
+        self._operations: Mapping[str, Operation] = {
+            "StartQueryExecution": self._start,
+            "GetQueryExecution": self._get,
+            "BatchGetQueryExecution": self._batch_get,
+            "StopQueryExecution": self._stop,
+            "ListQueryExecutions": self._list,
+            "GetQueryResults": self._results,
+            "GetQueryRuntimeStatistics": self._runtime_statistics,
+            **self._work_groups.operations(),
+            **Metadata(catalog).operations(),
+            **Documents(store).operations(),
+        }
+
+    @property
+    def operations(self) -> tuple[str, ...]:
+        """The names of the operations that are answered."""
+        return tuple(sorted(self._operations))
+
+    def call(self, scope: Scope, operation: str, request: dict[str, Any]) -> dict[str, Any]:
+        """Answer one request; times are seconds since the epoch. Raises ``ApiError``."""
+        run = self._operations.get(operation)
+        if run is None:
+            message = f"Operation {operation} is not supported by Headwater's local Athena."
+            raise ApiError("UnknownOperationException", message)
+        return run(scope, request)
+
+    # --- executions ------------------------------------------------------------------------------------------------
+
+    def _start(self, scope: Scope, request: GlueJson) -> GlueJson:
+        text = request.get("QueryString")
+        if not isinstance(text, str) or not text.strip():
+            raise invalid_request("Query string cannot be empty", "MALFORMED_QUERY")
+        if len(text.encode()) > _MAX_QUERY_BYTES:
+            raise invalid_request("Query string exceeds the limit of 262144 bytes", "MALFORMED_QUERY")
+        group = self._work_groups.enabled(scope, request.get("WorkGroup") or "primary")
+        location = _output_location(request, group)
+        statement = read_statement(text, request.get("ExecutionParameters") or [])
+        identifier = str(uuid.uuid4())
+        execution = self._record(identifier, request, statement, location)
+        token = request.get("ClientRequestToken")
+        started = self._store.add(scope, execution, token, json.dumps(request, sort_keys=True))
+        if started == identifier:
+            self._runner.submit(Job(scope, execution, statement))
+        return {"QueryExecutionId": started}
+
+    def _record(self, identifier: str, request: GlueJson, statement: Statement, location: str) -> GlueJson:
+        extension = "txt" if isinstance(statement, DdlStatement) else "csv"
+        context = request.get("QueryExecutionContext") or {}
+        execution: GlueJson = {
+            "QueryExecutionId": identifier,
+            "Query": request["QueryString"],
+            "StatementType": "DDL" if isinstance(statement, DdlStatement) else "DML",
+            "ResultConfiguration": {
+                **{k: v for k, v in (request.get("ResultConfiguration") or {}).items() if k != "OutputLocation"},
+                "OutputLocation": f"{location}{identifier}.{extension}",
+            },
+            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
+            "QueryExecutionContext": {key: value.lower() for key, value in context.items() if value},
+            "Status": {"State": "QUEUED", "SubmissionDateTime": self._clock()},
+            "Statistics": {},
+            "WorkGroup": request.get("WorkGroup") or "primary",
+            "EngineVersion": ENGINE,
+            "SubstatementType": "SELECT" if isinstance(statement, SelectStatement) else "",
+        }
+        if not execution["SubstatementType"]:
+            del execution["SubstatementType"]
+        if request.get("ExecutionParameters"):
+            execution["ExecutionParameters"] = request["ExecutionParameters"]
+        return execution
+
+    def _get(self, scope: Scope, request: GlueJson) -> GlueJson:
+        return {"QueryExecution": self._store.get(scope, _identifier(request)).execution}
+
+    def _batch_get(self, scope: Scope, request: GlueJson) -> GlueJson:
+        found, missing = [], []
+        for identifier in request.get("QueryExecutionIds") or []:
+            try:
+                found.append(self._store.get(scope, identifier).execution)
+            except ApiError as error:
+                missing.append(
+                    {
+                        "QueryExecutionId": identifier,
+                        "ErrorCode": "INVALID_QUERY_EXECUTION_ID",
+                        "ErrorMessage": error.message,
+                    }
+                )
+        return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing}
+
+    def _stop(self, scope: Scope, request: GlueJson) -> GlueJson:
+        stored = self._store.get(scope, _identifier(request))
+        if stored.execution["Status"]["State"] not in TERMINAL:
+            self._runner.stop(stored.execution["QueryExecutionId"])
+        return {}
+
+    def _list(self, scope: Scope, request: GlueJson) -> GlueJson:
+        group = self._work_groups.get(scope, request.get("WorkGroup") or "primary")["Name"]
+        limit = int(request.get("MaxResults") or 50)
+        after = None
+        if request.get("NextToken"):
+            submitted, _, identifier = str(request["NextToken"]).partition("/")
+            try:
+                after = (float(submitted), identifier)
+            except ValueError:
+                raise invalid_request("Invalid token", "INVALID_NEXT_TOKEN") from None
+        rows = self._store.listing(scope, group, after, limit + 1)
+        answer: GlueJson = {"QueryExecutionIds": [identifier for identifier, _ in rows[:limit]]}
+        if len(rows) > limit:
+            identifier, submitted_at = rows[limit - 1]
+            answer["NextToken"] = f"{submitted_at!r}/{identifier}"
+        return answer
+
+    def _results(self, scope: Scope, request: GlueJson) -> GlueJson:
+        identifier = _identifier(request)
+        limit = int(request.get("MaxResults") or _MAX_PAGE)
+        if not 1 <= limit <= _MAX_PAGE:
+            raise invalid_request(f"MaxResults is more than maximum allowed length {_MAX_PAGE}")
+        stored = self._store.get(scope, identifier)
+        state = stored.execution["Status"]["State"]
+        if state != "SUCCEEDED":
+            kind = (
+                "Query did not finish successfully. Final query state: "
+                if state in TERMINAL
+                else ("Query has not yet finished. Current state: ")
+            )
+            raise invalid_request(f"{kind}{state}", "INVALID_QUERY_EXECUTION_STATE")
+        token = request.get("NextToken")
+        offset = decode_token(token, identifier) if token else 0
+        page = result_page(self._storage, stored, offset, limit)
+        answer: GlueJson = {
+            "UpdateCount": 0,
+            "ResultSet": {
+                "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in page.rows],
+                "ResultSetMetadata": {"ColumnInfo": stored.columns},
+            },
+        }
+        if page.next_offset is not None:
+            answer["NextToken"] = encode_token(identifier, page.next_offset)
+        return answer
+
+    def _runtime_statistics(self, scope: Scope, request: GlueJson) -> GlueJson:
+        stored = self._store.get(scope, _identifier(request))
+        statistics = stored.execution["Statistics"]
+        names = (
+            *("QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis", "QueryPlanningTimeInMillis"),
+            *("EngineExecutionTimeInMillis", "TotalExecutionTimeInMillis"),
+        )
+        timeline = {name: statistics.get(name, 0) for name in names}
+        scanned = statistics.get("DataScannedInBytes", 0)
+        rows = {"InputBytes": scanned, "OutputRows": stored.rows}
+        return {"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}}
+
+
+def _identifier(request: GlueJson) -> str:
+    identifier = request.get("QueryExecutionId")
+    if not isinstance(identifier, str) or not identifier:
+        raise invalid_request("QueryExecutionId is required")
+    return identifier
+
+
+def _output_location(request: GlueJson, group: GlueJson) -> str:
+    """Where results go: the work group's place when it insists, otherwise the request's, otherwise the work group's."""
+    configuration = group["Configuration"]
+    theirs = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
+    ours = (request.get("ResultConfiguration") or {}).get("OutputLocation")
+    location = theirs if theirs and configuration.get("EnforceWorkGroupConfiguration") else ours or theirs
+    if not location:
+        raise invalid_request(
+            "No output location provided. An output location is required either through the Workgroup result "
+            "configuration setting or as an API input.",
+            "INVALID_INPUT",
+        )
+    try:
+        bucket, _ = split_s3_uri(location)
+    except ValueError:
+        bucket = ""
+    if not bucket:
+        raise invalid_request("outputLocation is not a valid S3 path.")
+    return location if location.endswith("/") else location + "/"

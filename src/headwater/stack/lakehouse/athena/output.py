@@ -1,0 +1,29 @@
+"""Reading a stored result back from the bucket that it was written to."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.athena.executions import Stored
+from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket, invalid_request
+from headwater.stack.lakehouse.model import Storage, StoredObject, split_s3_uri
+from headwater.stack.lakehouse.results.pages import Page, csv_page, text_page
+
+
+def result_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Page:
+    """Rows of a result from an offset. Raises ``InvalidRequestException`` when the object is gone, as Athena does."""
+    location = stored.execution["ResultConfiguration"]["OutputLocation"]
+    found = _object(storage, stored, location)
+    if location.endswith(".csv"):
+        return csv_page(found.path, offset, limit)
+    return text_page(found.path, offset, limit)
+
+
+def _object(storage: Storage, stored: Stored, location: str) -> StoredObject:
+    bucket, key = split_s3_uri(location)
+    try:
+        for found in storage.objects(stored.scope, bucket, key):
+            if found.key == key:
+                return found
+    except (NoSuchBucket, AccessDenied):
+        pass
+    identifier = stored.execution["QueryExecutionId"]
+    raise invalid_request(f"Could not find results of query {identifier}: {location} does not exist")

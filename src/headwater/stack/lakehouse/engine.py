@@ -1,0 +1,136 @@
+"""DuckDB for many queries at once: a bounded set of warm, locked-down instances, each used by one query at a time."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from headwater.stack.lakehouse.sql.macros import MACROS
+
+_BATCH_ROWS = 16_384
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """``slots`` queries run at once; ``memory_bytes`` is what they may use together before they spill to ``scratch``."""
+
+    scratch: Path
+    slots: int = 4
+    threads: int = 0
+    memory_bytes: int = 2 * 1024**3
+
+
+class Session:
+    """One DuckDB instance, held by one query. ``interrupt`` may be called from any thread."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        self._scratch = settings.scratch
+        self.connection = duckdb.connect(":memory:")
+        threads = settings.threads or (os.cpu_count() or 1)
+        for statement in (
+            f"SET threads = {threads}",
+            f"SET memory_limit = '{settings.memory_bytes // settings.slots // 1024}KiB'",
+            f"SET temp_directory = '{str(settings.scratch).replace(chr(39), chr(39) * 2)}'",
+            "SET preserve_insertion_order = true",
+            "SET TimeZone = 'UTC'",
+            "SET Calendar = 'gregorian'",
+            # A cached byte would not show up in DataScannedInBytes.
+            "SET enable_external_file_cache = false",
+            # Footers are read twice by one query (to bind, to run); they count once.
+            "SET parquet_metadata_cache = true",
+            "SET autoinstall_known_extensions = false",
+            "SET autoload_known_extensions = false",
+            "SET python_enable_replacements = false",
+            "SET default_null_order = 'nulls_last'",
+            "SET ieee_floating_point_ops = true",
+            "SET integer_division = false",
+            "CALL enable_logging('FileSystem')",
+            *MACROS,
+            "SET lock_configuration = true",
+        ):
+            self.connection.execute(statement)
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run a query and stream its result; memory holds one batch."""
+        yield from self.connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
+
+    def bytes_read(self) -> int:
+        """Bytes that this session has read from data files since the last ``reset`` (spilled data is not counted)."""
+        scratch = str(self._scratch)
+        row = self.connection.execute(
+            "SELECT coalesce(sum(bytes), 0) FROM duckdb_logs_parsed('FileSystem') "
+            "WHERE op = 'READ' AND NOT starts_with(path, $1)",
+            [scratch],
+        ).fetchone()
+        return int(row[0]) if row else 0
+
+    def reset(self) -> None:
+        """Forget what was read."""
+        self.connection.execute("CALL truncate_duckdb_logs()")
+
+    def interrupt(self) -> None:
+        """Make the running query fail with ``duckdb.InterruptException``."""
+        self.connection.interrupt()
+
+    def close(self) -> None:
+        """Release the instance."""
+        self.connection.close()
+
+
+class Engine:
+    """Lends sessions. Instances are made when first needed and kept warm."""
+
+    def __init__(self, settings: EngineSettings) -> None:
+        settings.scratch.mkdir(parents=True, exist_ok=True)
+        self._settings = settings
+        self._idle: queue.LifoQueue[Session | None] = queue.LifoQueue()
+        for _ in range(settings.slots):
+            self._idle.put(None)
+        self._closing = threading.Event()
+
+    @property
+    def slots(self) -> int:
+        """How many queries run at once."""
+        return self._settings.slots
+
+    def warm(self) -> None:
+        """Make one instance ahead of the first query."""
+        with self.session():
+            pass
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Borrow an instance, waiting for a free one. A session whose query broke its state is replaced."""
+        session = self._idle.get()
+        if session is None:
+            session = Session(self._settings)
+        broken = True
+        try:
+            yield session
+            session.reset()
+            broken = False
+        finally:
+            if broken:
+                session.close()
+            if self._closing.is_set() and not broken:
+                session.close()
+            self._idle.put(None if broken or self._closing.is_set() else session)
+
+    def close(self) -> None:
+        """Close idle instances now, and borrowed ones when they come back."""
+        self._closing.set()
+        for _ in range(self._settings.slots):
+            try:
+                session = self._idle.get_nowait()
+            except queue.Empty:
+                break
+            if session is not None:
+                session.close()

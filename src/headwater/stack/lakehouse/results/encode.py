@@ -1,0 +1,48 @@
+"""Rows as Athena's CSV writes them, encoded by DuckDB itself so that a million rows cost seconds, not minutes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from headwater.stack.lakehouse.sql.query import OutputColumn
+from headwater.stack.lakehouse.sql.text import display_text
+
+# The text of these types never holds a quote.
+_BARE = (
+    "tinyint",
+    "smallint",
+    "integer",
+    "bigint",
+    "decimal",
+    "real",
+    "double",
+    "boolean",
+    "date",
+    "timestamp",
+    "varbinary",
+)
+
+
+def csv_query(sql: str, columns: Sequence[OutputColumn]) -> str:
+    """A query with one column ``line``: each row as a CSV line with its line end.
+
+    Every value is quoted; NULL is empty and unquoted, which is how a reader tells it from ``""``.
+    """
+    values = " || ',' || ".join(_value(f"q.c{i}", column) for i, column in enumerate(columns))
+    return f"SELECT {values} || chr(10) AS line FROM ({sql}) AS q"
+
+
+def _value(sql: str, column: OutputColumn) -> str:
+    text = display_text(sql, column.type)
+    if column.type.name not in _BARE:
+        text = f"replace({text}, '\"', '\"\"')"
+    return f"coalesce('\"' || {text} || '\"', '')"
+
+
+def csv_header(names: Sequence[str]) -> bytes:
+    """The first line of the file.
+
+    >>> csv_header(["id", 'a"b'])
+    b'"id","a""b"\\n'
+    """
+    return (",".join('"' + name.replace('"', '""') + '"' for name in names) + "\n").encode()

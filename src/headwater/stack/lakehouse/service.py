@@ -1,0 +1,91 @@
+"""The lakehouse as one object: Glue and Athena requests in, JSON answers out; the front door calls nothing else."""
+
+from __future__ import annotations
+
+import json
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+
+from headwater.stack.lakehouse.athena.api import AthenaApi
+from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.runner import Resources, Runner
+from headwater.stack.lakehouse.catalog.store import Catalog
+from headwater.stack.lakehouse.engine import Engine, EngineSettings
+from headwater.stack.lakehouse.errors import ApiError
+from headwater.stack.lakehouse.glue.api import GlueApi
+from headwater.stack.lakehouse.model import Scope, Storage
+from headwater.stack.lakehouse.sql.functions.registry import registry
+
+_SCRATCH = "athena-scratch"
+
+
+class Lakehouse:
+    """The local Glue and Athena over a state folder and a storage. ``call`` may be called from any thread.
+
+    Queries run in worker threads of its own; everything that was acknowledged survives a killed process.
+    """
+
+    def __init__(
+        self,
+        state: Path,
+        storage: Storage,
+        *,
+        settings: EngineSettings | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        scratch = state / _SCRATCH
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._clock = clock
+        self._catalog = Catalog(state / "catalog.sqlite", clock)
+        self._store = AthenaStore(state / "athena.sqlite")
+        self._engine = Engine(settings or EngineSettings(scratch / "spill"))
+        resources = Resources(self._catalog, storage, self._engine, registry(), scratch, clock)
+        self._runner = Runner(self._store, resources)
+        self._athena = AthenaApi(self._store, self._runner, self._catalog, storage, clock)
+        self._glue = GlueApi(self._catalog)
+        self._scratch = scratch
+
+    def start(self) -> None:
+        """End what an earlier process left unfinished, and make the engine ready for the first query."""
+        for leftover in self._scratch.glob("*.csv"):
+            leftover.unlink()
+        self._store.fail_unfinished(self._clock())
+        self._engine.warm()
+
+    def close(self) -> None:
+        """Cancel what runs and release the files."""
+        self._runner.close()
+        self._engine.close()
+        self._store.close()
+        self._catalog.close()
+
+    def call(self, target: str, scope: Scope, body: bytes) -> tuple[int, bytes]:
+        """Answer one request of the AWS JSON 1.1 protocol: the ``X-Amz-Target``, whose it is, and the body.
+
+        Returns the HTTP status and the answer; errors are answers too, as ``{"__type": …, "message": …}``.
+        """
+        service, _, operation = target.partition(".")
+        api = {"AmazonAthena": self._athena, "AWSGlue": self._glue}.get(service)
+        try:
+            if api is None:
+                raise ApiError("UnknownOperationException", f"Unknown target {target}")
+            return 200, json.dumps(api.call(scope, operation, _request(body))).encode()
+        except ApiError as error:
+            answer = {"__type": error.code, "message": error.message, "Message": error.message, **error.extra}
+            return error.status, json.dumps(answer).encode()
+        except Exception:  # noqa: BLE001 - a client gets an answer, whatever goes wrong; the log gets the reason
+            traceback.print_exc()
+            answer = {"__type": "InternalServerException", "message": f"{operation} failed in the local stack"}
+            return 500, json.dumps(answer).encode()
+
+
+def _request(body: bytes) -> dict[str, object]:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError as error:
+        raise ApiError("SerializationException", "The request is not valid JSON") from error
+    if not isinstance(request, dict):
+        raise ApiError("SerializationException", "The request is not a JSON object")
+    return request

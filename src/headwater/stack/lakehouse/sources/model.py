@@ -1,0 +1,28 @@
+"""The files of one scan and the partition values that each carries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from headwater.stack.lakehouse.model import Partition, StoredObject, Table
+from headwater.stack.lakehouse.sql import types as t
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One object of a partition; ``uri`` is what ``"$path"`` shows."""
+
+    stored: StoredObject
+    uri: str
+    partition: Partition
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table with the files that a scan reads. ``column_types`` and ``key_types`` are in catalog order."""
+
+    table: Table
+    files: Sequence[DataFile]
+    column_types: Sequence[t.Type]
+    key_types: Sequence[t.Type]

@@ -1,0 +1,124 @@
+"""Parquet as Athena reads it: columns by name, a missing one is NULL, an incompatible one is an error."""
+
+from __future__ import annotations
+
+import duckdb
+
+from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
+from headwater.stack.lakehouse.sources.keys import per_file_columns
+from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
+
+_INTEGERS = ("tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint")
+_TIMESTAMPS = ("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns")
+_PHYSICAL = {
+    "decimal": "FIXED_LEN_BYTE_ARRAY",
+    "varchar": "BINARY",
+    "blob": "BINARY",
+    "bigint": "INT64",
+    "integer": "INT32",
+}
+
+
+def parquet_relation(source: Source, connection: duckdb.DuckDBPyConnection) -> str:
+    """``(SELECT … AS c0, … FROM read_parquet(…))`` over the files, each column in its catalog type."""
+    files = ", ".join(quote_text(str(file.stored.path)) for file in source.files)
+    by_name = "true" if len(source.files) > 1 else "false"
+    reader = f"read_parquet([{files}], union_by_name={by_name}, hive_partitioning=false)"
+    described = connection.execute(f"SELECT * FROM {reader} LIMIT 0").description or []
+    present = {str(name).lower(): (str(name), kind) for name, kind, *_ in described}
+    if "file_index" in present:
+        raise Unsupported("a Parquet file with a column named file_index")
+    columns = []
+    for i, (column, wanted) in enumerate(zip(source.table.columns, source.column_types, strict=True)):
+        found = present.get(column.name.lower())
+        if found is None:
+            columns.append(f"CAST(NULL AS {t.to_duckdb(wanted)}) AS c{i}")
+            continue
+        converted = _converted(quote_name(found[0]), found[1], wanted)
+        if converted is None:
+            raise _incompatible(source, column.name, str(found[1]), wanted)
+        columns.append(f"{converted} AS c{i}")
+    columns += per_file_columns(source, "file_index")
+    return f"(SELECT {', '.join(columns)} FROM {reader})"
+
+
+def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> QueryFailed:
+    shown = _PHYSICAL.get(physical.split("(")[0].lower(), physical)
+    where = source.files[0].uri
+    message = f"Malformed Parquet file. Field {name}'s type {shown} in parquet file {where}"
+    return QueryFailed(f"HIVE_BAD_DATA: {message} is incompatible with type {wanted} defined in table schema")
+
+
+def _converted(sql: str, physical: duckdb.DuckDBPyType, wanted: t.Type) -> str | None:
+    """The physical value in the wanted type, or ``None`` where Athena refuses."""
+    have = physical.id.lower()
+    if wanted.name in ("array", "map", "row"):
+        return _nested(sql, physical, wanted)
+    if str(physical).upper() == t.to_duckdb(wanted).upper() and wanted.name not in ("timestamp", "char", "varchar"):
+        return sql
+    allowed = {
+        "varchar": ("varchar", "blob", "json"),
+        "char": ("varchar", "blob"),
+        "varbinary": ("blob", "varchar"),
+        "decimal": ("decimal", *_INTEGERS),
+        "real": ("float",),
+        "double": ("float", "double"),
+        **{name: _INTEGERS for name in t.INTEGERS},
+    }.get(wanted.name, ())
+    if wanted.name == "timestamp":
+        return _timestamp(sql, have)
+    if have not in allowed:
+        return None
+    if have == "blob" and t.is_text(wanted):
+        return f"decode({sql})"
+    if have == "varchar":
+        return {
+            "varbinary": f"encode({sql})",
+            "char": f"rpad({sql}, {wanted.params[0] if wanted.params else 1}, ' ')",
+        }.get(wanted.name, sql)
+    return f"CAST({sql} AS {t.to_duckdb(wanted)})"
+
+
+def _timestamp(sql: str, have: str) -> str | None:
+    """Athena's timestamp has milliseconds, rounded half up from what the file has."""
+    if have == "timestamp with time zone":
+        sql = f"make_timestamp(epoch_us({sql}))"
+    elif have in ("timestamp_s", "timestamp_ms"):
+        return f"CAST({sql} AS TIMESTAMP)"
+    elif have == "timestamp_ns":
+        sql = f"CAST({sql} AS TIMESTAMP)"
+    elif have not in _TIMESTAMPS:
+        return None
+    return f"hw_round_timestamp({sql}, 1000)"
+
+
+def _nested(sql: str, physical: duckdb.DuckDBPyType, wanted: t.Type) -> str | None:
+    if wanted.name == "array" and physical.id == "list":
+        inner = _converted("e", physical.child, wanted.items[0])
+        return None if inner is None else f"list_transform({sql}, lambda e: {inner})"
+    if wanted.name == "map" and physical.id == "map":
+        key = _converted("e", physical.key, wanted.items[0])
+        value = _converted("e", physical.value, wanted.items[1])
+        if key is None or value is None:
+            return None
+        keys, values = (
+            f"list_transform(map_keys({sql}), lambda e: {key})",
+            f"list_transform(map_values({sql}), lambda e: {value})",
+        )
+        return f"CASE WHEN {sql} IS NOT NULL THEN map({keys}, {values}) END"
+    if wanted.name == "row" and physical.id == "struct":
+        present = {str(name).lower(): (str(name), kind) for name, kind in physical.children}
+        parts = []
+        for i, (name, kind) in enumerate(zip(wanted.names, wanted.items, strict=True)):
+            found = present.get((name or "").lower())
+            inner = f"CAST(NULL AS {t.to_duckdb(kind)})"
+            if found is not None:
+                converted = _converted(f"struct_extract({sql}, {quote_text(found[0])})", found[1], kind)
+                if converted is None:
+                    return None
+                inner = converted
+            parts.append(f"f{i} := {inner}")
+        return f"CASE WHEN {sql} IS NOT NULL THEN struct_pack({', '.join(parts)}) END"
+    return None

@@ -1,0 +1,62 @@
+"""A scan as a DuckDB relation: its surviving partitions, their files, and the reader of the table's format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import duckdb
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.model import Partition, Scope, Storage, Table
+from headwater.stack.lakehouse.sources.files import data_files
+from headwater.stack.lakehouse.sources.keys import empty_relation
+from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sources.parquet import parquet_relation
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, PartitionCatalog, key_value, surviving
+from headwater.stack.lakehouse.sql.context import Scan
+from headwater.stack.lakehouse.sql.expression import quote_text
+from headwater.stack.lakehouse.sql.scans import column_type
+
+
+@dataclass(frozen=True)
+class Lake:
+    """Where a query's data comes from: the catalog's partitions and the objects in storage, as one account sees them."""
+
+    catalog: PartitionCatalog
+    storage: Storage
+    scope: Scope
+    now: datetime
+
+    def relation(self, scan: Scan, connection: duckdb.DuckDBPyConnection) -> str:
+        """The FROM item of a scan; only the surviving partitions are listed, and nothing else is opened."""
+        partitions = surviving(scan, self.catalog, self.scope, self.now, connection)
+        table = scan.table
+        keys = [scan.key_types[key.name.lower()] for key in table.partition_keys]
+        if scan.partitions_only:
+            return _partition_rows(partitions, keys)
+        files = list(data_files(self.storage, self.scope, partitions))
+        source = Source(table, files, [column_type(c) for c in table.columns], keys)
+        if not files:
+            return empty_relation(source)
+        return _read(table, source, connection)
+
+
+def _read(table: Table, source: Source, connection: duckdb.DuckDBPyConnection) -> str:
+    serde = table.serde.rsplit(".", 1)[-1].lower()
+    if serde == "parquethiveserde" or "parquet" in table.input_format.lower():
+        return parquet_relation(source, connection)
+    raise Unsupported(f"SerDe {table.serde or table.input_format}")
+
+
+def _partition_rows(partitions: list[Partition], kinds: list[t.Type]) -> str:
+    names = ", ".join(f"v{i}" for i in range(len(kinds)))
+    typed = ", ".join(f"{key_value(f'v{i}', kind)} AS k{i}" for i, kind in enumerate(kinds))
+    if not partitions:
+        nulls = ", ".join(f"CAST(NULL AS {t.to_duckdb(kind)}) AS k{i}" for i, kind in enumerate(kinds))
+        return f"(SELECT {nulls} WHERE false)"
+    rows = ", ".join(
+        f"({', '.join('NULL' if v == NULL_PARTITION else quote_text(v) for v in p.values)})" for p in partitions
+    )
+    return f"(SELECT {typed} FROM (VALUES {rows}) AS v({names}))"

@@ -1,0 +1,155 @@
+"""Arithmetic with Trino's result types: exact decimals, truncating integer division, errors where Trino has errors."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.casts import local_time
+from headwater.stack.lakehouse.sql.coerce import as_decimal, coerce, common_type
+from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
+
+_DIVISION_BY_ZERO = "'DIVISION_BY_ZERO: Division by zero'"
+
+
+def arithmetic(operator: str, left: Expr, right: Expr, position: Position) -> Expr:
+    """``left operator right`` for ``+ - * / %``."""
+    if not (_numeric(left) and _numeric(right)):
+        timed = _time_arithmetic(operator, left, right)
+        if timed is None:
+            raise SqlError("TYPE_MISMATCH", f"Cannot apply operator: {left.type} {operator} {right.type}", position)
+        return timed
+    kind = common_type(left.type, right.type)
+    if kind is None or kind.name == "unknown":
+        kind = t.INTEGER
+    constant = left.constant and right.constant
+    if kind.name == "decimal":
+        return Expr(_decimal(operator, left, right), decimal_result(operator, left.type, right.type), constant=constant)
+    a, b = coerce(left, kind).sql, coerce(right, kind).sql
+    if kind.name in t.APPROXIMATE:
+        # Trino's % is Java's: the sign of the dividend. DuckDB's fmod agrees.
+        return Expr(f"CAST({a} {operator} {b} AS {t.to_duckdb(kind)})", kind, constant=constant)
+    if operator in "/%":
+        return Expr(f"({a} {'//' if operator == '/' else '%'} {not_zero(b, right, kind)})", kind, constant=constant)
+    return Expr(f"({a} {operator} {b})", kind, constant=constant)
+
+
+def _numeric(value: Expr) -> bool:
+    return t.is_numeric(value.type) or value.type.name == "unknown"
+
+
+def not_zero(sql: str, original: Expr, kind: t.Type) -> str:
+    """The divisor, or the error that Trino raises where DuckDB would give NULL or infinity."""
+    if isinstance(original.literal, (int, float)) and original.literal != 0:
+        return sql
+    return f"CASE WHEN {sql} = 0 THEN {fail(_DIVISION_BY_ZERO, kind)} ELSE {sql} END"
+
+
+def decimal_result(operator: str, left: t.Type, right: t.Type) -> t.Type:
+    """Trino's precision and scale of a decimal operation (https://trino.io/docs/current/functions/decimal.html).
+
+    >>> str(decimal_result("/", t.decimal(10, 2), t.decimal(3, 0)))
+    'decimal(10,2)'
+    """
+    a, b = as_decimal(left), as_decimal(right)
+    (p1, s1), (p2, s2) = (a or t.decimal(1, 0)).params, (b or t.decimal(1, 0)).params
+    if operator in "+-":
+        scale = max(s1, s2)
+        return t.decimal(min(t.MAX_PRECISION, max(p1 - s1, p2 - s2) + scale + 1), scale)
+    if operator == "*":
+        return t.decimal(min(t.MAX_PRECISION, p1 + p2), s1 + s2)
+    if operator == "/":
+        return t.decimal(min(t.MAX_PRECISION, p1 + s2 + max(0, s2 - s1)), max(s1, s2))
+    return t.decimal(min(p2 - s2, p1 - s1) + max(s1, s2), max(s1, s2))
+
+
+def _decimal(operator: str, left: Expr, right: Expr) -> str:
+    kind = decimal_result(operator, left.type, right.type)
+    precision, scale = kind.params
+    if scale > t.MAX_PRECISION:
+        raise Unsupported(f"decimal scale {scale} (more than 38 digits)")
+    s1 = (as_decimal(left.type) or kind).params[1]
+    s2 = (as_decimal(right.type) or kind).params[1]
+    a, b = left.sql, right.sql
+    target = t.to_duckdb(kind)
+    if operator == "/":
+        numerator, denominator = unscaled(a, s1), not_zero(unscaled(b, s2), right, t.BIGINT)
+        shifted = f"{numerator} * {10 ** (scale + s2 - s1)}::HUGEINT"
+        return rescaled(f"hw_round_quotient({shifted}, CAST({denominator} AS HUGEINT))", precision, scale)
+    if operator == "%":
+        divisor = not_zero(f"CAST({b} AS DECIMAL(38,{scale}))", right, t.decimal(38, scale))
+        return f"CAST(CAST({a} AS DECIMAL(38,{scale})) % {divisor} AS {target})"
+    if operator == "*":
+        # Both sides wide, so that DuckDB multiplies in 128 bits and never caps at 18 digits.
+        p1 = max((as_decimal(left.type) or kind).params[0], 19)
+        p2 = max((as_decimal(right.type) or kind).params[0], 19)
+        return f"CAST(CAST({a} AS DECIMAL({p1},{s1})) * CAST({b} AS DECIMAL({p2},{s2})) AS {target})"
+    return f"CAST(CAST({a} AS {target}) {operator} CAST({b} AS {target}) AS {target})"
+
+
+def unscaled(sql: str, scale: int) -> str:
+    """A decimal's digits as an integer: exact, because the product has no fraction left."""
+    if scale == 0:
+        return f"CAST({sql} AS HUGEINT)"
+    return f"CAST(CAST({sql} AS DECIMAL(38,{scale})) * CAST({10**scale} AS DECIMAL({min(scale + 1, 38)},0)) AS HUGEINT)"
+
+
+def rescaled(integer_sql: str, precision: int, scale: int) -> str:
+    """The decimal whose digits are an integer."""
+    if scale == 0:
+        return f"CAST({integer_sql} AS DECIMAL({precision},0))"
+    unit = f"CAST('0.{'1'.zfill(scale)}' AS DECIMAL({scale},{scale}))"
+    return f"CAST(CAST({integer_sql} AS DECIMAL({38 - scale},0)) * {unit} AS DECIMAL({precision},{scale}))"
+
+
+_TIMES = ("date", "timestamp", "timestamptz", "time")
+
+
+def _time_arithmetic(operator: str, left: Expr, right: Expr) -> Expr | None:
+    intervals = (t.DAY_TO_SECOND.name, t.YEAR_TO_MONTH.name)
+    if left.type.name in intervals and right.type.name in intervals and left.type == right.type and operator in "+-":
+        return Expr(f"({left.sql} {operator} {right.sql})", left.type)
+    if left.type.name in intervals and t.is_numeric(right.type) and operator in "*/":
+        return _scaled_interval(operator, left, right)
+    if right.type.name in intervals and t.is_numeric(left.type) and operator == "*":
+        return _scaled_interval(operator, right, left)
+    if left.type.name in intervals and right.type.name in _TIMES and operator == "+":
+        left, right = right, left
+    if left.type.name in _TIMES and right.type.name in intervals and operator in "+-":
+        return _shifted(operator, left, right)
+    if left.type.name == right.type.name and operator == "-" and left.type.name in ("date", "timestamp", "timestamptz"):
+        return _distance(left, right)
+    return None
+
+
+def _scaled_interval(operator: str, interval: Expr, factor: Expr) -> Expr:
+    kind = t.to_duckdb(interval.type)
+    return Expr(f"CAST(trunc({interval.sql} {operator} CAST({factor.sql} AS DOUBLE)) AS {kind})", interval.type)
+
+
+def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
+    """A date stays a date: Trino refuses to add hours to it. A month is a calendar month, clipped to its last day."""
+    sign = "" if operator == "+" else "-"
+    if interval.type == t.YEAR_TO_MONTH:
+        if moment.type.name == "time":
+            raise Unsupported("adding months to a time")
+        _needs_utc(moment)
+        shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
+    elif moment.type.name == "date":
+        message = "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'"
+        days = f"CASE WHEN {interval.sql} % 86400000 <> 0 THEN {fail(message, t.BIGINT)} ELSE {interval.sql} // 86400000 END"
+        shifted = f"{moment.sql} + CAST({sign}({days}) AS INTEGER)"
+    else:
+        shifted = f"{moment.sql} + to_microseconds({sign}1000 * {interval.sql})"
+    return Expr(f"CAST({shifted} AS {t.to_duckdb(moment.type)})", moment.type)
+
+
+def _needs_utc(moment: Expr) -> None:
+    if moment.type.name == "timestamptz" and moment.type.zone != "UTC":
+        local_time(moment)
+        raise Unsupported("adding months to a timestamp in a time zone other than UTC")
+
+
+def _distance(left: Expr, right: Expr) -> Expr:
+    micros = f"epoch_us(CAST({left.sql} AS TIMESTAMP)) - epoch_us(CAST({right.sql} AS TIMESTAMP))"
+    return Expr(f"(({micros}) // 1000)", t.DAY_TO_SECOND)

@@ -1,0 +1,69 @@
+"""Table names to Glue tables: the only tables that a query can see are those in the catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from headwater.stack.lakehouse.errors import ApiError, Unsupported
+from headwater.stack.lakehouse.model import GlueJson, Scope, Table
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
+
+CATALOG = "awsdatacatalog"
+_VIEW = "VIRTUAL_VIEW"
+
+
+class TableCatalog(Protocol):
+    """What binding needs of the Glue catalog."""
+
+    def get_database(self, scope: Scope, name: str) -> GlueJson:
+        """The database, or ``ApiError`` EntityNotFoundException."""
+        ...
+
+    def get_table(self, scope: Scope, database: str, name: str) -> GlueJson:
+        """The table, or ``ApiError`` EntityNotFoundException."""
+        ...
+
+
+@dataclass(frozen=True)
+class CatalogTables:
+    """The tables of one account and region, with the query's default database."""
+
+    catalog: TableCatalog
+    scope: Scope
+    database: str | None
+
+    def table(self, parts: Sequence[str], position: Position) -> Table:
+        """The table that ``t``, ``db.t`` or ``awsdatacatalog.db.t`` means. Raises ``SqlError``."""
+        *qualifier, name = parts
+        if len(qualifier) == 2 and qualifier[0] != CATALOG:
+            raise SqlError("CATALOG_NOT_FOUND", f"Catalog '{qualifier[0]}' does not exist", position)
+        database = qualifier[-1] if qualifier else self.database
+        if database is None:
+            message = "Schema must be specified when session schema is not set"
+            raise SqlError("MISSING_SCHEMA_NAME", message, position)
+        if database == "information_schema":
+            raise Unsupported("information_schema")
+        if "$" in name:
+            raise Unsupported(f'the metadata table "{name}"')
+        found = Table.from_glue(self._get(database, name, position))
+        if found.table_type == _VIEW:
+            raise Unsupported(f"the view {database}.{name}")
+        if str(found.parameters.get("table_type", "")).upper() == "ICEBERG":
+            raise Unsupported(f"the Iceberg table {database}.{name}")
+        return found
+
+    def _get(self, database: str, name: str, position: Position) -> GlueJson:
+        try:
+            return self.catalog.get_table(self.scope, database, name)
+        except ApiError as error:
+            if error.code != "EntityNotFoundException":
+                raise
+        try:
+            self.catalog.get_database(self.scope, database)
+        except ApiError as error:
+            if error.code != "EntityNotFoundException":
+                raise
+            raise SqlError("SCHEMA_NOT_FOUND", f"Schema '{database}' does not exist", position) from error
+        raise SqlError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{database}.{name}' does not exist", position)

@@ -1,0 +1,129 @@
+"""Function calls: the name and the argument types select one entry of the registry, or Athena's error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.functions.model import Call, Function, translate
+from headwater.stack.lakehouse.sql.functions.signature import Bindings, Pattern, concrete, describe, match, result_type
+
+Registry = Mapping[str, tuple[Function, ...]]
+LambdaCompiler = Callable[[exp.Lambda, Sequence[t.Type]], tuple[str, Expr]]
+
+
+@dataclass(frozen=True)
+class Clauses:
+    """The SQL of a call's ``DISTINCT``, ``ORDER BY``, and ``FILTER`` or ``OVER``."""
+
+    distinct: str = ""
+    order: str = ""
+    over: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """A call as written: lambdas are still trees, because their types follow from the other arguments."""
+
+    name: str
+    arguments: tuple[Expr | exp.Lambda, ...]
+    position: Position
+    now: datetime
+    clauses: Clauses = Clauses()
+
+
+def call(registry: Registry, request: Request, compile_lambda: LambdaCompiler) -> Expr:
+    """Translate a call. Raises ``SqlError`` FUNCTION_NOT_FOUND, for a name or for argument types."""
+    candidates = registry.get(request.name)
+    if candidates is None:
+        message = f"Function '{request.name}' not registered"
+        raise SqlError("FUNCTION_NOT_FOUND", message, request.position)
+    for exact in (True, False):
+        for function in candidates:
+            bindings: Bindings = {}
+            parameters = function.signature.expand(len(request.arguments))
+            if parameters is not None and _matches(parameters, request.arguments, bindings, exact=exact):
+                return _translate(function, parameters, bindings, request, compile_lambda)
+    given = ", ".join(str(a.type) if isinstance(a, Expr) else "function" for a in request.arguments)
+    expected = ", ".join(f"{f.name}({describe(f.signature.parameters)})" for f in candidates)
+    message = f"Unexpected parameters ({given}) for function {request.name}. Expected: {expected}"
+    raise SqlError("FUNCTION_NOT_FOUND", message, request.position)
+
+
+def _matches(
+    parameters: Sequence[Pattern], arguments: Sequence[Expr | exp.Lambda], bindings: Bindings, *, exact: bool
+) -> bool:
+    for parameter, argument in zip(parameters, arguments, strict=True):
+        if isinstance(argument, exp.Lambda):
+            if parameter.result is None or len(parameter.items) != len(argument.expressions):
+                return False
+        elif parameter.result is not None or not match(parameter, argument.type, bindings, exact=exact):
+            return False
+    return True
+
+
+def _translate(
+    function: Function,
+    parameters: Sequence[Pattern],
+    bindings: Bindings,
+    request: Request,
+    compile_lambda: LambdaCompiler,
+) -> Expr:
+    arguments: list[Expr] = []
+    for parameter, argument in zip(parameters, request.arguments, strict=True):
+        if isinstance(argument, Expr):
+            arguments.append(_converted(argument, parameter, bindings))
+        else:
+            arguments.append(_lambda(argument, parameter, bindings, request, compile_lambda))
+    clauses = request.clauses
+    return translate(
+        function,
+        Call(
+            name=request.name,
+            arguments=tuple(arguments),
+            result=result_type(function.signature.result, bindings),
+            position=request.position,
+            now=request.now,
+            distinct=clauses.distinct,
+            order=clauses.order,
+            over=clauses.over,
+        ),
+    )
+
+
+def _converted(argument: Expr, parameter: Pattern, bindings: Bindings) -> Expr:
+    if parameter.name in ("any", argument.type.name) and not parameter.items:
+        return argument
+    wanted = concrete(parameter, bindings)
+    if wanted.name in ("timestamp", "time", "timestamptz", "decimal") and not wanted.params:
+        wanted = result_type(parameter, bindings) if wanted.name != "decimal" else t.decimal(38, 0)
+    if wanted.name == "unknown" or argument.type == wanted:
+        return argument
+    return coerce(argument, wanted)
+
+
+def _lambda(
+    argument: exp.Lambda,
+    parameter: Pattern,
+    bindings: Bindings,
+    request: Request,
+    compile_lambda: LambdaCompiler,
+) -> Expr:
+    result = parameter.result
+    if result is None:
+        raise SqlError("TYPE_MISMATCH", "a lambda is not expected here", request.position)
+    variables, body = compile_lambda(argument, [concrete(item, bindings) for item in parameter.items])
+    if not match(result, body.type, bindings, exact=False):
+        message = f"lambda returns {body.type}, expected {describe((result,))}"
+        raise SqlError("TYPE_MISMATCH", message, request.position)
+    wanted = concrete(result, bindings)
+    if wanted.name != "unknown" and wanted != body.type and can_coerce(body.type, wanted):
+        body = coerce(body, wanted)
+    return Expr(f"lambda {variables}: {body.sql}", body.type)

@@ -1,0 +1,185 @@
+"""``CAST`` and ``TRY_CAST`` by Trino's rules: what is allowed, how it rounds, and which text is a number or a time."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
+from headwater.stack.lakehouse.sql.expression import Expr, fail, null_of, quote_text
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.text import display_text
+
+_NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
+_TEXT_PATTERNS = {
+    "integer": r"[+-]?[0-9]+",
+    "decimal": _NUMBER,
+    "double": rf"\s*[+-]?(NaN|Infinity|{_NUMBER[5:]})\s*",
+    "date": r"\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\s*",
+    "time": r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?",
+    "timestamp": r"\s*[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,6})?)?)?\s*",
+    "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
+}
+_JAVA_NAMES = {"integer": "INT", "bigint": "BIGINT", "smallint": "SMALLINT", "tinyint": "TINYINT"}
+
+
+def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
+    """``CAST(value AS target)``; ``safe`` is ``TRY_CAST``: NULL where the value does not fit."""
+    source = value.type
+    if source.name == "unknown":
+        return null_of(target)
+    if source == target and source.name != "timestamptz":
+        return value
+    if source.name == "json" or target.name == "json":
+        raise Unsupported(f"CAST from {source} to {target}")
+    if t.is_text(source):
+        sql = _from_text(value, target, safe)
+    elif t.is_text(target):
+        sql = _to_text(value, target)
+    elif source.name in ("array", "map", "row") and source.name == target.name:
+        sql = _nested(value, target, safe=safe, position=position)
+    else:
+        sql = _between(value, target, safe)
+    if sql is None:
+        raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
+    return Expr(sql, _result_type(source, target), constant=value.constant)
+
+
+def _result_type(source: t.Type, target: t.Type) -> t.Type:
+    if target.name != "timestamptz":
+        return target
+    return t.Type("timestamptz", target.params, zone=source.zone if source.name == "timestamptz" else "UTC")
+
+
+def _try(sql: str, target: t.Type, safe: bool) -> str:
+    return f"{'TRY_CAST' if safe else 'CAST'}({sql} AS {t.to_duckdb(target)})"
+
+
+def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
+    sql = value.sql
+    if t.is_text(target):
+        # CAST('abcdef' AS varchar(3)) keeps the first three characters.
+        cut = f"left({sql}, {target.params[0]})" if target.params else sql
+        return f"rpad({cut}, {target.params[0]}, ' ')" if target.name == "char" else cut
+    if target.name == "varbinary":
+        return None
+    if target.name == "boolean":
+        otherwise = (
+            "NULL" if safe else fail(f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to BOOLEAN'", target)
+        )
+        return (
+            f"CASE WHEN {sql} IS NULL THEN NULL WHEN lower({sql}) IN ('true', 't', '1') THEN true "
+            f"WHEN lower({sql}) IN ('false', 'f', '0') THEN false ELSE {otherwise} END"
+        )
+    if target.name == "timestamptz":
+        raise Unsupported("CAST from varchar to timestamp with time zone")
+    pattern = _pattern(target)
+    if pattern is None:
+        return None
+    otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
+    converted = _rounded(_try(sql, target, safe), target)
+    return f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {converted} WHEN {sql} IS NOT NULL THEN {otherwise} END"
+
+
+def _pattern(target: t.Type) -> str | None:
+    if target.name in t.INTEGERS:
+        return _TEXT_PATTERNS["integer"]
+    return _TEXT_PATTERNS.get("double" if target.name == "real" else target.name)
+
+
+def _complaint(sql: str, target: t.Type) -> str:
+    prefix = "INVALID_CAST_ARGUMENT: "
+    if target.name in ("date", "time", "timestamp"):
+        return f"'{prefix}Value cannot be cast to {target.name}: ' || {sql}"
+    if target.name == "decimal":
+        return f"'{prefix}Cannot cast VARCHAR ''' || {sql} || ''' to {_decimal_name(target)}. Value is not a number.'"
+    return f"'{prefix}Cannot cast ''' || {sql} || ''' to {_JAVA_NAMES.get(target.name, target.name.upper())}'"
+
+
+def _decimal_name(target: t.Type) -> str:
+    return f"DECIMAL({target.params[0]}, {target.params[1]})"
+
+
+def _rounded(sql: str, target: t.Type) -> str:
+    """``timestamp(3)`` keeps milliseconds, rounded half up, where DuckDB keeps microseconds."""
+    if target.name != "timestamp":
+        return sql
+    digits = t.precision_of(target)
+    if digits > 6:
+        raise Unsupported(f"type {target} (more than six fractional digits)")
+    return sql if digits == 6 else f"hw_round_timestamp({sql}, {10 ** (6 - digits)})"
+
+
+def _to_text(value: Expr, target: t.Type) -> str | None:
+    if value.type.name in ("array", "map", "row", "varbinary"):
+        return None
+    text = display_text(value.sql, value.type)
+    if target.name == "char":
+        return f"rpad(left({text}, {target.params[0]}), {target.params[0]}, ' ')"
+    if not target.params:
+        return text
+    message = f"'INVALID_CAST_ARGUMENT: Value ' || {text} || ' cannot be represented as varchar({target.params[0]})'"
+    return f"CASE WHEN length({text}) > {target.params[0]} THEN {fail(message, t.VARCHAR)} ELSE {text} END"
+
+
+def _between(value: Expr, target: t.Type, safe: bool) -> str | None:
+    source, sql = value.type, value.sql
+    if t.is_numeric(source) and t.is_numeric(target):
+        # Trino rounds half away from zero; DuckDB rounds a double half to even.
+        inner = f"round({sql})" if source.name in t.APPROXIMATE and target.name in t.INTEGERS else sql
+        return _try(inner, target, safe)
+    if "boolean" in (source.name, target.name):
+        other = target if source.name == "boolean" else source
+        return _try(sql, target, safe) if t.is_numeric(other) else None
+    return _between_times(value, target)
+
+
+def _between_times(value: Expr, target: t.Type) -> str | None:
+    source = value.type
+    if source.name == "timestamptz" and target.name in ("date", "time", "timestamp"):
+        value = Expr(local_time(value), t.Type("timestamp", source.params))
+        source = value.type
+    if (source.name, target.name) == ("timestamp", "timestamp"):
+        if t.precision_of(source) <= t.precision_of(target):
+            return value.sql
+        return _rounded(value.sql, target)
+    if source.name == "timestamp" and target.name in ("date", "time"):
+        return f"CAST({value.sql} AS {t.to_duckdb(target)})"
+    if can_coerce(source, target):
+        return coerce(value, target).sql
+    return None
+
+
+def local_time(value: Expr) -> str:
+    """The wall clock of a ``timestamp with time zone``, as a DuckDB TIMESTAMP."""
+    zone = value.type.zone
+    if zone == "UTC":
+        return value.sql
+    if zone is None:
+        raise Unsupported("reading the fields of a timestamp with time zone whose zone depends on the data")
+    return f"timezone({quote_text(zone)}, timezone('UTC', {value.sql}))"
+
+
+def instant(local_sql: str, zone: str) -> str:
+    """The UTC instant of a wall clock in a zone."""
+    return local_sql if zone == "UTC" else f"timezone('UTC', timezone({quote_text(zone)}, {local_sql}))"
+
+
+def _nested(value: Expr, target: t.Type, *, safe: bool, position: Position) -> str | None:
+    source = value.type
+    if source.name == "row":
+        if len(source.items) != len(target.items):
+            return None
+        parts = []
+        for i, (inner, wanted) in enumerate(zip(source.items, target.items, strict=True)):
+            field = Expr(f"struct_extract({value.sql}, {quote_text(f'f{i}')})", inner)
+            parts.append(f"f{i} := {cast(field, wanted, safe=safe, position=position).sql}")
+        return f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE struct_pack({', '.join(parts)}) END"
+    if source.name == "array":
+        body = cast(Expr("e", source.items[0]), target.items[0], safe=safe, position=position)
+        return f"list_transform({value.sql}, lambda e: {body.sql})"
+    keys = cast(Expr("e", source.items[0]), target.items[0], safe=safe, position=position)
+    values = cast(Expr("e", source.items[1]), target.items[1], safe=safe, position=position)
+    return (
+        f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE map(list_transform(map_keys({value.sql}), lambda e: {keys.sql}), "
+        f"list_transform(map_values({value.sql}), lambda e: {values.sql})) END"
+    )

@@ -1,0 +1,137 @@
+"""Trino's implicit conversions: which type two sides meet in, and what DuckDB must compute to get there."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr, null_of
+
+_INTEGER_ORDER = {name: i for i, name in enumerate(t.INTEGERS)}
+
+
+def as_decimal(kind: t.Type) -> t.Type | None:
+    """The decimal that holds an integer type exactly, or the decimal itself."""
+    if kind.name == "decimal":
+        return kind
+    digits = t.INTEGER_DIGITS.get(kind.name)
+    return t.decimal(digits, 0) if digits else None
+
+
+def common_type(left: t.Type, right: t.Type) -> t.Type | None:
+    """The type that both convert to implicitly, or ``None``.
+
+    >>> str(common_type(t.BIGINT, t.decimal(5, 2)))
+    'decimal(21,2)'
+    >>> common_type(t.VARCHAR, t.BIGINT) is None
+    True
+    """
+    if left == right:
+        return _with_zone(left, right)
+    if left.name == "unknown":
+        return right
+    if right.name == "unknown":
+        return left
+    if t.is_numeric(left) and t.is_numeric(right):
+        return _common_number(left, right)
+    if t.is_text(left) and t.is_text(right):
+        return _common_text(left, right)
+    if left.name == right.name and left.items and len(left.items) == len(right.items):
+        return _common_nested(left, right)
+    return _common_time(left, right)
+
+
+def _with_zone(left: t.Type, right: t.Type) -> t.Type:
+    if left.name != "timestamptz" or left.zone == right.zone:
+        return left
+    return t.Type("timestamptz", left.params)
+
+
+def _common_number(left: t.Type, right: t.Type) -> t.Type | None:
+    names = {left.name, right.name}
+    if "double" in names:
+        return t.DOUBLE
+    if "real" in names:
+        return t.REAL
+    if "decimal" not in names:
+        return left if _INTEGER_ORDER[left.name] >= _INTEGER_ORDER[right.name] else right
+    a, b = as_decimal(left), as_decimal(right)
+    if a is None or b is None:
+        return None
+    scale = max(a.params[1], b.params[1])
+    whole = max(a.params[0] - a.params[1], b.params[0] - b.params[1])
+    return t.decimal(min(t.MAX_PRECISION, whole + scale), scale)
+
+
+def _common_text(left: t.Type, right: t.Type) -> t.Type:
+    name = "char" if "char" in (left.name, right.name) else "varchar"
+    if left.params and right.params:
+        return t.Type(name, (max(left.params[0], right.params[0]),))
+    return t.VARCHAR
+
+
+def _common_nested(left: t.Type, right: t.Type) -> t.Type | None:
+    items = [common_type(a, b) for a, b in zip(left.items, right.items, strict=True)]
+    if any(item is None for item in items):
+        return None
+    names = tuple(a if a == b else None for a, b in zip(left.names, right.names, strict=True))
+    return t.Type(left.name, items=tuple(item for item in items if item is not None), names=names)
+
+
+_TIME_ORDER = {"date": 0, "timestamp": 1, "timestamptz": 2}
+
+
+def _common_time(left: t.Type, right: t.Type) -> t.Type | None:
+    if left.name == right.name == "time":
+        return max(left, right, key=t.precision_of)
+    if left.name not in _TIME_ORDER or right.name not in _TIME_ORDER:
+        return None
+    if left.name == right.name:
+        wider = max(left, right, key=t.precision_of)
+        return t.Type(left.name, wider.params, zone=left.zone if left.zone == right.zone else None)
+    lower, upper = sorted((left, right), key=lambda kind: _TIME_ORDER[kind.name])
+    precision = t.precision_of(upper) if lower.name == "date" else max(t.precision_of(lower), t.precision_of(upper))
+    return t.Type(upper.name, (precision,), zone=upper.zone if upper.zone == "UTC" else None)
+
+
+def can_coerce(source: t.Type, target: t.Type) -> bool:
+    """Whether a value is accepted where ``target`` is expected. A target without parameters accepts any."""
+    if source == target or source.name == "unknown":
+        return True
+    if target.name == source.name and not target.params and not target.items:
+        return True
+    if target.name == "decimal" and not target.params:
+        return source.name in t.INTEGERS
+    if t.is_text(source) and target.name == "varchar":
+        return not target.params or common_type(source, target) == target
+    if target.name in ("timestamp", "timestamptz") and source.name in _TIME_ORDER:
+        return _TIME_ORDER[source.name] <= _TIME_ORDER[target.name]
+    if target.name == source.name == "time":
+        return True
+    return common_type(source, target) == target
+
+
+def coerce(value: Expr, target: t.Type) -> Expr:
+    """The value in the target type, by implicit conversion (the caller has asked ``can_coerce``)."""
+    source = value.type
+    if source.name == "unknown":
+        return null_of(target) if value.sql == "NULL" else Expr(_cast(value.sql, target), target)
+    if t.to_duckdb(source) == t.to_duckdb(target):
+        return Expr(value.sql, _kept_zone(source, target), value.literal, value.constant)
+    if target.name == "varchar":
+        return Expr(value.sql, target, value.literal, value.constant)
+    return Expr(_cast(value.sql, target), _kept_zone(source, target), value.literal, value.constant)
+
+
+def _kept_zone(source: t.Type, target: t.Type) -> t.Type:
+    if target.name != "timestamptz":
+        return target
+    zone = source.zone if source.name == "timestamptz" else "UTC"
+    return t.Type("timestamptz", target.params, zone=zone)
+
+
+def _cast(sql: str, target: t.Type) -> str:
+    return f"CAST({sql} AS {t.to_duckdb(target)})"
+
+
+def comparable(left: t.Type, right: t.Type) -> t.Type | None:
+    """The type in which ``=`` compares the two sides, or ``None`` where Trino says TYPE_MISMATCH."""
+    return common_type(left, right)

@@ -1,0 +1,61 @@
+"""What the rules of one statement share: its text for error positions, the session, and the tables it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.model import Table
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.failures import Position
+from headwater.stack.lakehouse.sql.parse import position
+from headwater.stack.lakehouse.sql.predicates import KeyPredicate
+
+
+class TableSource(Protocol):
+    """Where table names are looked up. Raises ``SqlError`` when there is none."""
+
+    def table(self, parts: Sequence[str], position: Position) -> Table:
+        """The table that a name of one to three parts means."""
+        ...
+
+
+@dataclass
+class Scan:
+    """One reading of a table: its number in the statement, and the partition conditions found for it."""
+
+    number: int
+    table: Table
+    key_types: dict[str, t.Type]
+    predicates: list[KeyPredicate] = field(default_factory=list)
+    partitions_only: bool = False
+
+    @property
+    def placeholder(self) -> str:
+        """The text that stands for the scan in the statement until its files are known."""
+        return f"\x00scan{self.number}\x00"
+
+
+@dataclass
+class Context:
+    """The state of one translation; made for it and thrown away with it."""
+
+    sql: str
+    tables: TableSource
+    now: datetime
+    scans: list[Scan] = field(default_factory=list)
+    relations: int = 0
+
+    def position(self, node: exp.Expression) -> Position:
+        """Line and column of the first token below a node."""
+        starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
+        return position(self.sql, min(starts)) if starts else (1, 1)
+
+    def relation_name(self) -> str:
+        """A fresh alias."""
+        self.relations += 1
+        return f"r{self.relations}"

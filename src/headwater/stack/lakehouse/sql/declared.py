@@ -1,0 +1,62 @@
+"""Types as a query writes them, in CAST and in typed literals."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+
+_SIMPLE = {
+    "BOOLEAN": t.BOOLEAN,
+    "TINYINT": t.TINYINT,
+    "SMALLINT": t.SMALLINT,
+    "INT": t.INTEGER,
+    "BIGINT": t.BIGINT,
+    "FLOAT": t.REAL,
+    "DOUBLE": t.DOUBLE,
+    "VARBINARY": t.VARBINARY,
+    "DATE": t.DATE,
+    "JSON": t.JSON,
+    "UUID": t.UUID,
+}
+_TIMES = {"TIME": "time", "TIMESTAMP": "timestamp", "TIMESTAMPNTZ": "timestamp", "TIMESTAMPTZ": "timestamptz"}
+
+
+def type_of(node: exp.DataType) -> t.Type:
+    """The Trino type of a type expression. Raises ``Unsupported``.
+
+    >>> from headwater.stack.lakehouse.sql.parse import parse_query
+    >>> str(type_of(parse_query("select cast(x as array(decimal(5,2)))").find(exp.Cast).args["to"]))
+    'array(decimal(5,2))'
+    """
+    name = node.this.name if hasattr(node.this, "name") else str(node.this)
+    numbers = [int(p.name) for p in node.expressions if isinstance(p, exp.DataTypeParam)]
+    if name in _SIMPLE:
+        return _SIMPLE[name]
+    if name == "DECIMAL":
+        return t.decimal(numbers[0] if numbers else 38, numbers[1] if len(numbers) > 1 else 0)
+    if name in ("VARCHAR", "TEXT"):
+        return t.varchar(numbers[0]) if numbers else t.VARCHAR
+    if name in ("CHAR", "NCHAR", "BPCHAR"):
+        return t.Type("char", (numbers[0] if numbers else 1,))
+    if name in _TIMES:
+        precision = (numbers[0] if numbers else 3,)
+        if precision[0] > 6:
+            raise Unsupported(f"type {_TIMES[name]}({precision[0]}) (more than six fractional digits)")
+        return t.Type(_TIMES[name], precision)
+    if name in ("ARRAY", "LIST"):
+        return t.array(type_of(node.expressions[0]))
+    if name == "MAP":
+        return t.map_of(type_of(node.expressions[0]), type_of(node.expressions[1]))
+    if name == "STRUCT":
+        return t.row_of(*(_field(item) for item in node.expressions))
+    raise Unsupported(f"type {node.sql(dialect='trino')}")
+
+
+def _field(node: exp.Expression) -> tuple[str | None, t.Type]:
+    if isinstance(node, exp.ColumnDef):
+        return node.name.lower(), type_of(node.args["kind"])
+    if isinstance(node, exp.DataType):
+        return None, type_of(node)
+    raise Unsupported(f"row field {node.sql(dialect='trino')}")

@@ -1,0 +1,44 @@
+"""The typed result of translating one expression: what DuckDB is to compute, and which Trino type it has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from headwater.stack.lakehouse.sql import types as t
+
+
+@dataclass(frozen=True)
+class Expr:
+    """DuckDB SQL with its Trino type. ``literal`` is the value of a literal, for rules that need it before the query runs."""
+
+    sql: str
+    type: t.Type
+    literal: str | int | float | bool | None = None
+    constant: bool = False
+
+    def __str__(self) -> str:
+        return self.sql
+
+
+def quote_text(text: str) -> str:
+    """A string literal.
+
+    >>> quote_text("it's")
+    "'it''s'"
+    """
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quote_name(name: str) -> str:
+    """A quoted identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def null_of(kind: t.Type) -> Expr:
+    """``NULL`` of a type."""
+    return Expr(f"CAST(NULL AS {t.to_duckdb(kind)})", kind, constant=True)
+
+
+def fail(message_sql: str, kind: t.Type) -> str:
+    """An expression that ends the query with a message when a row reaches it."""
+    return f"CAST(error({message_sql}) AS {t.to_duckdb(kind)})"

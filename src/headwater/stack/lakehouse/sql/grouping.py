@@ -1,0 +1,101 @@
+"""GROUP BY, in all of its forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expressions import Expressions
+from headwater.stack.lakehouse.sql.failures import SqlError
+
+
+class HasValue(Protocol):
+    """A SELECT item, as GROUP BY 1 needs it."""
+
+    @property
+    def value(self) -> Expr:
+        """Its translated expression."""
+        ...
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """The clause's SQL and the expressions that may be used outside of aggregates; ``plain`` = one grouping set."""
+
+    sql: str
+    expressions: frozenset[str]
+    plain: bool
+
+
+def group_by(tree: exp.Select, rules: Expressions, items: Callable[[], Sequence[HasValue]]) -> Grouping | None:
+    """Translate GROUP BY. Ordinals mean SELECT items; aliases are not seen, as in Trino."""
+    clause = tree.args.get("group")
+    if clause is None:
+        return None
+    if clause.args.get("totals") or clause.args.get("all"):
+        raise Unsupported("GROUP BY ALL and WITH TOTALS")
+    elements = [*clause.expressions]
+    for kind in ("grouping_sets", "cube", "rollup"):
+        elements.extend(e for e in clause.args.get(kind) or [])
+    found: list[str] = []
+    parts = [_element(element, rules, items, found) for element in elements]
+    plain = all(not isinstance(e, (exp.GroupingSets, exp.Cube, exp.Rollup)) for e in elements)
+    return Grouping(", ".join(parts), frozenset(found), plain)
+
+
+def _element(
+    node: exp.Expression, rules: Expressions, items: Callable[[], Sequence[HasValue]], found: list[str]
+) -> str:
+    if isinstance(node, (exp.GroupingSets, exp.Cube, exp.Rollup)):
+        word = {"groupingsets": "GROUPING SETS"}.get(node.key, node.key.upper())
+        return f"{word} ({', '.join(_set(e, rules, items, found) for e in node.expressions)})"
+    if isinstance(node, exp.Literal) and not node.is_string:
+        selected = items()
+        index = int(node.name) if node.name.isdigit() else 0
+        if not 1 <= index <= len(selected):
+            message = f"GROUP BY position {node.name} is not in select list"
+            raise SqlError("INVALID_COLUMN_REFERENCE", message, rules.context.position(node))
+        sql = selected[index - 1].value.sql
+    else:
+        sql = rules.translate(node).sql
+    found.append(sql)
+    # Parentheses keep DuckDB from reading a constant as an ordinal.
+    return f"({sql})"
+
+
+def _set(node: exp.Expression, rules: Expressions, items: Callable[[], Sequence[HasValue]], found: list[str]) -> str:
+    if isinstance(node, exp.Tuple):
+        return f"({', '.join(_element(e, rules, items, found) for e in node.expressions)})"
+    if isinstance(node, exp.Paren):
+        return f"({_element(node.this, rules, items, found)})"
+    return _element(node, rules, items, found)
+
+
+def is_aggregated(tree: exp.Select, registry: Registry) -> bool:
+    """Whether the SELECT or HAVING of this query (not of a query inside) calls an aggregate function."""
+    if tree.args.get("having") is not None:
+        return True
+    return any(_calls_aggregate(item, registry) for item in tree.expressions)
+
+
+def _calls_aggregate(node: exp.Expression, registry: Registry) -> bool:
+    if isinstance(node, exp.Query) and not isinstance(node, exp.Subquery):
+        return False
+    if isinstance(node, exp.Window):
+        inner = node.this.this if isinstance(node.this, (exp.IgnoreNulls, exp.RespectNulls, exp.Filter)) else node.this
+        children = [*inner.iter_expressions(), *(e for k in ("partition_by",) for e in node.args.get(k) or [])]
+        children.extend(node.args["order"].iter_expressions() if node.args.get("order") else [])
+        return any(_calls_aggregate(child, registry) for child in children)
+    if isinstance(node, exp.GroupConcat):
+        return True
+    if isinstance(node, exp.Anonymous):
+        functions = registry.get(node.name.lower())
+        if functions and functions[0].kind == "aggregate":
+            return True
+    return any(_calls_aggregate(child, registry) for child in node.iter_expressions())

@@ -1,0 +1,44 @@
+"""The SQL macros that every DuckDB connection carries: the building blocks of rules too long to repeat inline."""
+
+from __future__ import annotations
+
+_SCIENTIFIC = """
+CASE WHEN contains(s, 'e') THEN
+       CASE WHEN contains(s, '.') THEN split_part(s, 'e', 1) ELSE split_part(s, 'e', 1) || '.0' END
+       || 'E' || CAST(split_part(s, 'e', 2) AS INTEGER)
+     WHEN starts_with(s, '0.') THEN
+       hw_mantissa(ltrim(split_part(s, '.', 2), '0'))
+       || 'E-' || (length(split_part(s, '.', 2)) - length(ltrim(split_part(s, '.', 2), '0')) + 1)
+     ELSE hw_mantissa(rtrim(replace(s, '.', ''), '0')) || 'E' || (length(split_part(s, '.', 1)) - 1)
+END"""
+
+MACROS: tuple[str, ...] = (
+    # Java's Double.toString, which Trino uses: scientific from 1E7 upwards and below 1E-3, always with a fraction.
+    "CREATE MACRO hw_mantissa(d) AS d[1] || '.' || CASE WHEN length(d) > 1 THEN d[2:] ELSE '0' END",
+    f"CREATE MACRO hw_scientific(s) AS {_SCIENTIFIC}",
+    """CREATE MACRO hw_java(x, s) AS CASE
+         WHEN isnan(x) THEN 'NaN'
+         WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END
+         WHEN x = 0 OR (abs(x) >= 1e-3 AND abs(x) < 1e7) THEN s
+         WHEN x < 0 THEN '-' || hw_scientific(s[2:]) ELSE hw_scientific(s) END""",
+    "CREATE MACRO hw_double_text(x) AS hw_java(x, CAST(x AS VARCHAR))",
+    # Athena shows varbinary as hex pairs with spaces between them.
+    "CREATE MACRO hw_hex_pairs(b) AS rtrim(regexp_replace(lower(hex(b)), '(..)', '\\1 ', 'g'))",
+    # Months of calendar distance, whole ones only, as Trino's date_diff counts: truncated towards zero.
+    """CREATE MACRO hw_months_between(a, b) AS CASE
+         WHEN a <= b THEN date_sub('month', a, b) ELSE -date_sub('month', b, a) END""",
+    # Interval values travel as milliseconds and as months.
+    """CREATE MACRO hw_day_interval_text(ms) AS CASE WHEN ms < 0 THEN '-' ELSE '' END
+         || (abs(ms) // 86400000) || ' ' || lpad(CAST((abs(ms) // 3600000) % 24 AS VARCHAR), 2, '0')
+         || ':' || lpad(CAST((abs(ms) // 60000) % 60 AS VARCHAR), 2, '0')
+         || ':' || lpad(CAST((abs(ms) // 1000) % 60 AS VARCHAR), 2, '0')
+         || '.' || lpad(CAST(abs(ms) % 1000 AS VARCHAR), 3, '0')""",
+    """CREATE MACRO hw_month_interval_text(m) AS CASE WHEN m < 0 THEN '-' ELSE '' END
+         || (abs(m) // 12) || '-' || (abs(m) % 12)""",
+    # Rounds half up to a multiple of n microseconds, on the calendar before 1970 too.
+    """CREATE MACRO hw_round_timestamp(x, n) AS
+         make_timestamp(CAST(floor((epoch_us(x) + n // 2) / n) AS BIGINT) * n)""",
+    # The exact quotient of two integers, rounded half away from zero, as decimal division needs it.
+    """CREATE MACRO hw_round_quotient(n, d) AS
+         (sign(n) * sign(d))::HUGEINT * ((2 * abs(n) + abs(d)) // (2 * abs(d)))""",
+)

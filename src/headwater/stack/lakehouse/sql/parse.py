@@ -1,0 +1,80 @@
+"""Athena SQL text to a sqlglot tree in which every function keeps the name that the user wrote."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot.dialects.trino import Trino
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokens import Token, TokenType
+
+from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
+
+_SYNTAX_FUNCTIONS = ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "LISTAGG")
+
+
+class AthenaSql(Trino):
+    """Trino's grammar without sqlglot's own function nodes: the registry decides what a name means, not the parser."""
+
+    INDEX_OFFSET = 0
+
+    class Parser(Trino.Parser):
+        """Only functions with a syntax of their own are parsed as such."""
+
+        FUNCTIONS = {}  # noqa: RUF012 - sqlglot's class attributes are its configuration
+        FUNCTION_PARSERS = {  # noqa: RUF012
+            name: parser for name, parser in Trino.Parser.FUNCTION_PARSERS.items() if name in _SYNTAX_FUNCTIONS
+        }
+        NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
+            name: Trino.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF", "ANY")
+        }
+
+
+def parse_query(sql: str) -> exp.Expression:
+    """The tree of one statement. Raises ``SyntaxRefused`` with Athena's wording.
+
+    >>> parse_query("select 1 2")
+    Traceback (most recent call last):
+    ...
+    headwater.stack.lakehouse.sql.failures.SyntaxRefused: SYNTAX_ERROR: line 1:10: mismatched input '2'. Expecting: <EOF>
+    """
+    dialect = AthenaSql()
+    try:
+        tokens = dialect.tokenize(sql)
+        _refuse_dangling_commas(sql, tokens)
+        trees = [tree for tree in dialect.parser().parse(tokens, sql) if tree is not None]
+    except ParseError as error:
+        raise _refusal(sql, error) from error
+    except TokenError as error:
+        raise SyntaxRefused(f"mismatched input: {str(error).splitlines()[0]}", (1, 1)) from error
+    except RecursionError as error:
+        raise SyntaxRefused("statement is too large (stack overflow during parsing)", (1, 1)) from error
+    if len(trees) != 1:
+        raise SyntaxRefused("Only one sql statement is allowed", (1, 1))
+    return trees[0]
+
+
+def position(sql: str, offset: int) -> Position:
+    """Line and column, both from 1, of a character."""
+    return sql.count("\n", 0, offset) + 1, offset - (sql.rfind("\n", 0, offset) + 1) + 1
+
+
+def _refusal(sql: str, error: ParseError) -> SyntaxRefused:
+    first = error.errors[0] if error.errors else {}
+    highlight = str(first.get("highlight") or "")
+    context = str(first.get("start_context") or "")
+    offset = max(sql.find(context + highlight), 0) + len(context)
+    if not sql[offset:].strip() or highlight.strip() == "":
+        return SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql.rstrip())))
+    return SyntaxRefused(f"mismatched input '{highlight}'. Expecting: <EOF>", position(sql, offset))
+
+
+_ENDS_LIST = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY)
+
+
+def _refuse_dangling_commas(sql: str, tokens: list[Token]) -> None:
+    """sqlglot forgives ``SELECT a, FROM t``; Trino doesn't."""
+    for this, following in zip(tokens, [*tokens[1:], None], strict=True):
+        if this.token_type is TokenType.COMMA and (following is None or following.token_type in _ENDS_LIST):
+            text = following.text if following else "<EOF>"
+            offset = following.start if following else len(sql)
+            raise SyntaxRefused(f"mismatched input '{text}'", position(sql, offset))

@@ -1,0 +1,53 @@
+"""What a translated query hands to the query around it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.scope import Field, KeyOrigin
+
+
+@dataclass(frozen=True)
+class OutputColumn:
+    """One column of a query: its name (``None`` when the user gave none), its type, and the partition keys it passes on."""
+
+    name: str | None
+    type: t.Type
+    origins: frozenset[KeyOrigin] = frozenset()
+
+
+@dataclass(frozen=True)
+class Query:
+    """DuckDB SQL whose columns are named ``c0``, ``c1``, …, and what they are to the user."""
+
+    sql: str
+    columns: tuple[OutputColumn, ...]
+
+
+@dataclass(frozen=True)
+class Named:
+    """The WITH queries in sight. Trino expands each where it is used, and so does this."""
+
+    queries: Mapping[str, tuple[exp.CTE, Named]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Relation:
+    """One item of a FROM clause: its SQL and the fields it brings into sight."""
+
+    sql: str
+    fields: tuple[Field, ...]
+
+
+def fields_of(alias: str, qualifier: tuple[str, ...], query: Query, names: list[str]) -> tuple[Field, ...]:
+    """The fields of a derived table ``(query) AS alias``; ``names`` renames the columns."""
+    found = []
+    for i, column in enumerate(query.columns):
+        name = names[i] if i < len(names) else column.name
+        found.append(Field(name, Expr(f"{alias}.c{i}", column.type), qualifier, column.origins))
+    return tuple(found)

@@ -1,0 +1,187 @@
+"""FROM: tables, sub-queries, joins, UNNEST and VALUES, each bringing its columns into sight."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.comparison import comparison, together
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.prune import note_conditions
+from headwater.stack.lakehouse.sql.query import OutputColumn, Query, Relation, fields_of
+from headwater.stack.lakehouse.sql.scans import scan_relation
+from headwater.stack.lakehouse.sql.scope import Field, Scope
+from headwater.stack.lakehouse.sql.unnest import unnest_query
+
+if TYPE_CHECKING:
+    from headwater.stack.lakehouse.sql.select import Queries
+
+_TABLE_PARTS = {"this", "db", "catalog", "alias"}
+
+
+@dataclass(frozen=True)
+class Relations:
+    """Translates FROM clauses for one query translator."""
+
+    queries: Queries
+
+    def from_clause(self, tree: exp.Select, outer: Scope | None) -> Relation | None:
+        """The whole FROM clause with its joins, or ``None`` when there is none."""
+        clause = tree.args.get("from_")
+        if clause is None:
+            return None
+        relation = self._item(clause.this, Scope((), outer))
+        for join in tree.args.get("joins") or []:
+            relation = self._join(relation, join, outer)
+        return relation
+
+    def _item(self, node: exp.Expression, scope: Scope) -> Relation:
+        """``scope`` holds what a lateral item may see."""
+        relation = self._plain_item(node, scope)
+        for join in node.args.get("joins") or []:
+            relation = self._join(relation, join, scope.parent)
+        return relation
+
+    def _plain_item(self, node: exp.Expression, scope: Scope) -> Relation:
+        if isinstance(node, exp.Table):
+            return self._table(node)
+        if isinstance(node, exp.Subquery):
+            return self._subquery(node, scope)
+        if isinstance(node, exp.Unnest):
+            return self._unnest(node, scope)
+        if isinstance(node, exp.Values):
+            return self._derived(self._values(node, scope), node)
+        if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Subquery) and not node.args.get("view"):
+            query = self.queries.query(node.this.this, scope)
+            return self._derived(query, node, lateral=True)
+        raise Unsupported(f"{node.key.upper()} in FROM")
+
+    def _table(self, node: exp.Table) -> Relation:
+        unknown = [part for part, value in node.args.items() if value and part not in (*_TABLE_PARTS, "joins")]
+        if unknown or not isinstance(node.this, exp.Identifier):
+            raise Unsupported(f"{', '.join(unknown) or node.this.key} on a table in FROM")
+        parts = [part.name.lower() for part in node.parts]
+        entry = self.queries.named.queries.get(parts[0]) if len(parts) == 1 else None
+        if entry is not None:
+            cte, named = entry
+            query = replace(self.queries, named=named).query(cte.this)
+            names = [column.name.lower() for column in cte.args["alias"].columns]
+            self._check_names(query, names, cte)
+            columns = (replace(c, name=names[i] if names else c.name) for i, c in enumerate(query.columns))
+            return self._derived(Query(query.sql, tuple(columns)), node, name=parts[0])
+        names = [column.name.lower() for column in node.args["alias"].columns] if node.args.get("alias") else []
+        return scan_relation(self.queries.context, parts, node, names)
+
+    def _subquery(self, node: exp.Subquery, scope: Scope) -> Relation:
+        if isinstance(node.this, exp.Table) or node.args.get("joins") and not isinstance(node.this, exp.Query):
+            if node.args.get("alias"):
+                raise Unsupported("an alias on a parenthesised join")
+            return self._item(node.this, scope)
+        unaliased = exp.Subquery(**{k: v for k, v in node.args.items() if k not in ("alias", "joins")})
+        return self._derived(self.queries.query(unaliased, scope.parent), node)
+
+    def _derived(self, query: Query, node: exp.Expression, *, name: str = "", lateral: bool = False) -> Relation:
+        alias = self.queries.context.relation_name()
+        given = node.args.get("alias")
+        names = [column.name.lower() for column in given.columns] if given else []
+        self._check_names(query, names, node)
+        visible = given.name.lower() if given and given.name else name
+        qualifier = (visible,) if visible else ()
+        word = "LATERAL " if lateral else ""
+        return Relation(f"{word}({query.sql}) AS {alias}", fields_of(alias, qualifier, query, names))
+
+    def _check_names(self, query: Query, names: Sequence[str], node: exp.Expression) -> None:
+        if names and len(names) != len(query.columns):
+            message = f"Column alias list has {len(names)} entries but relation has {len(query.columns)} columns"
+            raise SqlError("MISMATCHED_COLUMN_ALIASES", message, self.queries.context.position(node))
+
+    def _unnest(self, node: exp.Unnest, scope: Scope) -> Relation:
+        rules = self.queries.expressions(scope)
+        query = unnest_query(node, [rules.translate(item) for item in node.expressions], self.queries.context)
+        alias = self.queries.context.relation_name()
+        given = node.args.get("alias")
+        names = [column.name.lower() for column in given.columns] if given else []
+        if isinstance(node.args.get("offset"), exp.Identifier):
+            names.append(node.args["offset"].name.lower())
+        if given:
+            self._check_names(query, names, node)
+        qualifier = (given.name.lower(),) if given and given.name else ()
+        return Relation(f"LATERAL ({query.sql}) AS {alias}", fields_of(alias, qualifier, query, names))
+
+    def _values(self, node: exp.Values, scope: Scope) -> Query:
+        rules = self.queries.expressions(Scope((), scope.parent))
+        rows = [
+            [rules.translate(v) for v in (row.expressions if isinstance(row, exp.Tuple) else [row])]
+            for row in node.expressions
+        ]
+        if len({len(row) for row in rows}) != 1:
+            message = "Values rows have mismatched sizes"
+            raise SqlError("TYPE_MISMATCH", message, self.queries.context.position(node))
+        columns = [together(column) for column in zip(*rows, strict=True)]
+        if any(column is None for column in columns):
+            message = "Values rows have mismatched types"
+            raise SqlError("TYPE_MISMATCH", message, self.queries.context.position(node))
+        merged = [column for column in columns if column is not None]
+        lines = ", ".join(f"({', '.join(column[i].sql for column in merged)})" for i in range(len(rows)))
+        names = ", ".join(f"c{i}" for i in range(len(merged)))
+        sql = f"SELECT {names} FROM (VALUES {lines}) AS v({names})"
+        return Query(sql, tuple(OutputColumn(None, column[0].type) for column in merged))
+
+    # --- joins -------------------------------------------------------------------------------------------------------
+
+    def _join(self, left: Relation, join: exp.Join, outer: Scope | None) -> Relation:
+        if join.args.get("method") or join.args.get("match_condition"):
+            raise Unsupported(f"{str(join.args.get('method') or 'ASOF').upper()} JOIN")
+        side = str(join.args.get("side") or "").upper()
+        right = self._item(join.this, Scope(left.fields, outer))
+        if join.args.get("using"):
+            return self._join_using(left, right, join, side)
+        both = Scope((*left.fields, *right.fields), outer)
+        condition = join.args.get("on")
+        if condition is None:
+            return Relation(f"{left.sql} CROSS JOIN {right.sql}", both.fields)
+        on = self.queries.expressions(both).typed(condition, t.BOOLEAN, "JOIN ON clause")
+        optional = {"": both.fields, "LEFT": right.fields, "RIGHT": left.fields}.get(side, ())
+        note_conditions(condition, both, self.queries, optional)
+        fields = (*_after(left.fields, side in ("RIGHT", "FULL")), *_after(right.fields, side in ("LEFT", "FULL")))
+        return Relation(f"{left.sql} {side} JOIN {right.sql} ON {on.sql}", fields)
+
+    def _join_using(self, left: Relation, right: Relation, join: exp.Join, side: str) -> Relation:
+        position = self.queries.context.position(join)
+        merged: list[Field] = []
+        conditions: list[str] = []
+        names = [column.name.lower() for column in join.args["using"]]
+        for name in names:
+            a, b = (Scope(r.fields).find([name], position) for r in (left, right))
+            if a is None or b is None:
+                side_name = "left" if a is None else "right"
+                message = f"Column '{name}' is missing from {side_name} side of join"
+                raise SqlError("COLUMN_NOT_FOUND", message, position)
+            conditions.append(comparison("=", a[0].value, b[0].value, position).sql)
+            pair = together([a[0].value, b[0].value])
+            value = _merged_value(pair or [a[0].value, b[0].value], side)
+            # Equal on both sides, so a condition on the column prunes both.
+            origins = a[0].origins | b[0].origins if side == "" else frozenset()
+            merged.append(Field(name, value, (), origins))
+        others = (
+            *_after([f for f in left.fields if f.name not in names], side in ("RIGHT", "FULL")),
+            *_after([f for f in right.fields if f.name not in names], side in ("LEFT", "FULL")),
+        )
+        return Relation(f"{left.sql} {side} JOIN {right.sql} ON {' AND '.join(conditions)}", (*merged, *others))
+
+
+def _merged_value(pair: Sequence[Expr], side: str) -> Expr:
+    if side == "FULL":
+        return Expr(f"coalesce({pair[0].sql}, {pair[1].sql})", pair[0].type)
+    return pair[1] if side == "RIGHT" else pair[0]
+
+
+def _after(fields: Sequence[Field], nullable: bool) -> tuple[Field, ...]:
+    """On the optional side of an outer join a condition in WHERE sees NULLs that are not in the table: no pruning."""
+    return tuple(replace(f, origins=frozenset()) for f in fields) if nullable else tuple(fields)

@@ -1,0 +1,75 @@
+"""A table in FROM: the columns it brings into sight, and the scan whose files are chosen once the query is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.hive.types import TypeSyntaxError, parse_type
+from headwater.stack.lakehouse.model import Column, Table
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.context import Context, Scan
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.query import Relation
+from headwater.stack.lakehouse.sql.scope import Field
+
+PSEUDO_COLUMNS = {
+    "$path": t.VARCHAR,
+    "$file_size": t.BIGINT,
+    "$file_modified_time": t.TIMESTAMPTZ,
+}
+PARTITIONS_SUFFIX = "$partitions"
+
+
+def column_type(column: Column) -> t.Type:
+    """The Trino type of a catalog column. Raises ``SqlError`` HIVE_INVALID_METADATA for a type that is none."""
+    try:
+        return t.from_hive(parse_type(column.type))
+    except TypeSyntaxError as error:
+        message = f"Error: type of column '{column.name}' is not valid: {column.type}"
+        raise SqlError("HIVE_INVALID_METADATA", message) from error
+
+
+def scan_relation(context: Context, parts: Sequence[str], node: exp.Table, names: Sequence[str]) -> Relation:
+    """A named table as a relation. ``names`` are the columns of ``AS t(a, b)``."""
+    partitions_only = parts[-1].endswith(PARTITIONS_SUFFIX)
+    wanted = [*parts[:-1], parts[-1].removesuffix(PARTITIONS_SUFFIX)]
+    table = context.tables.table(wanted, context.position(node))
+    keys = {key.name.lower(): column_type(key) for key in table.partition_keys}
+    scan = Scan(len(context.scans), table, keys, partitions_only=partitions_only)
+    context.scans.append(scan)
+    alias = context.relation_name()
+    visible = node.args["alias"].name.lower() if node.args.get("alias") else ""
+    qualifier = (visible,) if visible else ("awsdatacatalog", table.database.lower(), parts[-1])
+    fields = [*_columns(table, alias, qualifier, scan), *_keys(table, alias, qualifier, scan)]
+    if names:
+        if len(names) != len(fields):
+            message = (
+                f"Column alias list has {len(names)} entries but '{table.name}' has {len(fields)} columns available"
+            )
+            raise SqlError("MISMATCHED_COLUMN_ALIASES", message, context.position(node))
+        fields = [Field(n, f.value, f.qualifier, f.origins) for n, f in zip(names, fields, strict=True)]
+    if not partitions_only:
+        for i, (name, kind) in enumerate(PSEUDO_COLUMNS.items()):
+            fields.append(Field(name, Expr(f"{alias}.p{i}", kind), qualifier, hidden=True))
+    return Relation(f"{scan.placeholder} AS {alias}", tuple(fields))
+
+
+def _columns(table: Table, alias: str, qualifier: tuple[str, ...], scan: Scan) -> list[Field]:
+    if scan.partitions_only:
+        return []
+    return [
+        Field(column.name.lower(), Expr(f"{alias}.c{i}", column_type(column)), qualifier)
+        for i, column in enumerate(table.columns)
+    ]
+
+
+def _keys(table: Table, alias: str, qualifier: tuple[str, ...], scan: Scan) -> list[Field]:
+    found = []
+    for i, key in enumerate(table.partition_keys):
+        name = key.name.lower()
+        origins = frozenset({(scan.number, name)})
+        found.append(Field(name, Expr(f"{alias}.k{i}", scan.key_types[name]), qualifier, origins))
+    return found

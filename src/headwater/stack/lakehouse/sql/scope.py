@@ -1,0 +1,82 @@
+"""Which columns a name can mean: the fields in sight at one place of a query, and how Trino resolves a name to one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
+
+KeyOrigin = tuple[int, str]
+"""A partition key of one table scan: the scan's number and the key's name."""
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column in sight: its name, the relation names that may qualify it, and what it is in DuckDB.
+
+    ``origins`` are the partition keys whose values the column passes on unchanged; a condition on the column prunes
+    those scans. ``hidden`` columns (``"$path"``) are found by name but are not part of ``*``.
+    """
+
+    name: str | None
+    value: Expr
+    qualifier: tuple[str, ...] = ()
+    origins: frozenset[KeyOrigin] = frozenset()
+    hidden: bool = False
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The fields of a FROM clause, the variables of enclosing lambdas, and the scope of the enclosing query."""
+
+    fields: tuple[Field, ...] = ()
+    parent: Scope | None = None
+    variables: Mapping[str, Expr] = field(default_factory=dict)
+
+    def with_variables(self, variables: Mapping[str, Expr]) -> Scope:
+        """The scope inside a lambda."""
+        return replace(self, variables={**self.variables, **variables})
+
+    def visible(self, qualifier: Sequence[str] = ()) -> Iterator[Field]:
+        """What ``*`` or ``qualifier.*`` stands for."""
+        for candidate in self.fields:
+            if not candidate.hidden and (not qualifier or _qualifies(candidate.qualifier, qualifier)):
+                yield candidate
+
+    def find(self, parts: Sequence[str], position: Position) -> tuple[Field, Sequence[str]] | None:
+        """The field that a dotted name means here, and the parts left over for row fields. ``None`` if none does."""
+        for length in range(len(parts), 0, -1):
+            *qualifier, name = parts[:length]
+            found = [f for f in self.fields if f.name == name and _qualifies(f.qualifier, qualifier)]
+            if len(found) > 1:
+                raise SqlError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", position)
+            if found:
+                return found[0], parts[length:]
+        return None
+
+    def resolve(self, parts: Sequence[str], position: Position) -> tuple[Expr, Sequence[str]]:
+        """The value of a dotted name, looked for in lambdas, then here, then in the enclosing queries."""
+        if parts[0] in self.variables:
+            return self.variables[parts[0]], parts[1:]
+        found = self.find(parts, position)
+        if found is not None:
+            return found[0].value, found[1]
+        if self.parent is not None:
+            return self.parent.resolve(parts, position)
+        raise SqlError("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' cannot be resolved", position)
+
+
+def _qualifies(qualifier: Sequence[str], wanted: Sequence[str]) -> bool:
+    return not wanted or tuple(qualifier[-len(wanted) :]) == tuple(wanted)
+
+
+def row_field(value: Expr, name: str) -> Expr | None:
+    """The field of a row value, or ``None`` if it has no such field."""
+    if value.type.name != "row":
+        return None
+    for index, candidate in enumerate(value.type.names):
+        if candidate is not None and candidate.lower() == name:
+            return Expr(f"struct_extract({value.sql}, 'f{index}')", value.type.items[index])
+    return None

@@ -1,0 +1,241 @@
+"""Queries: SELECT, set operations and their ORDER BY and LIMIT, with Trino's rules of which names are seen where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.sql.coerce import coerce, common_type
+from headwater.stack.lakehouse.sql.context import Context
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expressions import Expressions, direction
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.grouping import Grouping, group_by, is_aggregated
+from headwater.stack.lakehouse.sql.limits import limit_clause
+from headwater.stack.lakehouse.sql.prune import note_conditions
+from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
+from headwater.stack.lakehouse.sql.relations import Relations
+from headwater.stack.lakehouse.sql.scope import Field, Scope
+
+_SELECT_PARTS = {
+    *("expressions", "distinct", "from_", "joins", "where", "group", "having", "order", "limit", "offset"),
+    *("with_", "laterals"),
+}
+
+
+@dataclass(frozen=True)
+class Item:
+    """One SELECT item: its value, its name, and the field it passes on if it is just a column."""
+
+    value: Expr
+    name: str | None
+    field: Field | None = None
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Translates queries of one statement; ``named`` are the WITH queries in sight."""
+
+    context: Context
+    registry: Registry
+    named: Named = Named()
+
+    def subquery(self, tree: exp.Expression, scope: Scope) -> tuple[str, tuple[t.Type, ...]]:
+        """A query inside an expression, which may use the columns of the query around it."""
+        query = self.query(tree, scope)
+        return query.sql, tuple(column.type for column in query.columns)
+
+    def query(self, tree: exp.Expression, outer: Scope | None = None) -> Query:
+        """Translate any query expression."""
+        inner = self._with(tree)
+        if isinstance(tree, exp.Subquery):
+            if tree.args.get("alias"):
+                raise Unsupported("an alias on a query that is not in FROM")
+            query = inner.query(tree.this, outer)
+            return inner._ordered(tree, query, outer)
+        if isinstance(tree, exp.SetOperation):
+            return inner._ordered(tree, inner._set_operation(tree, outer), outer)
+        if isinstance(tree, exp.Select):
+            return inner._select(tree, outer)
+        raise Unsupported(f"the query form {tree.key.upper()}")
+
+    def expressions(self, scope: Scope) -> Expressions:
+        """The expression rules in a scope."""
+        return Expressions(self.context, self.registry, self, scope)
+
+    def _with(self, tree: exp.Expression) -> Queries:
+        clause = tree.args.get("with_")
+        if clause is None:
+            return self
+        if clause.args.get("recursive"):
+            raise Unsupported("WITH RECURSIVE")
+        named = self.named
+        for cte in clause.expressions:
+            named = Named({**named.queries, cte.alias.lower(): (cte, named)})
+        return replace(self, named=named)
+
+    # --- set operations ------------------------------------------------------------------------------------------
+
+    def _set_operation(self, tree: exp.SetOperation, outer: Scope | None) -> Query:
+        left, right = self.query(tree.this, outer), self.query(tree.expression, outer)
+        word = tree.key.upper()
+        if len(left.columns) != len(right.columns):
+            message = f"{word} query has different number of fields: {len(left.columns)}, {len(right.columns)}"
+            raise SqlError("TYPE_MISMATCH", message, self.context.position(tree))
+        columns = []
+        for index, (a, b) in enumerate(zip(left.columns, right.columns, strict=True)):
+            kind = common_type(a.type, b.type)
+            if kind is None:
+                message = f"column {index + 1} in {word} query has incompatible types: {a.type}, {b.type}"
+                raise SqlError("TYPE_MISMATCH", message, self.context.position(tree))
+            columns.append(OutputColumn(a.name, kind, a.origins | b.origins))
+        everything = "" if tree.args.get("distinct") else " ALL"
+        sql = f"({_converted(left, columns)}) {word}{everything} ({_converted(right, columns)})"
+        return Query(sql, tuple(columns))
+
+    def _ordered(self, tree: exp.Expression, query: Query, outer: Scope | None) -> Query:
+        """ORDER BY and LIMIT over a whole set operation or parenthesised query: they see its output columns only."""
+        if not any(tree.args.get(part) for part in ("order", "limit", "offset")):
+            return query
+        alias = self.context.relation_name()
+        fields = tuple(Field(c.name, Expr(f"{alias}.c{i}", c.type)) for i, c in enumerate(query.columns))
+        items = [Item(f.value, f.name) for f in fields]
+        order = self._order_by(tree, items, self.expressions(Scope(fields, outer)))
+        names = ", ".join(f"{alias}.c{i}" for i in range(len(fields)))
+        sql = f"SELECT {names} FROM ({query.sql}) AS {alias}{order}{limit_clause(tree, self.context)}"
+        return Query(sql, _without_origins(query.columns, tree))
+
+    # --- SELECT --------------------------------------------------------------------------------------------------
+
+    def _select(self, tree: exp.Select, outer: Scope | None) -> Query:
+        unknown = [part for part, value in tree.args.items() if value and part not in _SELECT_PARTS]
+        if unknown or tree.args.get("laterals"):
+            raise Unsupported(f"SELECT with {', '.join(unknown) or 'LATERAL VIEW'}")
+        relation = Relations(self).from_clause(tree, outer)
+        scope = Scope(relation.fields if relation else (), outer)
+        rules = self.expressions(scope)
+        where = ""
+        if tree.args.get("where") is not None:
+            condition = tree.args["where"].this
+            where = f" WHERE {rules.typed(condition, t.BOOLEAN, 'WHERE clause').sql}"
+            note_conditions(condition, scope, self, relation.fields if relation else ())
+        grouping = group_by(tree, rules, lambda: self._items(tree, rules))
+        if grouping is not None or is_aggregated(tree, self.registry):
+            rules = replace(rules, grouped=grouping.expressions if grouping else frozenset())
+        items = self._items(tree, rules)
+        parts = [f"SELECT {'DISTINCT ' if tree.args.get('distinct') else ''}"]
+        parts.append(", ".join(f"{item.value.sql} AS c{i}" for i, item in enumerate(items)))
+        parts.append(f" FROM {relation.sql}" if relation else "")
+        parts.append(where)
+        parts.append(f" GROUP BY {grouping.sql}" if grouping else "")
+        if tree.args.get("having") is not None:
+            having = rules.typed(tree.args["having"].this, t.BOOLEAN, "HAVING clause")
+            parts.append(f" HAVING {having.sql}")
+        parts.append(self._order_by(tree, items, rules))
+        parts.append(limit_clause(tree, self.context))
+        columns = tuple(_output(item, grouping) for item in items)
+        return Query("".join(parts), _without_origins(columns, tree))
+
+    def _items(self, tree: exp.Select, rules: Expressions) -> list[Item]:
+        items: list[Item] = []
+        for node in tree.expressions:
+            if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
+                items.extend(self._star(node, rules))
+            elif isinstance(node, exp.Alias):
+                items.append(replace(self._item(node.this, rules), name=node.alias.lower()))
+            else:
+                items.append(self._item(node, rules))
+        return items
+
+    def _item(self, node: exp.Expression, rules: Expressions) -> Item:
+        value = rules.translate(node)
+        if isinstance(node, exp.Column):
+            parts = [part.name.lower() for part in node.parts]
+            found = rules.scope.find(parts, self.context.position(node))
+            return Item(value, parts[-1], found[0] if found and not found[1] else None)
+        return Item(value, node.expression.name.lower() if isinstance(node, exp.Dot) else None)
+
+    def _star(self, node: exp.Expression, rules: Expressions) -> list[Item]:
+        star = node if isinstance(node, exp.Star) else node.this
+        if any(value for key, value in star.args.items() if key != "this"):
+            raise Unsupported("SELECT * EXCEPT and REPLACE")
+        qualifier = [part.name.lower() for part in node.parts[:-1]] if isinstance(node, exp.Column) else []
+        found = list(rules.scope.visible(qualifier))
+        if not found:
+            message = (
+                f"Table '{'.'.join(qualifier)}' not found"
+                if qualifier
+                else "SELECT * not allowed in queries without FROM clause"
+            )
+            raise SqlError("TABLE_NOT_FOUND" if qualifier else "COLUMN_NOT_FOUND", message, self.context.position(node))
+        if rules.grouped is not None:
+            for f in found:
+                if f.value.sql not in rules.grouped:
+                    message = f"'{f.name}' must be an aggregate expression or appear in GROUP BY clause"
+                    raise SqlError("EXPRESSION_NOT_AGGREGATE", message, self.context.position(node))
+        return [Item(f.value, f.name, f) for f in found]
+
+    def _order_by(self, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
+        """ORDER BY sees the output names first, then the columns of FROM (Trino: SELECT, ORDER BY clause)."""
+        clause = tree.args.get("order")
+        if clause is None:
+            return ""
+        outputs = tuple(Field(item.name, item.value) for item in items if item.name is not None)
+        names = {f.name for f in outputs}
+        unique = {f.value.sql + (f.name or ""): f for f in outputs}
+        sources = tuple(f for f in rules.scope.fields if f.name not in names)
+        scope = replace(rules.scope, fields=(*unique.values(), *sources))
+        grouped = rules.grouped | {item.value.sql for item in items} if rules.grouped is not None else None
+        ordering = replace(rules, scope=scope, grouped=grouped)
+        parts = []
+        for node in clause.expressions:
+            if not isinstance(node, exp.Ordered):
+                raise Unsupported(f"ORDER BY {node.sql(dialect='trino')}")
+            parts.append(self._order_item(node, items, ordering, rules) + direction(node))
+        return f" ORDER BY {', '.join(parts)}"
+
+    def _order_item(self, node: exp.Ordered, items: Sequence[Item], ordering: Expressions, rules: Expressions) -> str:
+        if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            index = int(node.this.name) if node.this.name.isdigit() else 0
+            if not 1 <= index <= len(items):
+                message = f"ORDER BY position {node.this.name} is not in select list"
+                raise SqlError("INVALID_COLUMN_REFERENCE", message, self.context.position(node))
+            return str(index)
+        qualified = isinstance(node.this, exp.Column) and len(node.this.parts) > 1
+        sql = (rules if qualified else ordering).translate(node.this).sql
+        for index, item in enumerate(items):
+            if item.value.sql == sql:
+                return str(index + 1)
+        return sql
+
+
+def _converted(query: Query, columns: Sequence[OutputColumn]) -> str:
+    parts = []
+    for i, (have, want) in enumerate(zip(query.columns, columns, strict=True)):
+        value = Expr(f"c{i}", have.type)
+        parts.append(f"{coerce(value, want.type).sql if want.type.name != 'unknown' else value.sql} AS c{i}")
+    return f"SELECT {', '.join(parts)} FROM ({query.sql})"
+
+
+def _without_origins(columns: tuple[OutputColumn, ...], tree: exp.Expression) -> tuple[OutputColumn, ...]:
+    """A condition outside of a LIMIT or of a window function must not be applied inside of it."""
+    if tree.args.get("limit") or tree.args.get("offset") or any(True for _ in _windows(tree)):
+        return tuple(replace(column, origins=frozenset()) for column in columns)
+    return columns
+
+
+def _windows(tree: exp.Expression) -> Sequence[exp.Expression]:
+    if not isinstance(tree, exp.Select):
+        return ()
+    return [w for item in tree.expressions for w in item.find_all(exp.Window)]
+
+
+def _output(item: Item, grouping: Grouping | None) -> OutputColumn:
+    keeps = item.field is not None and (grouping is None or grouping.plain)
+    origins = item.field.origins if item.field is not None and keeps else frozenset()
+    return OutputColumn(item.name, item.value.type, origins)

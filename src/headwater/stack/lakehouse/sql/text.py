@@ -1,0 +1,79 @@
+"""Values as Athena writes them: one place, used by ``CAST(… AS varchar)`` and by the result files."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import quote_text
+
+_PLAIN = ("tinyint", "smallint", "integer", "bigint", "decimal", "boolean", "date", "varchar", "char", "json", "uuid")
+
+
+def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
+    """DuckDB SQL for the text form of a value (NULL stays NULL).
+
+    >>> display_text("x", t.DOUBLE)
+    'hw_double_text(x)'
+    """
+    if kind.name in _PLAIN:
+        return sql if kind.name in ("varchar", "char") else f"CAST({sql} AS VARCHAR)"
+    if kind.name in t.APPROXIMATE:
+        return f"hw_double_text({sql})"
+    if kind.name == "varbinary":
+        return f"hw_hex_pairs({sql})"
+    if kind.name in ("timestamp", "time"):
+        return timestamp_text(sql, kind)
+    if kind.name == "timestamptz":
+        return _zoned_text(sql, kind)
+    if kind == t.DAY_TO_SECOND:
+        return f"hw_day_interval_text({sql})"
+    if kind == t.YEAR_TO_MONTH:
+        return f"hw_month_interval_text({sql})"
+    if kind.name == "unknown":
+        return f"CAST({sql} AS VARCHAR)"
+    return _nested_text(sql, kind, depth)
+
+
+def timestamp_text(sql: str, kind: t.Type) -> str:
+    """``2025-01-15 10:00:00.000``: as many fractional digits as the type has."""
+    digits = t.precision_of(kind)
+    if kind.name == "time":
+        text = f"CAST({sql} AS VARCHAR)"
+        whole = f"left({text}, 8)"
+        fraction = f"left(rpad(substr({text}, 10), 6, '0'), {digits})"
+        return whole if digits == 0 else f"{whole} || '.' || {fraction}"
+    if digits == 0:
+        return f"strftime({sql}, '%Y-%m-%d %H:%M:%S')"
+    if digits == 3:
+        return f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%g')"
+    return f"left(strftime({sql}, '%Y-%m-%d %H:%M:%S.%f'), {20 + digits})"
+
+
+def _zoned_text(sql: str, kind: t.Type) -> str:
+    if kind.zone is None:
+        raise Unsupported("showing a timestamp with time zone whose zone depends on the data")
+    local = sql if kind.zone == "UTC" else f"timezone({quote_text(kind.zone)}, timezone('UTC', {sql}))"
+    return f"{timestamp_text(local, t.Type('timestamp', kind.params))} || {quote_text(' ' + kind.zone)}"
+
+
+def _nested_text(sql: str, kind: t.Type, depth: int) -> str:
+    """``[1, 2]`` and ``{a=1, b=null}``: text inside is not quoted, and NULL is written ``null``."""
+    if kind.name == "array":
+        item = f"e{depth}"
+        inner = display_text(item, kind.items[0], depth + 1)
+        return f"'[' || array_to_string(list_transform({sql}, lambda {item}: coalesce({inner}, 'null')), ', ') || ']'"
+    if kind.name == "map":
+        item = f"e{depth}"
+        key = display_text(f"{item}.key", kind.items[0], depth + 1)
+        value = display_text(f"{item}.value", kind.items[1], depth + 1)
+        entries = f"list_transform(map_entries({sql}), lambda {item}: {key} || '=' || coalesce({value}, 'null'))"
+        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || array_to_string({entries}, ', ') || '}}' END"
+    if kind.name == "row":
+        parts = []
+        for i, (name, inner_kind) in enumerate(zip(kind.names, kind.items, strict=True)):
+            inner = display_text(f"struct_extract({sql}, 'f{i}')", inner_kind, depth + 1)
+            label = quote_text((name or f"field{i}") + "=")
+            parts.append(f"{label} || coalesce({inner}, 'null')")
+        joined = " || ', ' || ".join(parts)
+        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {joined} || '}}' END"
+    raise Unsupported(f"showing values of type {kind}")

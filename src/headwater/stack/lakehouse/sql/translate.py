@@ -1,0 +1,42 @@
+"""One query from Athena SQL to DuckDB SQL: parsed, bound to the catalog, typed and rewritten; scans are still open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.sql.context import Context, Scan, TableSource
+from headwater.stack.lakehouse.sql.query import OutputColumn
+from headwater.stack.lakehouse.sql.select import Queries
+
+_PLACEHOLDER = re.compile("\x00scan(\\d+)\x00")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """DuckDB SQL with a placeholder for each scan, the scans, and the result's columns."""
+
+    sql: str
+    columns: tuple[OutputColumn, ...]
+    scans: tuple[Scan, ...]
+
+    def with_scans(self, sources: Mapping[int, str]) -> str:
+        """The SQL with each scan's source put in its place."""
+        return _PLACEHOLDER.sub(lambda found: sources[int(found[1])], self.sql)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """The column names of the result; a column without a name is ``_col0``, by its position."""
+        return [column.name or f"_col{i}" for i, column in enumerate(self.columns)]
+
+
+def translate(tree: exp.Expression, text: str, tables: TableSource, registry: Registry, now: datetime) -> Translation:
+    """Translate a query. Raises ``SqlError`` with Athena's prefixes, and ``Unsupported``."""
+    context = Context(text, tables, now)
+    query = Queries(context, registry).query(tree)
+    return Translation(query.sql, query.columns, tuple(context.scans))
