@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import psycopg
@@ -14,6 +15,16 @@ from headwater.errors import PostgresError
 from headwater.model import PostgresAddress
 
 APPLICATION_NAME = "headwater"
+
+EXACT_TEXT = {
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, YMD",
+    "IntervalStyle": "postgres",
+    "extra_float_digits": "3",
+    "bytea_output": "hex",
+    "client_encoding": "UTF8",
+}
+"""Settings under which a value's text says all of it, and says the same on every server."""
 
 
 def describe(address: PostgresAddress) -> str:
@@ -178,3 +189,62 @@ def count_all_tables(connection: psycopg.Connection[Any]) -> dict[str, int]:
         row = connection.execute(query.format(sql.Identifier(schema, table))).fetchone()
         counts[table_label(schema, table)] = int(row[0]) if row else 0
     return counts
+
+
+@dataclass(frozen=True)
+class DatabaseLocale:
+    """What a database's text is encoded in and sorted by; fixed when it is created."""
+
+    encoding: str
+    collate: str
+    ctype: str
+    provider: str
+    locale: str | None
+
+
+def create_empty_database(maintenance: PostgresAddress, name: str, locale: DatabaseLocale) -> None:
+    """Create a database with nothing in it, not even what template1 has. Raises PostgresError if it exists."""
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(
+        sql.Identifier(name), locale.encoding, locale.collate, locale.ctype
+    )
+    if locale.provider != "libc":
+        option = sql.SQL("ICU_LOCALE" if locale.provider == "icu" else "BUILTIN_LOCALE")
+        parts = [statement, sql.SQL("LOCALE_PROVIDER"), sql.SQL(locale.provider), option, sql.Literal(locale.locale)]
+        statement = sql.SQL(" ").join(parts)
+    with connect(maintenance, autocommit=True) as connection:
+        connection.execute(statement)
+
+
+def drop_database(maintenance: PostgresAddress, name: str) -> None:
+    """Drop a database and end the sessions in it; one that is already gone is fine. Raises PostgresError."""
+    with connect(maintenance, autocommit=True) as connection:
+        # FORCE is new in 13; before, sessions have to be ended first, which only then cannot be raced against.
+        force = " WITH (FORCE)" if server_major(connection) >= 13 else ""
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}" + force).format(sql.Identifier(name)))
+
+
+@dataclass(frozen=True)
+class TableContent:
+    """How many rows a table has, and the sum of their 64-bit hashes: equal for equal rows in any order."""
+
+    rows: int
+    hash: int
+
+
+def read_contents(address: PostgresAddress) -> dict[str, TableContent]:
+    """Every user table's content by its label, all in one snapshot. Reads every row. Raises PostgresError."""
+    # The row as text is exact for every type, once both sides agree on how text is written.
+    query = sql.SQL(
+        "SELECT count(*), coalesce(sum(hashtextextended(headwater_row::text, 0)::numeric), 0)"
+        " FROM ONLY {} AS headwater_row"
+    )
+    contents = {}
+    with connect(address) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        for setting, value in EXACT_TEXT.items():
+            connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
+        for schema, table in user_tables(connection):
+            row = connection.execute(query.format(sql.Identifier(schema, table))).fetchone()
+            if row:
+                contents[table_label(schema, table)] = TableContent(int(row[0]), int(row[1]))
+    return contents
