@@ -151,13 +151,21 @@ def partition_json(table: TableRow, values: Sequence[str], location: str, create
 
 def find_partition(connection: sqlite3.Connection, table: TableRow, values: Sequence[str]) -> GlueJson:
     """One partition by its values. Raises ``EntityNotFoundException``."""
+    found = get_partition(connection, table, values)
+    if found is None:
+        raise errors.not_found("Cannot find partition.")
+    return found
+
+
+def get_partition(connection: sqlite3.Connection, table: TableRow, values: Sequence[str]) -> GlueJson | None:
+    """One partition by its values, if it exists."""
     row = connection.execute(
         "SELECT p.location, p.created, b.body FROM partitions p JOIN partition_bodies b ON b.id = p.body_id"
         " WHERE p.table_id = ? AND p.sort_key = ?",
         (table.id, sort_key(checked_values(table, values))),
     ).fetchone()
     if row is None:
-        raise errors.not_found("Cannot find partition.")
+        return None
     return partition_json(table, values, row[0], row[1], json.loads(row[2]))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -47,12 +46,21 @@ class Series:
             if limit is None:
                 return 0, 0
             if item.op in (">", ">="):
-                find = bisect_left if item.op == ">=" else bisect_right
-                first = max(first, find(range(self.length), limit, key=self._comparable))
+                first = max(first, self._first_at(limit, beyond=item.op == ">"))
             elif item.op in ("<", "<="):
-                find = bisect_left if item.op == "<" else bisect_right
-                last = min(last, find(range(self.length), limit, key=self._comparable))
+                last = min(last, self._first_at(limit, beyond=item.op == "<="))
         return first, max(first, last)
+
+    def _first_at(self, limit: int | str, beyond: bool) -> int:
+        """The first index whose text is at the limit, or beyond it; bisect stops at 2**63 elements."""
+        low, high = 0, self.length
+        while low < high:
+            middle = (low + high) // 2
+            found = self._comparable(middle)
+            # One key has one type, which the type checker cannot see.
+            reached = found > limit or (found == limit and not beyond)  # type: ignore[operator]
+            low, high = (low, middle) if reached else (middle + 1, high)
+        return low
 
     def _comparable(self, index: int) -> int | str:
         found = comparable(self.value(index), self.kind)

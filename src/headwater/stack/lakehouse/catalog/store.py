@@ -177,6 +177,15 @@ class Catalog:
             row = table_rows.find_table(connection, scope, database, table)
             return partition_rows.find_partition(connection, row, values)
 
+    def get_partitions(
+        self, scope: Scope, database: str, table: str, wanted: Iterable[Sequence[str]]
+    ) -> list[GlueJson]:
+        """Those of the wanted partitions that exist, as the API's ``Partition`` objects."""
+        with self._connections.read() as connection:
+            row = table_rows.find_table(connection, scope, database, table)
+            found = [partition_rows.get_partition(connection, row, values) for values in wanted]
+        return [partition for partition in found if partition is not None]
+
     def partitions(
         self,
         scope: Scope,

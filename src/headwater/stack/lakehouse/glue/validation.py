@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 from headwater.stack.lakehouse.errors import ApiError, invalid_input
 from headwater.stack.lakehouse.model import GlueJson
 
 MAX_NAME = 255
-_KINDS: Mapping[type, str] = {
-    str: "a string",
-    int: "an integer",
-    bool: "a boolean",
-    list: "a list",
-    dict: "a structure",
-}
+_KINDS: Mapping[type, str] = MappingProxyType(
+    {str: "a string", int: "an integer", bool: "a boolean", list: "a list", dict: "a structure"}
+)
 
 
 def text(request: Mapping[str, Any], name: str) -> str:

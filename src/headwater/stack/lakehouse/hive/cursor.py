@@ -46,7 +46,7 @@ class Cursor:
         """Take these keywords, or fail."""
         for word in words:
             if not self.accept(word):
-                raise self.mismatch(f"'{word}'")
+                raise self.mismatch(f"'{word.upper()}'")
 
     def mismatch(self, *expected: str) -> DdlSyntaxError:
         """The error that the token to come is not one of those expected."""
