@@ -101,7 +101,6 @@ def _value(cell: object) -> Any:
 
 def _full_report(project: Headwater, statements: tuple[Statement, ...]) -> None:
     """One JSON document, written row by row, so that memory does not grow with the result."""
-    click.echo('{"statements": [', nl=False)
     for number, statement in enumerate(statements):
         result = project.query(statement.sql)
         execution = result.execution
@@ -116,7 +115,9 @@ def _full_report(project: Headwater, statements: tuple[Statement, ...]) -> None:
             "price_usd": f"{execution.price_usd:f}",
             "columns": plain(result.columns),
         }
-        click.echo(("," if number else "") + "\n" + json.dumps(head, ensure_ascii=False)[:-1] + ', "rows": [', nl=False)
+        # Only now, so that nothing is printed if the (first) statement fails.
+        click.echo("," if number else '{"statements": [')
+        click.echo(json.dumps(head, ensure_ascii=False)[:-1] + ', "rows": [', nl=False)
         for index, row in enumerate(_json_rows(result)):
             click.echo(("," if index else "") + "\n  " + row, nl=False)
         click.echo("]}", nl=False)

@@ -152,9 +152,8 @@ def succeeded(execution: Execution) -> Execution:
     reason = execution.reason or "Athena gave no reason"
     missing = any(code in reason for code in ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND", "EntityNotFoundException"))
     raise QueryError(
-        f"Athena ended the statement {execution.state}: {reason}",
-        hint=("run `headwater catalog` first? " if missing else "")
-        + f"the statement was: {_shortened(execution.sql)} (execution {execution.id})",
+        f"Athena ended execution {execution.id} {execution.state}: {reason} (in: {_shortened(execution.sql)})",
+        hint="run `headwater catalog` to create the tables" if missing else "",
     )
 
 
