@@ -54,8 +54,6 @@ def decide(bucket: str, region: str, state: BucketState | None) -> BucketPlan:
             hint=f"set REGION = {state.region!r} in config.py, or change BUCKET_NAME",
         )
     changes = [] if state is not None else [Change(CREATE)]
-    if state is None or not state.public_access_blocked:
-        changes.append(Change(BLOCK_PUBLIC_ACCESS))
     # A key of the account's own is stricter than S3's: leave it.
     if state is None or state.encryption not in ENCRYPTIONS:
         changes.append(Change(ENCRYPT))
@@ -64,6 +62,9 @@ def decide(bucket: str, region: str, state: BucketState | None) -> BucketPlan:
     wanted = tls_only(bucket, region, state.policy if state is not None else None)
     if wanted is not None:
         changes.append(Change(TLS_ONLY, wanted))
+    # After the policy: S3 refuses to write one with a public statement in it, even an old one, once this is on.
+    if state is None or not state.public_access_blocked:
+        changes.append(Change(BLOCK_PUBLIC_ACCESS))
     return BucketPlan(bucket, region, state is not None, tuple(changes))
 
 
