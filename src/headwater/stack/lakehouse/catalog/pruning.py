@@ -15,7 +15,9 @@ from headwater.stack.lakehouse.catalog.tables import TableRow
 from headwater.stack.lakehouse.model import GlueJson, KeyFilter, Partition
 
 _OPERATORS = {"=": "=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-_PAGE = 10_000
+# A caller often wants few partitions, so the first read is small; a filtered read sorts each time, so later ones grow.
+_FIRST_PAGE = 1_024
+_LARGEST_PAGE = 16_384
 # An index that finds no more rows than this is good enough; counting further costs more than it saves.
 _COUNT_LIMIT = 2_000
 # SQLite allows 32,766 bound values a statement; longer lists are checked row by row instead.
@@ -80,10 +82,12 @@ def select_partitions(
     last = None if after is None else sort_key(after)
     bodies: dict[int, GlueJson] = {}
     remaining = limit
+    size = _FIRST_PAGE
     with connections.read() as connection:
         index = _best_index(connection, selection)
     while remaining is None or remaining > 0:
-        size = _PAGE if remaining is None or selection.residual else min(_PAGE, remaining)
+        if remaining is not None and not selection.residual:
+            size = min(size, remaining)
         with connections.read() as connection:
             found = _page(connection, selection, index, last, size)
             _load_bodies(connection, bodies, {row[3] for row in found})
@@ -100,6 +104,7 @@ def select_partitions(
         if len(found) < size:
             return
         last = found[-1][0]
+        size = min(size * 4, _LARGEST_PAGE)
 
 
 def _page(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from headwater.stack.lakehouse.catalog.store import Catalog
@@ -39,9 +40,7 @@ class DdlContext:
     def prepare(self, database: str) -> None:
         """Athena always has a database ``default``; the catalog gets it when it is first written to."""
         if database == DEFAULT_DATABASE:
-            try:
-                self.catalog.get_database(self.scope, database)
-            except ApiError:
+            with suppress(ApiError):  # it exists: it did before, or another statement was faster
                 self.catalog.create_database(self.scope, {"Name": DEFAULT_DATABASE, "Description": "default database"})
 
     def table(self, name: TableName) -> GlueJson:
