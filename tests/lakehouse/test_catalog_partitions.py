@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,22 @@ def test_keys_past_the_indexed_ones_are_filtered_too(catalog: Catalog) -> None:
     catalog.add_partitions(SCOPE, "lake", "wide", inputs, ignore_existing=False)
     found = values_in(catalog, KeyFilter("k9", ">=", ("3",)), KeyFilter("k1", "<", ("4",)), table="wide")
     assert found == [("3",) * 10]
+
+
+def test_many_threads_write_and_read_at_once(catalog: Catalog) -> None:
+    def add(worker: int) -> int:
+        added = 0
+        for batch in range(5):
+            inputs = (partition(str(worker), str(batch), f"c{n}") for n in range(20))
+            added += catalog.add_partitions(SCOPE, "lake", "orders", inputs, ignore_existing=False)
+            added -= len(
+                values_in(catalog, KeyFilter("year", "=", (str(worker),)), KeyFilter("month", "=", (str(batch),)))
+            )
+        return added
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(add, range(8))) == [0] * 8
+    assert len(values_in(catalog)) == 8 * 5 * 20
 
 
 def test_twenty_thousand_partitions_are_added_in_seconds_and_one_is_found_at_once(catalog: Catalog) -> None:

@@ -110,6 +110,7 @@ def test_a_second_table_of_a_name_is_refused_unless_if_not_exists(context: DdlCo
         ("CREATE EXTERNAL TABLE t (a int) PARTITIONED BY (a int) LOCATION 's3://lake/t'", "Duplicate column name: a"),
         ("CREATE EXTERNAL TABLE t LOCATION 's3://lake/t'", "Either list of columns or a custom serializer"),
         ("CREATE EXTERNAL TABLE nope.t (a int) LOCATION 's3://lake/t'", "Database does not exist: nope"),
+        ("CREATE DATABASE x LOCATION '/tmp'", "is not an S3 location"),
         ("DROP TABLE t", "Table not found d.t"),
         ("DROP VIEW t", "View 'awsdatacatalog.d.t' does not exist"),
         ("MSCK REPAIR TABLE t", "Table not found d.t"),

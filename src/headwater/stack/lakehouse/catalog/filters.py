@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from headwater.stack.lakehouse.hive.types import INTEGERS
 from headwater.stack.lakehouse.model import KeyFilter
 
+_INTEGER_TYPES = frozenset(("tinyint", "smallint", "int", "integer", "bigint"))
 _INTEGER = re.compile(r"\s*[+-]?[0-9]+\s*", re.ASCII)
 
 
@@ -16,7 +16,7 @@ def is_integer_type(hive_type: str) -> bool:
     >>> is_integer_type("BIGINT"), is_integer_type("string")
     (True, False)
     """
-    return hive_type.strip().lower() in INTEGERS or hive_type.strip().lower() == "integer"
+    return hive_type.strip().lower() in _INTEGER_TYPES
 
 
 def comparable(value: str, hive_type: str) -> int | str | None:

@@ -78,6 +78,8 @@ class Connections:
         self._lock = Lock()
         self._closed = False
         with self.read() as connection:
+            # The file remembers it; SQLite does not wait for a lock when the mode changes, so it is done once.
+            connection.execute("PRAGMA journal_mode = WAL")
             _create_schema(connection)
 
     @contextmanager
@@ -121,7 +123,6 @@ class Connections:
 def _connect(path: Path) -> sqlite3.Connection:
     # The pool hands a connection to one thread at a time, which is all that SQLite asks for.
     connection = sqlite3.connect(path, timeout=60, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
     return connection

@@ -7,6 +7,7 @@ import re
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed
 from headwater.stack.lakehouse.hive.ast import CreateDatabase, DropDatabase, ShowDatabases, ShowTables
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, database_not_found, task_failed
+from headwater.stack.lakehouse.hive.tables import check_location
 from headwater.stack.lakehouse.model import Column, GlueJson
 
 
@@ -16,6 +17,7 @@ def create_database(statement: CreateDatabase, context: DdlContext) -> DdlResult
     if statement.comment is not None:
         database["Description"] = statement.comment
     if statement.location is not None:
+        check_location(statement.location)
         database["LocationUri"] = statement.location
     try:
         context.catalog.create_database(context.scope, database)
