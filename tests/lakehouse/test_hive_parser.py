@@ -173,6 +173,7 @@ def test_what_is_no_ddl_is_left_to_others(sql: str) -> None:
         ("CREATE", "line 1:7: mismatched input '<EOF>'. Expecting: 'DATABASE', 'EXTERNAL'"),
         ("CREATE EXTERNAL TABEL t (a int)", "line 1:17: mismatched input 'TABEL'. Expecting: 'TABLE'"),
         ("DROP TABLE\n  IF t", "line 2:3: mismatched input 'IF'|line 2:6: mismatched input 't'"),
+        ("DROP TABLE a; DROP TABLE b", "line 1:15: Only one sql statement is allowed."),
         ("DROP TABLE t extra", "line 1:14: mismatched input 'extra'. Expecting: <EOF>"),
         ("CREATE EXTERNAL TABLE t (a nit)", "line 1:28: unknown type 'nit'"),
         ("CREATE EXTERNAL TABLE t (a array<int)", "line 1:37: '>' was expected, found ')'"),

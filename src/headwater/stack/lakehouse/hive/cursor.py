@@ -59,9 +59,9 @@ class Cursor:
 
     def end(self) -> None:
         """The statement must be over; one semicolon may end it."""
-        self.accept(";")
+        ended = self.accept(";")
         if self.token.kind != "end":
-            raise self.mismatch("<EOF>")
+            raise self.error("Only one sql statement is allowed.") if ended else self.mismatch("<EOF>")
 
     def name(self) -> str:
         """An identifier, in lower case."""
