@@ -44,6 +44,14 @@ class Layout:
         """The S3 URI of a lake table, with a trailing slash."""
         return f"s3://{self.bucket}/{self.table_prefix(table)}"
 
+    def ingest_run_prefix(self, table: str, run: str) -> str:
+        """The key prefix of one ingest run's files, with a trailing slash; partitions are Hive directories below it."""
+        return f"{self.table_prefix(table)}run={run}/"
+
+    def ingest_manifest_key(self, table: str, run: str) -> str:
+        """The key of the manifest that commits an ingest run. The underscore hides it from query engines."""
+        return f"{self.ingest_run_prefix(table, run)}_manifest.json"
+
     def backup_folder(self, database: str) -> str:
         """The key prefix of all backups of one database. The slash keeps ``app`` apart from ``app2``."""
         return f"{self.backup_prefix}/{database}/"
@@ -67,7 +75,7 @@ class Layout:
         (False, False)
         """
         for prefix, shape in (
-            (self.datalake_prefix, _LAKE_FILE),
+            (self.datalake_prefix, f"{_LAKE_FILE}|{_INGEST_MANIFEST}"),
             (self.backup_prefix, _BACKUP),
             (ATHENA_RESULTS_PREFIX, _ATHENA_RESULT),
         ):
@@ -78,6 +86,7 @@ class Layout:
 
 
 _LAKE_FILE = r"[A-Za-z0-9_.-]+/([A-Za-z0-9_-]+=[^/]*/)+[^/._][^/]*\.parquet"
+_INGEST_MANIFEST = r"[A-Za-z0-9_.-]+/run=[^/]*/_manifest\.json"
 _BACKUP = r"[^/]+/\d{4}/\d{2}/\d{2}/backup_\d{8}T\d{6}Z[^/]*"
 # Athena names results after the execution, also inside its own folders: tables/<id>/…, Unsaved/2025/01/15/<id>.csv
 _ATHENA_RESULT = r"(.*/)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[^/]*(/.*)?"

@@ -147,6 +147,12 @@ def count_rows(connection: psycopg.Connection[Any], schema: str, table: str) -> 
     return int(row[0]) if row else 0
 
 
+def set_exact_text(connection: psycopg.Connection[Any]) -> None:
+    """Make values' text exact and the same on every server, until the transaction ends."""
+    for setting, value in EXACT_TEXT.items():
+        connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
+
+
 def user_tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
     """``(schema, table)`` of every table with rows of its own that pg_dump dumps, sorted.
 
@@ -241,8 +247,7 @@ def read_contents(address: PostgresAddress) -> dict[str, TableContent]:
     contents = {}
     with connect(address) as connection:
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        for setting, value in EXACT_TEXT.items():
-            connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
+        set_exact_text(connection)
         for schema, table in user_tables(connection):
             row = connection.execute(query.format(sql.Identifier(schema, table))).fetchone()
             if row:

@@ -62,7 +62,8 @@ def load(connections: Connections, on_progress: OnProgress = no_progress) -> Fli
     source = source_file()
     with postgres.connect(connections.postgres()) as connection:
         connection.execute(_CREATE)
-        connection.execute("LOCK TABLE public.flights IN SHARE ROW EXCLUSIVE MODE")  # two loads would both find it empty
+        # Two loads at once would both find it empty.
+        connection.execute("LOCK TABLE public.flights IN SHARE ROW EXCLUSIVE MODE")
         rows = postgres.count_rows(connection, "public", TABLE)
         if rows not in (0, ROWS):
             raise Refused(
