@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from headwater.stages.check import CheckReport
     from headwater.stages.clean import CleanPlan, CleanReport
     from headwater.stages.generate import GeneratePlan, GenerateReport
+    from headwater.stages.ingest import IngestOptions, IngestPlan, IngestReport
     from headwater.stages.query import QueryPlan, Result
     from headwater.stages.restore import Comparison, RestoreOptions, RestorePlan, RestoreReport
     from headwater.stages.setup import SetupPlan, SetupReport
@@ -193,6 +194,18 @@ class Headwater:
         from headwater.stages import clean
 
         return clean.apply(plan or self.clean_plan(), self.connections, on_progress)
+
+    def ingest_plan(self, options: IngestOptions) -> IngestPlan:
+        """Which columns, rows and days ``ingest`` would copy; changes nothing."""
+        from headwater.stages import ingest
+
+        return ingest.plan(self.connections, options)
+
+    def ingest(self, options: IngestOptions, on_progress: OnProgress = no_progress) -> IngestReport:
+        """Copy a PostgreSQL table into the lake, partitioned by day, with an Athena table of its own."""
+        from headwater.stages import ingest
+
+        return ingest.apply(self.ingest_plan(options), self.connections, _now(), on_progress)
 
 
 def _now() -> datetime:
