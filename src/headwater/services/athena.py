@@ -83,17 +83,24 @@ def price(kind: str, bytes_scanned: int, state: str = "SUCCEEDED") -> Decimal:
 
 
 def start(athena: AthenaClient, sql: str, workspace: Workspace) -> str:
-    """Submit a statement; returns its execution id. Raises AwsError for one that Athena declines to take."""
+    """Submit a statement; returns its execution id. Raises QueryError for one that Athena cannot parse, AwsError."""
     context: dict[str, Any] = {"Catalog": "AwsDataCatalog"}
     if workspace.database is not None:
         context["Database"] = workspace.database
     with aws_errors("start a statement in Athena"):
-        answer = athena.start_query_execution(
-            QueryString=sql,
-            QueryExecutionContext=context,  # type: ignore[arg-type] # a TypedDict built step by step
-            ResultConfiguration={"OutputLocation": workspace.output_location},
-            WorkGroup=workspace.work_group,
-        )
+        try:
+            answer = athena.start_query_execution(
+                QueryString=sql,
+                QueryExecutionContext=context,  # type: ignore[arg-type] # a TypedDict built step by step
+                ResultConfiguration={"OutputLocation": workspace.output_location},
+                WorkGroup=workspace.work_group,
+            )
+        except athena.exceptions.InvalidRequestException as error:
+            # What Athena cannot even parse never becomes an execution, but it is the same mistake to its writer.
+            if error.response.get("AthenaErrorCode") == "MALFORMED_QUERY":
+                message = error.response.get("Error", {}).get("Message", "")
+                raise QueryError(f"Athena cannot parse the statement: {message} (in: {_shortened(sql)})") from error
+            raise
     return answer["QueryExecutionId"]
 
 
