@@ -183,11 +183,14 @@ def put_policy(s3: S3Client, bucket: str, policy: Mapping[str, Any]) -> None:
         s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(policy))
 
 
-def remove(s3: S3Client, bucket: str) -> None:
-    """Delete an empty bucket; one that is already gone is fine."""
+def remove(s3: S3Client, bucket: str) -> bool:
+    """Delete a bucket; one that is already gone is fine, False if it is not empty."""
     with aws_errors(f"delete bucket {bucket}"):
         try:
             s3.delete_bucket(Bucket=bucket)
         except ClientError as error:
+            if error_code(error) == "BucketNotEmpty":
+                return False
             if error_code(error) != "NoSuchBucket":
                 raise
+    return True

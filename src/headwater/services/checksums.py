@@ -46,6 +46,15 @@ def composite_crc32(parts: list[int]) -> str:
     return f"{crc32_base64(zlib.crc32(joined))}-{len(parts)}"
 
 
+def same_checksum(left: str | None, right: str | None) -> bool:
+    """Whether two checksums as S3 writes them are the same; not every service repeats the number of parts.
+
+    >>> same_checksum("VnRiPg==-9", "VnRiPg=="), same_checksum(None, None)
+    (True, False)
+    """
+    return left is not None and right is not None and left.partition("-")[0] == right.partition("-")[0]
+
+
 @dataclass(frozen=True)
 class Fingerprint:
     """A local file as S3 would report it after ``objects.put_file``: ``etag`` holds unless the bucket uses KMS keys."""

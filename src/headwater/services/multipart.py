@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from headwater.errors import AwsError, VerificationError
 from headwater.services import objects
 from headwater.services.aws import aws_errors, error_code
-from headwater.services.checksums import MIB, composite_crc32, crc32_base64, part_size
+from headwater.services.checksums import MIB, composite_crc32, crc32_base64, part_size, same_checksum
 from headwater.services.objects import WriteOptions
 
 if TYPE_CHECKING:
@@ -176,7 +176,7 @@ class MultipartWriter:
                 objects.raise_if_exists(error, self._bucket, self._key)
                 raise
         reported = answer.get("ChecksumCRC32", crc)
-        if reported != crc:
+        if not same_checksum(reported, crc):
             raise VerificationError(f"s3://{self._bucket}/{self._key}: sent CRC32 {crc}, S3 reports {reported}")
         return answer["ETag"].strip('"')
 
@@ -185,7 +185,9 @@ class MultipartWriter:
         if error_code(error) not in ("NoSuchUpload", "PreconditionFailed"):
             return None
         there = objects.head(self._s3, self._bucket, self._key)
-        return there.etag if there is not None and (there.size, there.crc32) == (self.size, crc) else None
+        if there is None or there.size != self.size or not same_checksum(there.crc32, crc):
+            return None
+        return there.etag
 
     def _abort(self) -> None:
         # Parts under way have to end first: one that arrives after the abort would be kept, and paid for.

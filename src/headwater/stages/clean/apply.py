@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from headwater.connections import Connections
-from headwater.errors import InputError, TransferError, VerificationError
+from headwater.errors import InputError, Refused, TransferError, VerificationError
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import athena, buckets, glue, hive_ddl, multipart, objects
 from headwater.services.athena import Workspace
 from headwater.services.objects import DELETE_BATCH, ObjectVersion
 from headwater.stages.clean.plan import CleanPlan
+
+RETRY_SECONDS = (0.5, 2.0, 4.0)
+"""Waits for what Athena may still be writing when its statement has succeeded already."""
+
+Sleep = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -31,7 +37,9 @@ class CleanReport:
     stack_removed: bool
 
 
-def apply(plan: CleanPlan, connections: Connections, on_progress: OnProgress = no_progress) -> CleanReport:
+def apply(
+    plan: CleanPlan, connections: Connections, on_progress: OnProgress = no_progress, sleep: Sleep = time.sleep
+) -> CleanReport:
     """Remove what the plan says and verify that it is gone.
 
     Raises QueryError if Athena could not drop a table, TransferError naming objects that S3 kept, VerificationError.
@@ -43,7 +51,7 @@ def apply(plan: CleanPlan, connections: Connections, on_progress: OnProgress = n
         uploads = _abort_uploads(plan, connections)
         deleted = _delete_objects(plan, connections, on_progress)
         if plan.remove_bucket:
-            _remove_bucket(plan, connections)
+            deleted += _remove_bucket(plan, connections, sleep)
     _remove_output(plan, connections.settings.layout.output)
     if plan.stack is not None:
         connections.stop_stack(remove=True)
@@ -115,10 +123,22 @@ def _ours(plan: CleanPlan, connections: Connections) -> Iterator[ObjectVersion]:
             yield version
 
 
-def _remove_bucket(plan: CleanPlan, connections: Connections) -> None:
-    buckets.remove(connections.s3, plan.bucket)
+def _remove_bucket(plan: CleanPlan, connections: Connections, sleep: Sleep) -> int:
+    """Delete the bucket, and before that what Athena wrote late; how many objects that were."""
+    late = 0
+    for delay in RETRY_SECONDS:
+        if buckets.remove(connections.s3, plan.bucket):
+            break
+        sleep(delay)
+        late += _delete_objects(plan, connections, no_progress)
+    else:
+        raise Refused(
+            f"bucket {plan.bucket} is empty of Headwater's objects, but others have come meanwhile: it stays",
+            hint="run `headwater clean` again to see them",
+        )
     if buckets.region_of(connections.s3, plan.bucket, buckets.account_id(connections.sts)) is not None:
         raise VerificationError(f"bucket {plan.bucket} was deleted, but S3 still shows it")
+    return late
 
 
 def _remove_output(plan: CleanPlan, output: Path) -> None:

@@ -13,7 +13,7 @@ from headwater.domain import LAKE_TABLES
 from headwater.errors import InputError
 from headwater.layout import Layout, is_lake_file
 from headwater.services import buckets, multipart, objects
-from headwater.services.checksums import Fingerprint, fingerprint
+from headwater.services.checksums import Fingerprint, fingerprint, same_checksum
 from headwater.services.multipart import UnfinishedUpload
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ class RemoteObject:
 
     def same_as(self, local: Fingerprint) -> bool:
         """Whether it has the bytes of a local file. The ETag is no checksum if the bucket uses KMS keys."""
-        return self.size == local.size and (self.etag == local.etag or self.crc32 == local.crc32)
+        return self.size == local.size and (self.etag == local.etag or same_checksum(self.crc32, local.crc32))
 
 
 @dataclass(frozen=True)
