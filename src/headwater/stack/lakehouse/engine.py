@@ -13,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from headwater.stack.lakehouse.sql import pyfunctions
 from headwater.stack.lakehouse.sql.macros import MACROS
 
 _BATCH_ROWS = 16_384
@@ -57,6 +58,8 @@ class Session:
             "SET lock_configuration = true",
         ):
             self.connection.execute(statement)
+            if statement is MACROS[-1]:
+                pyfunctions.register(self.connection)
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query and stream its result; memory holds one batch."""

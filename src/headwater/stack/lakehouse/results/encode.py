@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.sql.text import display_text
 
@@ -33,10 +34,17 @@ def csv_query(sql: str, columns: Sequence[OutputColumn]) -> str:
 
 
 def _value(sql: str, column: OutputColumn) -> str:
-    text = display_text(sql, column.type)
+    text = display_text(sql, _shown(column.type))
     if column.type.name not in _BARE:
         text = f"replace({text}, '\"', '\"\"')"
     return f"coalesce('\"' || {text} || '\"', '')"
+
+
+def _shown(kind: t.Type) -> t.Type:
+    """Athena's results show at least milliseconds."""
+    if kind.name in ("timestamp", "timestamptz", "time") and t.precision_of(kind) < 3:
+        return t.Type(kind.name, (3,), zone=kind.zone)
+    return kind
 
 
 def csv_header(names: Sequence[str]) -> bytes:

@@ -45,7 +45,7 @@ def parquet_relation(source: Source, connection: duckdb.DuckDBPyConnection) -> s
 
 
 def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> QueryFailed:
-    shown = _PHYSICAL.get(physical.split("(")[0].lower(), physical)
+    shown = _PHYSICAL.get(physical.split("(", maxsplit=1)[0].lower(), physical)
     where = source.files[0].uri
     message = f"Malformed Parquet file. Field {name}'s type {shown} in parquet file {where}"
     return QueryFailed(f"HIVE_BAD_DATA: {message} is incompatible with type {wanted} defined in table schema")
@@ -65,7 +65,7 @@ def _converted(sql: str, physical: duckdb.DuckDBPyType, wanted: t.Type) -> str |
         "decimal": ("decimal", *_INTEGERS),
         "real": ("float",),
         "double": ("float", "double"),
-        **{name: _INTEGERS for name in t.INTEGERS},
+        **dict.fromkeys(t.INTEGERS, _INTEGERS),
     }.get(wanted.name, ())
     if wanted.name == "timestamp":
         return _timestamp(sql, have)

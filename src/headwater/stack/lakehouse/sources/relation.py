@@ -10,8 +10,11 @@ import duckdb
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.model import Partition, Scope, Storage, Table
 from headwater.stack.lakehouse.sources.files import data_files
+from headwater.stack.lakehouse.sources.jsonlines import json_relation
 from headwater.stack.lakehouse.sources.keys import empty_relation
+from headwater.stack.lakehouse.sources.lines import lazy_simple_relation
 from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sources.opencsv import open_csv_relation
 from headwater.stack.lakehouse.sources.parquet import parquet_relation
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, PartitionCatalog, key_value, surviving
@@ -47,6 +50,12 @@ def _read(table: Table, source: Source, connection: duckdb.DuckDBPyConnection) -
     serde = table.serde.rsplit(".", 1)[-1].lower()
     if serde == "parquethiveserde" or "parquet" in table.input_format.lower():
         return parquet_relation(source, connection)
+    if serde == "lazysimpleserde":
+        return lazy_simple_relation(source)
+    if serde == "opencsvserde":
+        return open_csv_relation(source)
+    if serde == "jsonserde":
+        return json_relation(source)
     raise Unsupported(f"SerDe {table.serde or table.input_format}")
 
 

@@ -42,7 +42,7 @@ def not_zero(sql: str, original: Expr, kind: t.Type) -> str:
     """The divisor, or the error that Trino raises where DuckDB would give NULL or infinity."""
     if isinstance(original.literal, (int, float)) and original.literal != 0:
         return sql
-    return f"CASE WHEN {sql} = 0 THEN {fail(_DIVISION_BY_ZERO, kind)} ELSE {sql} END"
+    return f"CASE WHEN {sql} = 0 THEN {fail(_DIVISION_BY_ZERO, kind, sql)} ELSE {sql} END"
 
 
 def decimal_result(operator: str, left: t.Type, right: t.Type) -> t.Type:
@@ -137,7 +137,7 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
     elif moment.type.name == "date":
         message = "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'"
-        days = f"CASE WHEN {interval.sql} % 86400000 <> 0 THEN {fail(message, t.BIGINT)} ELSE {interval.sql} // 86400000 END"
+        days = f"CASE WHEN {interval.sql} % 86400000 <> 0 THEN {fail(message, t.BIGINT, interval.sql)} ELSE {interval.sql} // 86400000 END"
         shifted = f"{moment.sql} + CAST({sign}({days}) AS INTEGER)"
     else:
         shifted = f"{moment.sql} + to_microseconds({sign}1000 * {interval.sql})"

@@ -12,11 +12,11 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
-from headwater.stack.lakehouse.sql.functions.model import Call, Function, translate
+from headwater.stack.lakehouse.sql.functions.model import Call, Function, Variables, translate
 from headwater.stack.lakehouse.sql.functions.signature import Bindings, Pattern, concrete, describe, match, result_type
 
 Registry = Mapping[str, tuple[Function, ...]]
-LambdaCompiler = Callable[[exp.Lambda, Sequence[t.Type]], tuple[str, Expr]]
+LambdaCompiler = Callable[[exp.Lambda, Sequence[t.Type], Variables], tuple[str, Expr]]
 
 
 @dataclass(frozen=True)
@@ -77,11 +77,13 @@ def _translate(
     compile_lambda: LambdaCompiler,
 ) -> Expr:
     arguments: list[Expr] = []
+    written = list(function.lambdas)
     for parameter, argument in zip(parameters, request.arguments, strict=True):
         if isinstance(argument, Expr):
             arguments.append(_converted(argument, parameter, bindings))
         else:
-            arguments.append(_lambda(argument, parameter, bindings, request, compile_lambda))
+            names = written.pop(0) if written else ()
+            arguments.append(_lambda(argument, parameter, bindings, request, compile_lambda, names))
     clauses = request.clauses
     return translate(
         function,
@@ -115,11 +117,12 @@ def _lambda(
     bindings: Bindings,
     request: Request,
     compile_lambda: LambdaCompiler,
+    written: Variables,
 ) -> Expr:
     result = parameter.result
     if result is None:
         raise SqlError("TYPE_MISMATCH", "a lambda is not expected here", request.position)
-    variables, body = compile_lambda(argument, [concrete(item, bindings) for item in parameter.items])
+    variables, body = compile_lambda(argument, [concrete(item, bindings) for item in parameter.items], written)
     if not match(result, body.type, bindings, exact=False):
         message = f"lambda returns {body.type}, expected {describe((result,))}"
         raise SqlError("TYPE_MISMATCH", message, request.position)

@@ -85,7 +85,7 @@ def key_value(sql: str, kind: t.Type) -> str:
 
 
 _READERS: dict[str, Callable[[str], object]] = {
-    **{name: int for name in t.INTEGERS},
+    **dict.fromkeys(t.INTEGERS, int),
     "double": float,
     "real": float,
     "date": datetime.fromisoformat,

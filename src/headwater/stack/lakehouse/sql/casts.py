@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
@@ -30,7 +32,9 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
     if source == target and source.name != "timestamptz":
         return value
     if source.name == "json" or target.name == "json":
-        raise Unsupported(f"CAST from {source} to {target}")
+        return _json(value, target, safe=safe, position=position)
+    if t.is_text(source) and target.name == "timestamptz":
+        return zoned_literal(value, target)
     if t.is_text(source):
         sql = _from_text(value, target, safe)
     elif t.is_text(target):
@@ -42,6 +46,30 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
     if sql is None:
         raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
     return Expr(sql, _result_type(source, target), constant=value.constant)
+
+
+_JSON_SCALARS = ("boolean", "varchar", "double", "real", "decimal", *t.INTEGERS)
+
+
+def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
+    """A JSON scalar as a SQL value and back. Arrays and objects are refused: their conversions differ in the details."""
+    source = value.type
+    if target.name == "json" and source.name in _JSON_SCALARS and source.name not in ("double", "real", "decimal"):
+        return Expr(f"CASE WHEN {value} IS NOT NULL THEN to_json({value}) END", t.JSON)
+    if source.name != "json" or target.name not in _JSON_SCALARS:
+        raise Unsupported(f"CAST from {source} to {target}")
+    kind = f"json_type({value})"
+    text = f"CASE {kind} WHEN 'DOUBLE' THEN CAST({value} AS VARCHAR) WHEN 'NULL' THEN NULL ELSE json_extract_string({value}, '$') END"
+    if target.name == "boolean" and not safe:
+        text = f"CASE WHEN {kind} IN ('BOOLEAN', 'NULL', 'VARCHAR') THEN {text} END"
+    message = f"'INVALID_CAST_ARGUMENT: Cannot cast to {target}. Expected a JSON scalar, got ' || {value}"
+    otherwise = "NULL" if safe else fail(message, t.VARCHAR)
+    checked = f"CASE WHEN {kind} IN ('ARRAY', 'OBJECT') THEN {otherwise} ELSE {text} END"
+    if target.name in t.INTEGERS:
+        # 1.0 is a valid JSON number for an integer; text of it would not be.
+        number = f"CASE WHEN {kind} = 'DOUBLE' THEN CAST(CAST(round(CAST({checked} AS DOUBLE)) AS BIGINT) AS VARCHAR) ELSE {checked} END"
+        return cast(Expr(number, t.VARCHAR), target, safe=safe, position=position)
+    return cast(Expr(checked, t.VARCHAR), target, safe=safe, position=position)
 
 
 def _result_type(source: t.Type, target: t.Type) -> t.Type:
@@ -70,8 +98,6 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
             f"CASE WHEN {sql} IS NULL THEN NULL WHEN lower({sql}) IN ('true', 't', '1') THEN true "
             f"WHEN lower({sql}) IN ('false', 'f', '0') THEN false ELSE {otherwise} END"
         )
-    if target.name == "timestamptz":
-        raise Unsupported("CAST from varchar to timestamp with time zone")
     pattern = _pattern(target)
     if pattern is None:
         return None
@@ -147,6 +173,24 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
     if can_coerce(source, target):
         return coerce(value, target).sql
     return None
+
+
+_ZONED = re.compile(
+    r"\s*(\d{4}-\d{1,2}-\d{1,2})(?: (\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))? ?([A-Za-z][\w/+-]*|[+-]\d{2}:\d{2})?\s*"
+)
+
+
+def zoned_literal(value: Expr, target: t.Type) -> Expr:
+    """``TIMESTAMP '2020-01-01 00:00:00 Europe/Berlin'``: the zone has to be known before the query runs."""
+    found = _ZONED.fullmatch(value.literal) if isinstance(value.literal, str) else None
+    if found is None:
+        raise Unsupported("CAST from varchar to timestamp with time zone, but for a literal")
+    zone = found[3] or "UTC"
+    if zone[0] in "+-":
+        raise Unsupported("a time zone given as an offset")
+    text = f"{found[1]} {found[2] or '00:00:00'}"
+    local = _rounded(f"CAST({quote_text(text)} AS TIMESTAMP)", t.Type("timestamp", target.params))
+    return Expr(instant(local, zone), t.Type("timestamptz", target.params, zone=zone), constant=True)
 
 
 def local_time(value: Expr) -> str:

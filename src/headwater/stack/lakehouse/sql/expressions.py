@@ -12,13 +12,14 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import arithmetic
 from headwater.stack.lakehouse.sql.calls import Clauses, Registry, Request, call
-from headwater.stack.lakehouse.sql.casts import cast, instant, local_time
+from headwater.stack.lakehouse.sql.casts import cast
 from headwater.stack.lakehouse.sql.coerce import coerce
 from headwater.stack.lakehouse.sql.comparison import comparison, one_of, together
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.declared import type_of
-from headwater.stack.lakehouse.sql.expression import Expr, null_of, quote_name, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.model import Variables
 from headwater.stack.lakehouse.sql.literals import interval, number
 from headwater.stack.lakehouse.sql.scope import Scope, row_field
 from headwater.stack.lakehouse.sql.windows import window_frame
@@ -81,14 +82,18 @@ class Expressions:
         request = Request(name, values, self.context.position(node), self.context.now, clauses)
         return call(self.registry, request, inside.compile_lambda)
 
-    def compile_lambda(self, node: exp.Lambda, kinds: Sequence[t.Type]) -> tuple[str, Expr]:
-        """``x -> body``: the variables' text and the body."""
+    def compile_lambda(self, node: exp.Lambda, kinds: Sequence[t.Type], written: Variables) -> tuple[str, Expr]:
+        """``x -> body``: the variables' text and the body. ``written`` says how the variables look, if not plainly."""
         names = [variable.name.lower() for variable in node.expressions]
-        variables = {
-            n: Expr(f"v{self.lambda_depth}_{i}", kind) for i, (n, kind) in enumerate(zip(names, kinds, strict=True))
-        }
-        inner = replace(self, scope=self.scope.with_variables(variables), lambda_depth=self.lambda_depth + 1)
-        return ", ".join(v.sql for v in variables.values()), inner.translate(node.this)
+        depth = str(self.lambda_depth)
+        pairs = written or tuple((f"v#_{i}", f"v#_{i}") for i in range(len(names)))
+        values = [Expr(value.replace("#", depth), kind) for (_, value), kind in zip(pairs, kinds, strict=True)]
+        inner = replace(
+            self,
+            scope=self.scope.with_variables(dict(zip(names, values, strict=True))),
+            lambda_depth=self.lambda_depth + 1,
+        )
+        return ", ".join(variable.replace("#", depth) for variable, _ in pairs if variable), inner.translate(node.this)
 
     def ordering(self, node: exp.Ordered) -> str:
         """``expression [ASC|DESC] NULLS LAST``: Trino puts NULLs last in both directions."""
@@ -524,7 +529,7 @@ _RULES: Mapping[type[exp.Expression], Rule] = {
     exp.And: _and_or,
     exp.Or: _and_or,
     exp.Not: _not,
-    **{node: _compare for node in _COMPARISONS},
+    **dict.fromkeys(_COMPARISONS, _compare),
     exp.Between: _between,
     exp.In: _in,
     exp.Is: _is,
@@ -534,7 +539,7 @@ _RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Subquery: _scalar_subquery,
     exp.Case: _case,
     exp.If: _if,
-    **{node: _arithmetic for node in _ARITHMETIC},
+    **dict.fromkeys(_ARITHMETIC, _arithmetic),
     exp.Neg: _negate,
     exp.DPipe: _concat,
     exp.Paren: _paren,

@@ -39,7 +39,7 @@ def parse_query(sql: str) -> exp.Expression:
     """
     dialect = AthenaSql()
     try:
-        tokens = dialect.tokenize(sql)
+        tokens = _decimal_literals(dialect.tokenize(sql))
         _refuse_dangling_commas(sql, tokens)
         trees = [tree for tree in dialect.parser().parse(tokens, sql) if tree is not None]
     except ParseError as error:
@@ -66,6 +66,18 @@ def _refusal(sql: str, error: ParseError) -> SyntaxRefused:
     if not sql[offset:].strip() or highlight.strip() == "":
         return SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql.rstrip())))
     return SyntaxRefused(f"mismatched input '{highlight}'. Expecting: <EOF>", position(sql, offset))
+
+
+def _decimal_literals(tokens: list[Token]) -> list[Token]:
+    """``DECIMAL '1.10'`` is the number 1.10; sqlglot would make it a cast to ``decimal``, which has no fraction."""
+    found: list[Token] = []
+    for token in tokens:
+        if token.token_type is TokenType.STRING and found and found[-1].token_type is TokenType.DECIMAL:
+            found.pop()
+            text = token.text if "." in token.text else token.text + "."
+            token = Token(TokenType.NUMBER, text, token.line, token.col, token.start, token.end)  # noqa: PLW2901
+        found.append(token)
+    return found
 
 
 _ENDS_LIST = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY)

@@ -48,6 +48,6 @@ def fields_of(alias: str, qualifier: tuple[str, ...], query: Query, names: list[
     """The fields of a derived table ``(query) AS alias``; ``names`` renames the columns."""
     found = []
     for i, column in enumerate(query.columns):
-        name = names[i] if i < len(names) else column.name
+        name = names[i] if i < len(names) else column.name and column.name.lower()
         found.append(Field(name, Expr(f"{alias}.c{i}", column.type), qualifier, column.origins))
     return tuple(found)

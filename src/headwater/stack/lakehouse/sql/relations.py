@@ -79,7 +79,7 @@ class Relations:
         return scan_relation(self.queries.context, parts, node, names)
 
     def _subquery(self, node: exp.Subquery, scope: Scope) -> Relation:
-        if isinstance(node.this, exp.Table) or node.args.get("joins") and not isinstance(node.this, exp.Query):
+        if isinstance(node.this, exp.Table) or (node.args.get("joins") and not isinstance(node.this, exp.Query)):
             if node.args.get("alias"):
                 raise Unsupported("an alias on a parenthesised join")
             return self._item(node.this, scope)

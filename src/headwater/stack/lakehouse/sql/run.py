@@ -8,7 +8,8 @@ import duckdb
 
 from headwater.stack.lakehouse.errors import QueryFailed
 
-_OWN = re.compile(r"([A-Z][A-Z_]+: .*)", re.DOTALL)
+# How the message of ``expression.fail`` comes back.
+_OWN = re.compile(r"Could not convert string '([A-Z][A-Z_]+: .*)' to INT32", re.DOTALL)
 _PATH = re.compile(r"['\"]?/[^\s'\"]+['\"]?")
 _GROUP = re.compile(r"must appear in the GROUP BY clause")
 _CATEGORY_SYSTEM = 1
@@ -22,10 +23,9 @@ def translated(error: duckdb.Error) -> QueryFailed:
     """
     text = str(error).split("\n\nLINE ")[0].strip()
     body = text.split(": ", 1)[1] if ": " in text else text
-    if isinstance(error, duckdb.InvalidInputException):
-        own = _OWN.match(body)
-        if own:
-            return QueryFailed(own[1].strip())
+    own = _OWN.match(body) if isinstance(error, duckdb.ConversionException) else None
+    if own:
+        return QueryFailed(own[1].strip())
     clean = _PATH.sub("<file>", body).splitlines()[0] if body else "unknown"
     if isinstance(error, duckdb.OutOfRangeException):
         return QueryFailed(f"NUMERIC_VALUE_OUT_OF_RANGE: {clean}")
@@ -38,6 +38,9 @@ def translated(error: duckdb.Error) -> QueryFailed:
         )
     if isinstance(error, (duckdb.IOException, duckdb.HTTPException)):
         return QueryFailed(f"HIVE_CANNOT_OPEN_SPLIT: Error opening Hive split: {clean}")
+    if isinstance(error, duckdb.BinderException) and "GROUP BY clause cannot contain aggregates" in body:
+        message = "GROUP BY clause cannot contain aggregations, window functions or grouping operations"
+        return QueryFailed(f"EXPRESSION_NOT_SCALAR: {message}")
     if isinstance(error, duckdb.BinderException) and _GROUP.search(body):
         return QueryFailed("EXPRESSION_NOT_AGGREGATE: an expression must be an aggregate or appear in GROUP BY clause")
     if isinstance(error, duckdb.InvalidInputException):

@@ -103,7 +103,9 @@ class Queries:
         if not any(tree.args.get(part) for part in ("order", "limit", "offset")):
             return query
         alias = self.context.relation_name()
-        fields = tuple(Field(c.name, Expr(f"{alias}.c{i}", c.type)) for i, c in enumerate(query.columns))
+        fields = tuple(
+            Field(c.name and c.name.lower(), Expr(f"{alias}.c{i}", c.type)) for i, c in enumerate(query.columns)
+        )
         items = [Item(f.value, f.name) for f in fields]
         order = self._order_by(tree, items, self.expressions(Scope(fields, outer)))
         names = ", ".join(f"{alias}.c{i}" for i in range(len(fields)))
@@ -147,7 +149,7 @@ class Queries:
             if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
                 items.extend(self._star(node, rules))
             elif isinstance(node, exp.Alias):
-                items.append(replace(self._item(node.this, rules), name=node.alias.lower()))
+                items.append(replace(self._item(node.this, rules), name=node.alias))
             else:
                 items.append(self._item(node, rules))
         return items
@@ -155,10 +157,10 @@ class Queries:
     def _item(self, node: exp.Expression, rules: Expressions) -> Item:
         value = rules.translate(node)
         if isinstance(node, exp.Column):
-            parts = [part.name.lower() for part in node.parts]
-            found = rules.scope.find(parts, self.context.position(node))
+            parts = [part.name for part in node.parts]
+            found = rules.scope.find([part.lower() for part in parts], self.context.position(node))
             return Item(value, parts[-1], found[0] if found and not found[1] else None)
-        return Item(value, node.expression.name.lower() if isinstance(node, exp.Dot) else None)
+        return Item(value, node.expression.name if isinstance(node, exp.Dot) else None)
 
     def _star(self, node: exp.Expression, rules: Expressions) -> list[Item]:
         star = node if isinstance(node, exp.Star) else node.this
@@ -185,7 +187,7 @@ class Queries:
         clause = tree.args.get("order")
         if clause is None:
             return ""
-        outputs = tuple(Field(item.name, item.value) for item in items if item.name is not None)
+        outputs = tuple(Field(item.name.lower(), item.value) for item in items if item.name is not None)
         names = {f.name for f in outputs}
         unique = {f.value.sql + (f.name or ""): f for f in outputs}
         sources = tuple(f for f in rules.scope.fields if f.name not in names)

@@ -57,7 +57,8 @@ def _map_agg(call: Call) -> Expr:
     kind = t.map_of(key.type, value.type)
     keep = f"CASE WHEN {key} IS NOT NULL THEN struct_pack(k := {key}, v := {value}) END"
     entries = f"list_filter(list({keep}{call.order}){call.over}, lambda e: e IS NOT NULL)"
-    keys = f"list_distinct(list_transform({entries}, lambda e: e.k))"
+    all_keys = f"list_transform({entries}, lambda e: e.k)"
+    keys = f"list_filter({all_keys}, lambda e, i: list_position({all_keys}, e) = i)"
     values = f"list_transform({keys}, lambda q: list_filter({entries}, lambda e: e.k = q)[1].v)"
     return Expr(f"CASE WHEN len({entries}) > 0 THEN map({keys}, {values}) END", kind)
 

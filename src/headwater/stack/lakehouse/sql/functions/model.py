@@ -32,18 +32,24 @@ class Call:
 Builder = Callable[[Call], Expr | str]
 
 
+Variables = tuple[tuple[str, str], ...]
+"""How a lambda's variables are written: DuckDB's variable and the value it stands for, ``#`` being the nesting depth."""
+
+
 @dataclass(frozen=True)
 class Function:
     """A function of Trino: its signature, its family in Trino's documentation, and its translation.
 
     ``build`` is a template (``{0}`` is the first argument, ``{all}`` all of them) or a rule. ``kind`` is ``scalar``,
-    ``aggregate`` or ``window``.
+    ``aggregate`` or ``window``. ``lambdas`` are the variables of the lambda arguments, in order, where the translation
+    is not a DuckDB lambda with the same variables.
     """
 
     signature: Signature
     family: str
     build: str | Builder
     kind: str = "scalar"
+    lambdas: tuple[Variables, ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,11 +57,11 @@ class Function:
         return self.signature.name
 
 
-def family(name: str, kind: str = "scalar") -> Callable[[str, str | Builder], Function]:
+def family(name: str, kind: str = "scalar") -> Callable[..., Function]:
     """A constructor for the entries of one family: ``f("lower(varchar) -> varchar", "lower({0})")``."""
 
-    def entry(signature: str, build: str | Builder) -> Function:
-        return Function(parse_signature(signature), name, build, kind)
+    def entry(signature: str, build: str | Builder, *lambdas: Variables) -> Function:
+        return Function(parse_signature(signature), name, build, kind, lambdas)
 
     return entry
 

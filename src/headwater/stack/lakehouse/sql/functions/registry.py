@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from headwater.stack.lakehouse.sql.functions import aggregates
+from headwater.stack.lakehouse.sql.functions import aggregates, arrays, datetime, jsons, maps, numbers, strings, windows
 from headwater.stack.lakehouse.sql.functions.model import Function
 
-FAMILIES = (aggregates.FUNCTIONS,)
+FAMILIES = tuple(module.FUNCTIONS for module in (aggregates, arrays, datetime, jsons, maps, numbers, strings, windows))
 
 
 def registry() -> Mapping[str, tuple[Function, ...]]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, common_type
 
-_TOKEN = re.compile(r"\s*(->|[A-Za-z_][A-Za-z_ ]*[A-Za-z_]|[A-Za-z]|\.\.\.|[(),])")
+_TOKEN = re.compile(r"\s*(->|[$A-Za-z_][A-Za-z_0-9]*|\.\.\.|[(),])")
 # Type variables by convention: N a number, I an integer, S text, D date or timestamp; any other letter anything.
 _CONSTRAINTS: Mapping[str, Callable[[t.Type], bool]] = {
     "N": t.is_numeric,

@@ -1,0 +1,80 @@
+"""Delimited text as LazySimpleSerDe reads it: by position, no quoting, ``\\N`` is NULL, a bad value is NULL."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
+from headwater.stack.lakehouse.sources.keys import per_file_columns
+from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import quote_text
+
+_COMPRESSED = (".gz", ".zst")
+_UNREADABLE = (".bz2", ".snappy", ".lz4", ".lzo", ".deflate")
+# No text file holds this sequence of control characters; one that did would fail the query, not give a wrong row.
+_NEVER = "\x1e\x1f\x1e\x1d"
+
+
+def line_reader(source: Source) -> str:
+    """A relation with ``line`` and ``file_index``: every line of every file, without the header lines."""
+    paths = [str(file.stored.path) for file in source.files]
+    kinds = {next((e for e in (*_COMPRESSED, *_UNREADABLE) if f.stored.key.endswith(e)), "") for f in source.files}
+    if kinds & set(_UNREADABLE):
+        raise Unsupported(f"text compressed as {', '.join(sorted(kinds & set(_UNREADABLE)))}")
+    if len(kinds) > 1:
+        raise Unsupported("a mix of compressed and uncompressed text files in one table")
+    compression = {"": "none", ".gz": "gzip", ".zst": "zstd"}[kinds.pop()]
+    skip = source.table.parameters.get("skip.header.line.count", source.table.serde_parameters.get("skip.header.line.count", "0"))
+    if not skip.strip().isdigit():
+        raise QueryFailed(f"HIVE_INVALID_METADATA: Invalid value for skip.header.line.count: {skip}")
+    files = ", ".join(map(quote_text, paths))
+    return (
+        f"(SELECT coalesce(line, '') AS line, file_index FROM read_csv([{files}], columns={{'line': 'VARCHAR'}}, "
+        f"delim={quote_text(_NEVER)}, quote='', escape='', header=false, skip={int(skip)}, auto_detect=false, "
+        f"strict_mode=true, compression={quote_text(compression)}, hive_partitioning=false))"
+    )
+
+
+def lazy_simple_relation(source: Source) -> str:
+    """``(SELECT … AS c0, …)`` over lines split at the delimiter; columns that a line lacks are NULL."""
+    parameters = source.table.serde_parameters
+    delimiter = _character(parameters.get("field.delim") or parameters.get("serialization.format") or "\x01")
+    if parameters.get("escape.delim"):
+        raise Unsupported("LazySimpleSerDe with an escape character")
+    null = parameters.get("serialization.null.format", "\\N")
+    columns = []
+    for i, kind in enumerate(source.column_types):
+        value = f"list_extract(v, {i + 1})"
+        value = f"CASE WHEN {value} <> {quote_text(null)} THEN {value} END"
+        columns.append(f"{hive_value(value, kind)} AS c{i}")
+    columns += per_file_columns(source, "file_index")
+    lines = f"(SELECT string_split(line, {quote_text(delimiter)}) AS v, file_index FROM {line_reader(source)})"
+    return f"(SELECT {', '.join(columns)} FROM {lines})"
+
+
+def _character(text: str) -> str:
+    """Hive writes control characters as ``\\t``, ``\\001`` or as their number."""
+    if text.isdigit() and len(text) > 1 or text in ("1", "2", "3", "4", "5", "6", "7", "8", "9"):
+        return chr(int(text))
+    escapes = {"\\t": "\t", "\\n": "\n", "\\u0001": "\x01", "\\001": "\x01", "\\u0009": "\t"}
+    return escapes.get(text, text)
+
+
+def hive_value(sql: str, kind: t.Type) -> str:
+    """Text as a column's value, by Hive's lenient rules: what doesn't read is NULL."""
+    if t.is_text(kind):
+        return f"left({sql}, {kind.params[0]})" if kind.params else sql
+    if kind.name in t.INTEGERS:
+        return f"CASE WHEN regexp_full_match({sql}, '[+-]?[0-9]+') THEN TRY_CAST({sql} AS {t.to_duckdb(kind)}) END"
+    if kind.name in (*t.APPROXIMATE, "decimal"):
+        return f"TRY_CAST(trim({sql}) AS {t.to_duckdb(kind)})"
+    if kind.name == "boolean":
+        return f"CASE lower({sql}) WHEN 'true' THEN true WHEN 'false' THEN false END"
+    if kind.name == "date":
+        return f"CASE WHEN regexp_full_match({sql}, '[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}') THEN TRY_CAST({sql} AS DATE) END"
+    if kind.name == "timestamp":
+        pattern = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
+        rounded = f"hw_round_timestamp(TRY_CAST({sql} AS TIMESTAMP), 1000)"
+        return f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {rounded} END"
+    if kind.name == "varbinary":
+        return f"TRY(from_base64({sql}))"
+    raise Unsupported(f"type {kind} in a delimited text file")

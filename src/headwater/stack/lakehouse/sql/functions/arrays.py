@@ -1,0 +1,270 @@
+"""Array functions (https://trino.io/docs/current/functions/array.html)."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
+from headwater.stack.lakehouse.sql.text import display_text
+
+_f = family("array")
+
+
+def _subscript(call: Call) -> Expr:
+    """``array[i]``: out of bounds is an error, where DuckDB gives NULL."""
+    array, index = call.arguments
+    negative = "'INVALID_FUNCTION_ARGUMENT: Array subscript is negative: ' || " + index.sql
+    zero = "'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1'"
+    beyond = (
+        "'INVALID_FUNCTION_ARGUMENT: Array subscript must be less than or equal to array length: ' || "
+        f"{index} || ' > ' || len({array})"
+    )
+    kind = array.type.items[0]
+    sql = (
+        f"CASE WHEN {index} = 0 THEN {fail(zero, kind, index.sql)} WHEN {index} < 0 THEN {fail(negative, kind)} "
+        f"WHEN {index} > len({array}) THEN {fail(beyond, kind)} ELSE list_extract({array}, {index}) END"
+    )
+    return Expr(sql, kind)
+
+
+def _element_at(call: Call) -> Expr:
+    """Out of bounds is NULL; a negative index counts from the end; 0 is an error."""
+    array, index = call.arguments
+    kind = array.type.items[0]
+    zero = "'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1'"
+    sql = f"CASE WHEN {index} = 0 THEN {fail(zero, kind, index.sql)} ELSE list_extract({array}, {index}) END"
+    return Expr(sql, kind)
+
+
+def _slice(call: Call) -> str:
+    """``slice(array, start, length)``: a start before the array or behind it gives the empty array."""
+    array, start, length = call.arguments
+    message = "'INVALID_FUNCTION_ARGUMENT: SQL array indices start at 1'"
+    negative = "'INVALID_FUNCTION_ARGUMENT: length must be greater than or equal to 0'"
+    first = f"CASE WHEN {start} < 0 THEN len({array}) + {start} + 1 ELSE {start} END"
+    empty = f"CAST([] AS {t.to_duckdb(call.result)})"
+    return (
+        f"CASE WHEN {array} IS NULL OR {start} IS NULL OR {length} IS NULL THEN NULL "
+        f"WHEN {start} = 0 THEN {fail(message, call.result, start.sql)} "
+        f"WHEN {length} < 0 THEN {fail(negative, call.result, length.sql)} "
+        f"WHEN {first} < 1 OR {first} > len({array}) OR {length} = 0 THEN {empty} "
+        f"ELSE list_slice({array}, {first}, {first} + {length} - 1) END"
+    )
+
+
+def _distinct(array: str) -> str:
+    """The first of each value, in order, NULL included."""
+    return f"list_filter({array}, lambda e, i: list_position({array}, e) = i)"
+
+
+def _array_distinct(call: Call) -> str:
+    return _distinct(call.arguments[0].sql)
+
+
+def _intersect(call: Call) -> str:
+    a, b = call.arguments
+    return f"list_filter({_distinct(a.sql)}, lambda e: list_position({b}, e) > 0)"
+
+
+def _union(call: Call) -> str:
+    a, b = call.arguments
+    return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE {_distinct(f'list_concat({a}, {b})')} END"
+
+
+def _except(call: Call) -> str:
+    a, b = call.arguments
+    found = f"list_filter({_distinct(a.sql)}, lambda e: coalesce(list_position({b}, e), 0) = 0)"
+    return f"CASE WHEN {b} IS NULL THEN NULL ELSE {found} END"
+
+
+def _overlap(call: Call) -> str:
+    """NULL when nothing matches and one side holds a NULL."""
+    a, b = call.arguments
+    common = f"len(list_filter({a}, lambda e: e IS NOT NULL AND list_contains({b}, e))) > 0"
+    holes = f"list_position({a}, NULL) IS NOT NULL OR list_position({b}, NULL) IS NOT NULL"
+    return (
+        f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {common} THEN true WHEN {holes} THEN NULL ELSE false END"
+    )
+
+
+def _contains(call: Call) -> str:
+    """NULL when the element isn't found and the array holds a NULL."""
+    array, element = call.arguments
+    return (
+        f"CASE WHEN {array} IS NULL OR {element} IS NULL THEN NULL WHEN list_contains({array}, {element}) THEN true "
+        f"WHEN list_position({array}, NULL) IS NOT NULL THEN NULL ELSE false END"
+    )
+
+
+def _position(call: Call) -> str:
+    array, element = call.arguments
+    found = f"coalesce(list_position({array}, {element}), 0)"
+    return f"CASE WHEN {array} IS NULL OR {element} IS NULL THEN NULL ELSE CAST({found} AS BIGINT) END"
+
+
+def _remove(call: Call) -> str:
+    array, element = call.arguments
+    kept = f"list_filter({array}, lambda e: e IS NULL OR e <> {element})"
+    return f"CASE WHEN {element} IS NULL THEN NULL ELSE {kept} END"
+
+
+def _extreme(function: str) -> Builder:
+    """NULL if the array is empty or holds a NULL."""
+
+    def build(call: Call) -> Expr:
+        array = call.arguments[0]
+        sql = f"CASE WHEN list_position({array}, NULL) IS NULL THEN {function}({array}) END"
+        return Expr(sql, array.type.items[0])
+
+    return build
+
+
+def _join(call: Call) -> str:
+    array, delimiter = call.arguments[0], call.arguments[1]
+    kind = array.type.items[0]
+    if kind.name in ("array", "map", "row"):
+        raise SqlError("FUNCTION_NOT_FOUND", f"Input type {array.type} not supported for array_join", call.position)
+    text = display_text("e", kind)
+    if len(call.arguments) > 2:
+        text = f"coalesce({text}, {call.arguments[2]})"
+    return f"array_to_string(list_transform({array}, lambda e: {text}), {delimiter})"
+
+
+def _concat(call: Call) -> str:
+    nulls = " OR ".join(f"{a} IS NULL" for a in call.arguments)
+    joined = call.arguments[0].sql
+    for argument in call.arguments[1:]:
+        joined = f"list_concat({joined}, {argument})"
+    return f"CASE WHEN {nulls} THEN NULL ELSE {joined} END"
+
+
+def _append(call: Call) -> str:
+    return f"list_append({call.arguments[0]}, {call.arguments[1]})"
+
+
+def _prepend(call: Call) -> str:
+    return f"list_prepend({call.arguments[0]}, {call.arguments[1]})"
+
+
+_REDUCE = ((("a#", "a#.s"), ("b#", "b#.e")),)
+
+
+def _reduce(call: Call) -> Expr:
+    """``reduce(array, start, (state, element) -> state, state -> result)``.
+
+    DuckDB folds elements of one type, so that each is put into a struct beside the state.
+    """
+    array, start, step, finish = call.arguments
+    state, element = t.to_duckdb(start.type), t.to_duckdb(array.type.items[0])
+    variables, body = step.sql.removeprefix("lambda ").split(": ", 1)
+    first = f"struct_pack(s := CAST({start} AS {state}), e := CAST(NULL AS {element}))"
+    rest = f"list_transform({array}, lambda x: struct_pack(s := CAST(NULL AS {state}), e := x))"
+    fold = f"lambda {variables}: struct_pack(s := CAST({body} AS {state}), e := CAST(NULL AS {element}))"
+    folded = f"list_reduce(list_concat([{first}], {rest}), {fold}).s"
+    result = f"list_extract(list_transform([{folded}], {finish}), 1)"
+    return Expr(f"CASE WHEN {array} IS NOT NULL THEN {result} END", call.result)
+
+
+def _match(any_of: bool) -> Builder:
+    """``any_match`` and ``all_match``: NULL if a NULL leaves it open."""
+
+    def build(call: Call) -> str:
+        results = f"list_transform({call.arguments[0]}, {call.arguments[1]})"
+        deciding, otherwise = ("true", "false") if any_of else ("false", "true")
+        return (
+            f"CASE WHEN {call.arguments[0]} IS NULL THEN NULL WHEN list_contains({results}, {deciding}) THEN {deciding} "
+            f"WHEN list_position({results}, NULL) IS NOT NULL THEN NULL ELSE {otherwise} END"
+        )
+
+    return build
+
+
+def _none_match(call: Call) -> str:
+    return f"(NOT {_match(True)(call)})"
+
+
+def _sequence(call: Call) -> Expr:
+    """Both ends are part of it; the step defaults to 1 or -1."""
+    first, last = call.arguments[0], call.arguments[1]
+    step = call.arguments[2].sql if len(call.arguments) > 2 else f"CASE WHEN {first} <= {last} THEN 1 ELSE -1 END"
+    return Expr(f"CAST(generate_series({first}, {last}, {step}) AS BIGINT[])", t.array(t.BIGINT))
+
+
+def _date_sequence(call: Call) -> Expr:
+    first, last = call.arguments[0], call.arguments[1]
+    step = "to_days(1)"
+    if len(call.arguments) > 2:
+        given = call.arguments[2]
+        step = f"to_months({given})" if given.type == t.YEAR_TO_MONTH else f"to_milliseconds({given})"
+    elif first.type.name != "date":
+        raise SqlError("FUNCTION_NOT_FOUND", "sequence of timestamps needs a step", call.position)
+    kind = t.array(first.type)
+    series = f"generate_series(CAST({first} AS TIMESTAMP), CAST({last} AS TIMESTAMP), {step})"
+    return Expr(f"CAST({series} AS {t.to_duckdb(kind)})", kind)
+
+
+def _repeat(call: Call) -> str:
+    element, count = call.arguments
+    return f"list_transform(range(0, {count}), lambda i: {element})"
+
+
+def _zip(call: Call) -> Expr:
+    lists = ", ".join(a.sql for a in call.arguments)
+    fields = ", ".join(f"f{i} := z[{i + 1}]" for i in range(len(call.arguments)))
+    kind = t.array(t.row_of(*((None, a.type.items[0]) for a in call.arguments)))
+    return Expr(f"list_transform(list_zip({lists}), lambda z: struct_pack({fields}))", kind)
+
+
+_ZIP_WITH = ((("z#", "z#[1]"), ("", "z#[2]")),)
+
+
+def _zip_with(call: Call) -> Expr:
+    a, b, function = call.arguments
+    return Expr(f"list_transform(list_zip({a}, {b}), {function})", call.result)
+
+
+def _comparator(call: Call) -> Expr:
+    raise Unsupported(f"{call.name} with a comparator")
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _f("$subscript(array(T), bigint) -> T", _subscript),
+    _f("all_match(array(T), (T) -> boolean) -> boolean", _match(False)),
+    _f("any_match(array(T), (T) -> boolean) -> boolean", _match(True)),
+    _f("none_match(array(T), (T) -> boolean) -> boolean", _none_match),
+    _f("array_distinct(array(T)) -> array(T)", _array_distinct),
+    _f("array_intersect(array(T), array(T)) -> array(T)", _intersect),
+    _f("array_union(array(T), array(T)) -> array(T)", _union),
+    _f("array_except(array(T), array(T)) -> array(T)", _except),
+    _f("arrays_overlap(array(T), array(T)) -> boolean", _overlap),
+    _f("array_join(array(T), varchar) -> varchar", _join),
+    _f("array_join(array(T), varchar, varchar) -> varchar", _join),
+    _f("array_max(array(T)) -> T", _extreme("list_max")),
+    _f("array_min(array(T)) -> T", _extreme("list_min")),
+    _f("array_position(array(T), T) -> bigint", _position),
+    _f("array_remove(array(T), T) -> array(T)", _remove),
+    _f("array_sort(array(T)) -> array(T)", "list_sort({0}, 'ASC', 'NULLS LAST')"),
+    _f("array_sort(array(T), (T, T) -> bigint) -> array(T)", _comparator),
+    _f("cardinality(array(T)) -> bigint", "CAST(len({0}) AS BIGINT)"),
+    _f("concat(array(T), array(T)...) -> array(T)", _concat),
+    _f("concat(array(T), T) -> array(T)", _append),
+    _f("concat(T, array(T)) -> array(T)", _prepend),
+    _f("contains(array(T), T) -> boolean", _contains),
+    _f("element_at(array(T), bigint) -> T", _element_at),
+    _f("filter(array(T), (T) -> boolean) -> array(T)", "list_filter({0}, {1})"),
+    _f("flatten(array(array(T))) -> array(T)", "flatten({0})"),
+    _f("reduce(array(T), U, (U, T) -> U, (U) -> R) -> R", _reduce, *_REDUCE),
+    _f("repeat(T, bigint) -> array(T)", _repeat),
+    _f("reverse(array(T)) -> array(T)", "list_reverse({0})"),
+    _f("sequence(bigint, bigint) -> array(bigint)", _sequence),
+    _f("sequence(bigint, bigint, bigint) -> array(bigint)", _sequence),
+    _f("sequence(D, D) -> array(D)", _date_sequence),
+    _f("sequence(D, D, any) -> array(D)", _date_sequence),
+    _f("slice(array(T), bigint, bigint) -> array(T)", _slice),
+    _f("transform(array(T), (T) -> U) -> array(U)", "list_transform({0}, {1})"),
+    _f("zip(array(T), array(U)) -> array(any)", _zip),
+    _f("zip(array(T), array(U), array(V)) -> array(any)", _zip),
+    _f("zip_with(array(T), array(U), (T, U) -> R) -> array(R)", _zip_with, *_ZIP_WITH),
+)

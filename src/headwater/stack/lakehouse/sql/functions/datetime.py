@@ -1,0 +1,234 @@
+"""Date and time functions (https://trino.io/docs/current/functions/datetime.html)."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.casts import cast, instant, local_time
+from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.formats import from_joda, from_mysql
+from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
+
+_f = family("date and time")
+_DATE_UNITS = ("day", "week", "month", "quarter", "year")
+_TIME_UNITS = ("millisecond", "second", "minute", "hour")
+
+
+def _unit(call: Call, allowed: tuple[str, ...]) -> str:
+    literal = call.arguments[0].literal
+    if not isinstance(literal, str):
+        raise Unsupported(f"{call.name} with a unit that is not a literal")
+    unit = literal.lower()
+    if unit not in allowed:
+        kind = call.arguments[-1].type
+        message = f"'{literal}' is not a valid {'DATE' if kind.name == 'date' else 'Timestamp'} field"
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", message, call.position)
+    return unit
+
+
+def _units_of(kind: t.Type) -> tuple[str, ...]:
+    return _DATE_UNITS if kind.name == "date" else _TIME_UNITS + _DATE_UNITS
+
+
+def _local(value: Expr) -> str:
+    """The wall clock that the fields of a time are read from."""
+    return local_time(value) if value.type.name == "timestamptz" else value.sql
+
+
+def _back(local_sql: str, kind: t.Type) -> Expr:
+    """A computed wall clock in the type that it came from."""
+    if kind.name == "timestamptz":
+        return Expr(instant(local_sql, kind.zone or "UTC"), kind)
+    return Expr(f"CAST({local_sql} AS {t.to_duckdb(kind)})", kind)
+
+
+def _trunc(call: Call) -> Expr:
+    value = call.arguments[1]
+    unit = _unit(call, _units_of(value.type))
+    return _back(f"date_trunc({quote_text(unit)}, {_local(value)})", value.type)
+
+
+_STEPS = {
+    "millisecond": "to_milliseconds({0})",
+    "second": "to_seconds({0})",
+    "minute": "to_minutes({0})",
+    "hour": "to_hours({0})",
+    "day": "to_days(CAST({0} AS INTEGER))",
+    "week": "to_days(CAST(7 * {0} AS INTEGER))",
+    "month": "to_months(CAST({0} AS INTEGER))",
+    "quarter": "to_months(CAST(3 * {0} AS INTEGER))",
+    "year": "to_months(CAST(12 * {0} AS INTEGER))",
+}
+
+
+def _add(call: Call) -> Expr:
+    _, amount, value = call.arguments
+    step = _STEPS[_unit(call, _units_of(value.type))].format(amount.sql)
+    return _back(f"{_local(value)} + {step}", value.type)
+
+
+def _diff(call: Call) -> str:
+    """Whole units between the two, towards zero; DuckDB's date_diff would count boundaries."""
+    unit = _unit(call, _units_of(call.arguments[1].type))
+    a, b = (_local(value) for value in call.arguments[1:])
+    return (
+        f"CASE WHEN {a} <= {b} THEN date_sub({quote_text(unit)}, {a}, {b}) "
+        f"ELSE -date_sub({quote_text(unit)}, {b}, {a}) END"
+    )
+
+
+def _field(part: str) -> Builder:
+    """One calendar field."""
+
+    def build(call: Call) -> str:
+        return f"CAST({part.format(_local(call.arguments[0]))} AS BIGINT)"
+
+    return build
+
+
+def _now(kind: t.Type) -> Builder:
+    def build(call: Call) -> Expr:
+        stamp = call.now.strftime("%Y-%m-%d %H:%M:%S.") + f"{call.now.microsecond // 1000:03d}"
+        return Expr(f"CAST({quote_text(stamp)} AS TIMESTAMP)", kind, constant=True)
+
+    return build
+
+
+def _to_date(call: Call) -> Expr:
+    return cast(call.arguments[0], t.DATE, safe=False, position=call.position)
+
+
+def _from_unixtime(call: Call) -> Expr:
+    sql = f"make_timestamp(CAST(round({call.arguments[0]} * 1000) AS BIGINT) * 1000)"
+    zone = "UTC"
+    if len(call.arguments) > 1:
+        literal = call.arguments[1].literal
+        if not isinstance(literal, str):
+            raise Unsupported("from_unixtime with a zone that is not a literal")
+        zone = literal
+    return Expr(sql, t.Type("timestamptz", (3,), zone=zone))
+
+
+def _with_timezone(call: Call) -> Expr:
+    value, zone = call.arguments
+    if not isinstance(zone.literal, str):
+        raise Unsupported(f"{call.name} with a zone that is not a literal")
+    kind = t.Type("timestamptz", value.type.params, zone=zone.literal)
+    return Expr(instant(value.sql, zone.literal) if value.type.name == "timestamp" else value.sql, kind)
+
+
+def _literal_format(call: Call) -> str:
+    literal = call.arguments[1].literal
+    if not isinstance(literal, str):
+        raise Unsupported(f"{call.name} with a format that is not a literal")
+    return literal
+
+
+def _date_format(call: Call) -> str:
+    pattern = from_mysql(_literal_format(call), call.position)
+    return f"strftime(CAST({_local(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
+
+
+def _format_datetime(call: Call) -> str:
+    pattern = from_joda(_literal_format(call))
+    return f"strftime(CAST({_local(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
+
+
+def _parsed(call: Call, pattern: str, kind: t.Type) -> Expr:
+    """The year is 1970 if the format has none (DuckDB says 1900); a text that doesn't fit is an error."""
+    text = call.arguments[0].sql
+    has_year = any(mark in pattern for mark in ("%Y", "%y", "%G"))
+    source, full = (text, pattern) if has_year else (f"'1970 ' || {text}", f"%Y {pattern}")
+    message = f"'INVALID_FUNCTION_ARGUMENT: Invalid format: \"' || {text} || '\"'"
+    parsed = f"try_strptime({source}, {quote_text(full)})"
+    if "%y" in pattern:
+        # Two digits mean 1970 to 2069; DuckDB starts at 1969.
+        parsed = f"CASE WHEN year({parsed}) = 1969 THEN {parsed} + to_years(100) ELSE {parsed} END"
+    rounded = f"hw_round_timestamp({parsed}, 1000)" if "%f" in pattern else parsed
+    return Expr(f"CASE WHEN {text} IS NOT NULL THEN coalesce({rounded}, {fail(message, t.TIMESTAMP)}) END", kind)
+
+
+def _date_parse(call: Call) -> Expr:
+    return _parsed(call, from_mysql(_literal_format(call), call.position), t.TIMESTAMP)
+
+
+def _parse_datetime(call: Call) -> Expr:
+    return _parsed(call, from_joda(_literal_format(call)).replace("%g", "%f"), t.TIMESTAMPTZ)
+
+
+_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?)?(Z|[+-]00:00)?"
+
+
+def _from_iso8601_timestamp(call: Call) -> Expr:
+    """The value keeps its own offset in Trino; only UTC can be kept here, so another offset ends the query."""
+    text = call.arguments[0].sql
+    message = f"'NOT_SUPPORTED: from_iso8601_timestamp of ''' || {text} || ''' (not in UTC) is not supported by the local Athena'"
+    bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"
+    padded = f"replace({bare}, 'T', ' ') || CASE length({bare}) WHEN 13 THEN ':00' ELSE '' END"
+    value = f"hw_round_timestamp(CAST({padded} AS TIMESTAMP), 1000)"
+    sql = f"CASE WHEN regexp_full_match({text}, {quote_text(_ISO)}) THEN {value} WHEN {text} IS NOT NULL THEN {fail(message, t.TIMESTAMP)} END"
+    return Expr(sql, t.TIMESTAMPTZ)
+
+
+def _to_iso8601(call: Call) -> str:
+    value = call.arguments[0]
+    if value.type.name == "date":
+        return f"CAST({value} AS VARCHAR)"
+    text = f"strftime({_local(value)}, '%Y-%m-%dT%H:%M:%S.%g')"
+    if value.type.name == "timestamp":
+        return text
+    if value.type.zone != "UTC":
+        raise Unsupported("to_iso8601 of a time zone other than UTC")
+    return f"{text} || 'Z'"
+
+
+def _human_seconds(call: Call) -> str:
+    return f"epoch_us(CAST({call.arguments[0]} AS TIMESTAMP)) / 1e6"
+
+
+_FIELDS = {
+    "year": "year({0})",
+    "quarter": "quarter({0})",
+    "month": "month({0})",
+    "week": "week({0})",
+    "week_of_year": "week({0})",
+    "year_of_week": "isoyear({0})",
+    "yow": "isoyear({0})",
+    "day": "day({0})",
+    "day_of_month": "day({0})",
+    "day_of_week": "isodow({0})",
+    "dow": "isodow({0})",
+    "day_of_year": "dayofyear({0})",
+    "doy": "dayofyear({0})",
+}
+_CLOCK_FIELDS = {
+    "hour": "hour({0})",
+    "minute": "minute({0})",
+    "second": "second({0})",
+    "millisecond": "millisecond({0}) % 1000",
+}
+
+FUNCTIONS: tuple[Function, ...] = (
+    *(_f(f"{name}(D) -> bigint", _field(part)) for name, part in (_FIELDS | _CLOCK_FIELDS).items()),
+    _f("now() -> timestamptz", _now(t.TIMESTAMPTZ)),
+    _f("current_timestamp(bigint) -> timestamptz", _now(t.TIMESTAMPTZ)),
+    _f("current_timezone() -> varchar", "'UTC'"),
+    _f("date(any) -> date", _to_date),
+    _f("last_day_of_month(D) -> date", "last_day({0})"),
+    _f("date_trunc(varchar, D) -> D", _trunc),
+    _f("date_add(varchar, bigint, D) -> D", _add),
+    _f("date_diff(varchar, D, D) -> bigint", _diff),
+    _f("date_format(D, varchar) -> varchar", _date_format),
+    _f("date_parse(varchar, varchar) -> timestamp", _date_parse),
+    _f("format_datetime(D, varchar) -> varchar", _format_datetime),
+    _f("parse_datetime(varchar, varchar) -> timestamptz", _parse_datetime),
+    _f("from_unixtime(double) -> timestamptz", _from_unixtime),
+    _f("from_unixtime(double, varchar) -> timestamptz", _from_unixtime),
+    _f("to_unixtime(D) -> double", _human_seconds),
+    _f("from_iso8601_timestamp(varchar) -> timestamptz", _from_iso8601_timestamp),
+    _f("from_iso8601_date(varchar) -> date", _to_date),
+    _f("to_iso8601(D) -> varchar", _to_iso8601),
+    _f("with_timezone(D, varchar) -> timestamptz", _with_timezone),
+    _f("at_timezone(D, varchar) -> timestamptz", _with_timezone),
+)

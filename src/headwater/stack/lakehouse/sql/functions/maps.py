@@ -1,0 +1,91 @@
+"""Map functions (https://trino.io/docs/current/functions/map.html)."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
+from headwater.stack.lakehouse.sql.text import display_text
+
+_f = family("map")
+
+
+def _subscript(call: Call) -> Expr:
+    """``map[key]``: a missing key is an error, where DuckDB gives NULL."""
+    value, key = call.arguments
+    kind = value.type.items[1]
+    message = f"'INVALID_FUNCTION_ARGUMENT: Key not present in map: ' || {display_text(key.sql, key.type)}"
+    sql = (
+        f"CASE WHEN {value} IS NULL OR {key} IS NULL THEN NULL WHEN NOT map_contains({value}, {key}) "
+        f"THEN {fail(message, kind, key.sql)} ELSE {value}[{key}] END"
+    )
+    return Expr(sql, kind)
+
+
+def _empty(call: Call) -> Expr:
+    del call
+    return Expr("CAST(map {} AS MAP(INTEGER, INTEGER))", t.map_of(t.UNKNOWN, t.UNKNOWN))
+
+
+def _from_arrays(call: Call) -> Expr:
+    keys, values = call.arguments
+    kind = t.map_of(keys.type.items[0], values.type.items[0])
+    return Expr(f"CAST(map({keys}, {values}) AS {t.to_duckdb(kind)})", kind)
+
+
+def _entries(call: Call) -> Expr:
+    value = call.arguments[0]
+    kind = t.array(t.row_of((None, value.type.items[0]), (None, value.type.items[1])))
+    packed = "struct_pack(f0 := e.key, f1 := e.value)"
+    return Expr(f"list_transform(map_entries({value}), lambda e: {packed})", kind)
+
+
+def _concat(call: Call) -> str:
+    nulls = " OR ".join(f"{a} IS NULL" for a in call.arguments)
+    return f"CASE WHEN {nulls} THEN NULL ELSE map_concat({', '.join(a.sql for a in call.arguments)}) END"
+
+
+_ENTRY = ((("m#", "m#.key"), ("", "m#.value")),)
+
+
+def _filter(call: Call) -> str:
+    kept = f"list_filter(map_entries({call.arguments[0]}), {call.arguments[1]})"
+    return f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN map_from_entries({kept}) END"
+
+
+def _transform_values(call: Call) -> str:
+    value = call.arguments[0]
+    values = f"list_transform(map_entries({value}), {call.arguments[1]})"
+    return f"CASE WHEN {value} IS NOT NULL THEN map(map_keys({value}), {values}) END"
+
+
+def _transform_keys(call: Call) -> str:
+    value = call.arguments[0]
+    keys = f"list_transform(map_entries({value}), {call.arguments[1]})"
+    return f"CASE WHEN {value} IS NOT NULL THEN map({keys}, map_values({value})) END"
+
+
+def _split_to_map(call: Call) -> str:
+    """A key twice is an error in Trino; ``map()`` refuses it too."""
+    text, entry, pair = call.arguments
+    parts = f"list_filter(string_split({text}, {entry}), lambda e: e <> '')"
+    keys = f"list_transform({parts}, lambda e: string_split(e, {pair})[1])"
+    values = f"list_transform({parts}, lambda e: string_split(e, {pair})[2])"
+    return f"CASE WHEN {text} IS NOT NULL THEN map({keys}, {values}) END"
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _f("$subscript(map(K, V), K) -> V", _subscript),
+    _f("map() -> any", _empty),
+    _f("map(array(K), array(V)) -> map(K, V)", _from_arrays),
+    _f("cardinality(map(K, V)) -> bigint", "CAST(cardinality({0}) AS BIGINT)"),
+    _f("element_at(map(K, V), K) -> V", "{0}[{1}]"),
+    _f("map_keys(map(K, V)) -> array(K)", "map_keys({0})"),
+    _f("map_values(map(K, V)) -> array(V)", "map_values({0})"),
+    _f("map_entries(map(K, V)) -> array(any)", _entries),
+    _f("map_concat(map(K, V), map(K, V)...) -> map(K, V)", _concat),
+    _f("map_filter(map(K, V), (K, V) -> boolean) -> map(K, V)", _filter, *_ENTRY),
+    _f("transform_values(map(K, V), (K, V) -> W) -> map(K, W)", _transform_values, *_ENTRY),
+    _f("transform_keys(map(K, V), (K, V) -> W) -> map(W, V)", _transform_keys, *_ENTRY),
+    _f("split_to_map(varchar, varchar, varchar) -> map(varchar, varchar)", _split_to_map),
+)

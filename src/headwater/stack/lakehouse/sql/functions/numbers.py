@@ -1,0 +1,139 @@
+"""Mathematical and bitwise functions (https://trino.io/docs/current/functions/math.html)."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.arithmetic import arithmetic
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
+
+_f = family("mathematical")
+_b = family("bitwise")
+_c = family("comparison")
+
+
+def _whole(function: str) -> Builder:
+    """ceil, floor and round: integers stay, decimal(p,s) becomes decimal(p-s+1,0), doubles stay doubles."""
+
+    def build(call: Call) -> Expr:
+        value = call.arguments[0]
+        if value.type.name in t.INTEGERS:
+            return value
+        kind = value.type
+        if kind.name == "decimal":
+            precision, scale = kind.params
+            kind = t.decimal(min(precision - scale + min(scale, 1), t.MAX_PRECISION), 0)
+        return Expr(f"CAST({function}({value}) AS {t.to_duckdb(kind)})", kind, constant=value.constant)
+
+    return build
+
+
+def _round_to(call: Call) -> Expr:
+    value, digits = call.arguments
+    if value.type.name in t.INTEGERS:
+        return Expr(f"CAST(round({value}, CAST({digits} AS INTEGER)) AS {t.to_duckdb(value.type)})", value.type)
+    if value.type.name == "decimal":
+        if not isinstance(digits.literal, int):
+            raise Unsupported("round() of a decimal to digits that are not a literal")
+        kind = t.decimal(min(value.type.params[0] + 1, t.MAX_PRECISION), value.type.params[1])
+        return Expr(f"CAST(round({value}, {digits.literal}) AS {t.to_duckdb(kind)})", kind)
+    return Expr(f"CAST(round({value}, CAST({digits} AS INTEGER)) AS {t.to_duckdb(value.type)})", value.type)
+
+
+def _truncate(call: Call) -> Expr:
+    value = call.arguments[0]
+    if value.type.name == "decimal":
+        precision, scale = value.type.params
+        kind = t.decimal(max(precision - scale, 1), 0)
+        return Expr(f"CAST(trunc({value}) AS {t.to_duckdb(kind)})", kind)
+    return Expr(f"CAST(trunc({value}) AS {t.to_duckdb(value.type)})", value.type)
+
+
+def _mod(call: Call) -> Expr:
+    return arithmetic("%", call.arguments[0], call.arguments[1], call.position)
+
+
+def _guarded(function: str, valid: str, otherwise: str) -> str:
+    """Java's Math gives NaN or an infinity where DuckDB ends the query."""
+    return f"CASE WHEN {valid} OR isnan({{0}}) THEN {function} WHEN {{0}} IS NOT NULL THEN {otherwise} END"
+
+
+_NAN = "CAST('nan' AS DOUBLE)"
+_LOG_OTHERWISE = f"CASE WHEN {{0}} = 0 THEN CAST('-inf' AS DOUBLE) ELSE {_NAN} END"
+
+
+def _log_of(function: str) -> str:
+    return _guarded(function, "{0} > 0", _LOG_OTHERWISE)
+
+
+def _extreme(function: str) -> Builder:
+    """NULL if any argument is NULL, where DuckDB skips NULLs."""
+
+    def build(call: Call) -> Expr:
+        anything = " OR ".join(f"{a} IS NULL" for a in call.arguments)
+        values = ", ".join(a.sql for a in call.arguments)
+        sql = f"CASE WHEN {anything} THEN NULL ELSE {function}({values}) END"
+        return Expr(sql, call.result)
+
+    return build
+
+
+def _sign(call: Call) -> Expr:
+    value = call.arguments[0]
+    kind = t.decimal(1, 0) if value.type.name == "decimal" else value.type
+    return Expr(f"CAST(sign({value}) AS {t.to_duckdb(kind)})", kind)
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _f("abs(N) -> N", "abs({0})"),
+    # One Newton step: DuckDB's cbrt(27) is 3.0000000000000004.
+    _f(
+        "cbrt(double) -> double",
+        "CASE WHEN {0} = 0 OR isinf({0}) OR isnan({0}) THEN {0} ELSE "
+        "cbrt({0}) - (cbrt({0}) * cbrt({0}) * cbrt({0}) - {0}) / (3 * cbrt({0}) * cbrt({0})) END",
+    ),
+    _f("ceil(N) -> N", _whole("ceil")),
+    _f("ceiling(N) -> N", _whole("ceil")),
+    _f("floor(N) -> N", _whole("floor")),
+    _f("round(N) -> N", _whole("round")),
+    _f("round(N, bigint) -> N", _round_to),
+    _f("truncate(N) -> N", _truncate),
+    _f("degrees(double) -> double", "degrees({0})"),
+    _f("radians(double) -> double", "radians({0})"),
+    _f("e() -> double", "exp(CAST(1 AS DOUBLE))"),
+    _f("pi() -> double", "pi()"),
+    _f("exp(double) -> double", "exp({0})"),
+    _f("ln(double) -> double", _log_of("ln({0})")),
+    _f("log2(double) -> double", _log_of("log2({0})")),
+    _f("log10(double) -> double", _log_of("log10({0})")),
+    _f("log(double, double) -> double", "(ln({1}) / ln({0}))"),
+    _f("mod(N, M) -> N", _mod),
+    _f("pow(double, double) -> double", "pow({0}, {1})"),
+    _f("power(double, double) -> double", "pow({0}, {1})"),
+    _f("sign(N) -> N", _sign),
+    _f("sqrt(double) -> double", _guarded("sqrt({0})", "{0} >= 0", _NAN)),
+    _f("random() -> double", "random()"),
+    _f("rand() -> double", "random()"),
+    _f("acos(double) -> double", _guarded("acos({0})", "abs({0}) <= 1", _NAN)),
+    _f("asin(double) -> double", _guarded("asin({0})", "abs({0}) <= 1", _NAN)),
+    _f("atan(double) -> double", "atan({0})"),
+    _f("atan2(double, double) -> double", "atan2({0}, {1})"),
+    _f("cos(double) -> double", "cos({0})"),
+    _f("cosh(double) -> double", "cosh({0})"),
+    _f("sin(double) -> double", "sin({0})"),
+    _f("sinh(double) -> double", "sinh({0})"),
+    _f("tan(double) -> double", "tan({0})"),
+    _f("tanh(double) -> double", "tanh({0})"),
+    _f("infinity() -> double", "CAST('inf' AS DOUBLE)"),
+    _f("nan() -> double", "CAST('nan' AS DOUBLE)"),
+    _f("is_nan(double) -> boolean", "isnan({0})"),
+    _f("is_finite(double) -> boolean", "isfinite({0})"),
+    _f("is_infinite(double) -> boolean", "isinf({0})"),
+    _c("greatest(T, T...) -> T", _extreme("greatest")),
+    _c("least(T, T...) -> T", _extreme("least")),
+    _b("bitwise_and(bigint, bigint) -> bigint", "({0} & {1})"),
+    _b("bitwise_or(bigint, bigint) -> bigint", "({0} | {1})"),
+    _b("bitwise_xor(bigint, bigint) -> bigint", "xor({0}, {1})"),
+    _b("bitwise_not(bigint) -> bigint", "(~{0})"),
+)
