@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from headwater.errors import StackError
+from headwater.errors import AwsError, StackError
 from headwater.model import PostgresAddress
 from headwater.settings import Settings
 
 if TYPE_CHECKING:
     import boto3
+    import botocore.session
     from mypy_boto3_athena import AthenaClient
     from mypy_boto3_glue import GlueClient
     from mypy_boto3_s3 import S3Client
@@ -110,25 +112,36 @@ class Connections:
 
     @cached_property
     def session(self) -> boto3.Session:
-        """The boto3 session: AWS's ordinary credential chain, or the stack's fixed credentials."""
+        """The boto3 session: AWS's ordinary credential chain, or the stack's fixed credentials. Raises AwsError."""
         import boto3
 
-        if self.stack is None:
-            return boto3.Session(region_name=self.settings.region)
-        return boto3.Session(
-            aws_access_key_id=self.stack.access_key_id,
-            aws_secret_access_key=self.stack.secret_access_key,
-            region_name=self.settings.region,
-        )
+        from headwater.services.aws import aws_errors
+
+        with aws_errors("use the AWS profile"):
+            if self.stack is None:
+                return boto3.Session(region_name=self.settings.region)
+            return boto3.Session(
+                botocore_session=_without_user_files(),
+                aws_access_key_id=self.stack.access_key_id,
+                aws_secret_access_key=self.stack.secret_access_key,
+                region_name=self.settings.region,
+            )
 
     def _client(self, service: str) -> Any:
         from botocore.config import Config
+
+        from headwater.services.aws import aws_errors
 
         endpoint = {} if self.stack is None else {"endpoint_url": self.stack.endpoint_url}
         config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32, connect_timeout=10)
         if self.stack is not None:
             config = config.merge(Config(s3={"addressing_style": "path"}))
-        return self.session.client(service, config=config, **endpoint)  # type: ignore[call-overload] # name is dynamic
+        session = self.session
+        with aws_errors(f"make a client for {service}"):
+            try:
+                return session.client(service, config=config, **endpoint)  # type: ignore[call-overload] # dynamic name
+            except ValueError as error:
+                raise AwsError(f"cannot make a client for {service}: {error}", hint="check AWS_ENDPOINT_URL") from error
 
     @cached_property
     def s3(self) -> S3Client:
@@ -163,3 +176,15 @@ def _stack_errors() -> Iterator[None]:
         yield
     except StackFault as fault:
         raise StackError(str(fault), hint=fault.hint) from fault
+
+
+def _without_user_files() -> botocore.session.Session:
+    """A botocore session for the local stack, which a missing AWS_PROFILE or a broken ~/.aws/config cannot disturb."""
+    import botocore.session
+
+    session = botocore.session.Session()
+    # In the store and not on the session: there None would mean "look in the environment".
+    store = session.get_component("config_store")
+    for name, value in (("profile", None), ("config_file", os.devnull), ("credentials_file", os.devnull)):
+        store.set_config_variable(name, value)
+    return session
