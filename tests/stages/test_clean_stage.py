@@ -162,6 +162,14 @@ def test_an_interrupted_clean_is_completed_by_the_next(lake: Headwater) -> None:
     assert not list(lake.settings.layout.output.rglob("*"))
 
 
+def test_more_objects_than_a_page_or_a_batch_are_all_removed(hw: Headwater) -> None:
+    hw.bucket()
+    hw.generate(first="2024-01-01", last="2025-05-20", rows_per_day=1)
+    hw.upload()
+    assert sum(part.objects for part in hw.clean_plan(keep_stack=True).contents) == 1_012
+    assert run(hw).objects == 1_012
+
+
 def test_tables_without_their_bucket_can_be_removed(lake: Headwater) -> None:
     s3, bucket = lake.connections.s3, lake.settings.bucket_name
     objects.delete(s3, bucket, list(objects.list_versions(s3, bucket)))

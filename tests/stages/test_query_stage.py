@@ -125,6 +125,10 @@ def test_statements_come_from_a_file_or_standard_input(hw: Headwater, command: R
     assert both == "a\none;\nb\n2\n"
     assert command("query", "-", "--format", "csv", stdin="SELECT 3 AS c").stdout == "c\n3\n"
     assert command("query", "SELECT 1", "-f", str(tmp_path / "q.sql")).returncode == 2
+    (tmp_path / "latin.sql").write_bytes("SELECT 'é'".encode("latin-1"))
+    assert command("query", "-f", str(tmp_path / "latin.sql")).returncode == 13
+    (tmp_path / "marked.sql").write_bytes(b"\xef\xbb\xbfSELECT 4 AS d")
+    assert command("query", "-f", str(tmp_path / "marked.sql"), "--format", "csv").stdout == "d\n4\n"
 
 
 def test_a_sql_error_is_athenas_own_with_exit_code_7_and_stops_the_rest(hw: Headwater, command: Run) -> None:
@@ -135,6 +139,21 @@ def test_a_sql_error_is_athenas_own_with_exit_code_7_and_stops_the_rest(hw: Head
     as_json = command("query", "SELECT nope", "--json")
     assert (as_json.returncode, as_json.stdout) == (7, "")
     assert json.loads(as_json.stderr)["error"] == "QueryError"
+
+
+def test_a_reader_that_goes_away_is_no_error(lake: Headwater, project: Path) -> None:
+    first = subprocess.run(  # noqa: S602 - the pipe is what is tested
+        f"{sys.executable} -m headwater --project {project} query 'SELECT * FROM orders a, orders b LIMIT 20000' "
+        "--format csv | head -n 1",
+        shell=True,
+        env={"HEADWATER_BUCKET_NAME": lake.settings.bucket_name, "PATH": "/usr/bin:/bin"}
+        | {"HEADWATER_ATHENA_DATABASE": lake.settings.athena_database},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert first.stdout.startswith("order_id,")
+    assert first.stderr == ""
 
 
 def test_ctrl_c_cancels_the_statement_in_athena(hw: Headwater, project: Path) -> None:

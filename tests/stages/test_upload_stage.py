@@ -20,6 +20,7 @@ from headwater.services import multipart, objects
 from headwater.services.checksums import SINGLE_PUT_LIMIT, Fingerprint
 from headwater.stages import upload
 from headwater.stages.upload import LocalFile, RemoteObject, decide
+from headwater.stages.upload.plan import with_checksums
 
 LAYOUT = Layout("b", "datalake", "backups/postgres", Path("/project"))
 KEY = "datalake/orders/year=2025/month=01/day=15/part-00000.parquet"
@@ -68,6 +69,17 @@ def test_only_generated_tables_have_extra_objects() -> None:
     there = (other_day, "datalake/orders/README.txt", "datalake/flights/day=1/part.parquet", "datalake/orders/")
     plan = decide(LAYOUT, (FILE,), {key: RemoteObject(1, "x") for key in there})
     assert plan.extra == (other_day,)
+
+
+def test_where_the_etag_is_no_checksum_the_crc32_decides(lake: Headwater) -> None:
+    # As in a bucket with KMS keys: the listing's ETags say nothing.
+    lake.upload()
+    s3, bucket = lake.connections.s3, lake.settings.bucket_name
+    local = {file.key: file.fingerprint for file in lake.upload_plan().local}
+    opaque = {key: RemoteObject(found.size, "opaque") for key, found in local.items()}
+    settled = dict(with_checksums(s3, bucket, opaque, local))
+    assert len(settled) == 12
+    assert all(RemoteObject(there.size, "opaque", there.crc32).same_as(local[key]) for key, there in settled.items())
 
 
 def test_everything_is_sent_once_and_then_only_what_changed(lake: Headwater) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from headwater.cli.output import json_option, plain, size, table
+from headwater.errors import InputError
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ TABLE_ROWS = 100
 
 @click.command()
 @click.argument("sql", required=False)
-@click.option("-f", "--file", "file", type=click.File("r", encoding="utf-8"), help="Run the statements of a file.")
+@click.option("-f", "--file", "file", type=click.File("r", encoding="utf-8-sig"), help="Run the statements of a file.")
 @click.option(
     "--format", "form", type=click.Choice(["table", "csv", "json"]), default="table", help="json: one object a line."
 )
@@ -42,7 +43,10 @@ def query(ctx: click.Context, sql: str | None, file: TextIO | None, form: str, a
     """
     if sql is not None and file is not None:
         raise click.UsageError("give SQL or a file, not both")
-    text = file.read() if file is not None else sys.stdin.read() if sql == "-" else sql
+    try:
+        text = file.read() if file is not None else sys.stdin.read() if sql == "-" else sql
+    except UnicodeDecodeError as error:
+        raise InputError(f"the SQL is not UTF-8: {error}", hint="save the file as UTF-8") from error
     project = Headwater(ctx.obj)
     statements = project.query_plan(text).statements
     if as_json:

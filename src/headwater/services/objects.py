@@ -119,12 +119,14 @@ def list_folders(s3: S3Client, bucket: str, prefix: str) -> Iterator[str]:
 
 def list_versions(s3: S3Client, bucket: str, prefix: str = "") -> Iterator[ObjectVersion]:
     """Every version and delete marker below a prefix; in a bucket without versioning, the objects as ``null``."""
+    seen: set[ObjectVersion] = set()
     with aws_errors(f"list the versions in s3://{bucket}/{prefix}"):
         for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket, Prefix=prefix):
-            for version in page.get("Versions", []):
-                yield ObjectVersion(version["Key"], version["VersionId"], version["Size"], is_marker=False)
-            for marker in page.get("DeleteMarkers", []):
-                yield ObjectVersion(marker["Key"], marker["VersionId"], 0, is_marker=True)
+            versions = {ObjectVersion(v["Key"], v["VersionId"], v["Size"], False) for v in page.get("Versions", [])}
+            markers = {ObjectVersion(m["Key"], m["VersionId"], 0, True) for m in page.get("DeleteMarkers", [])}
+            # MiniStack begins a page with the last entry of the one before; S3 does not.
+            yield from sorted((versions | markers) - seen, key=lambda version: version.key)
+            seen = versions | markers
 
 
 def head(s3: S3Client, bucket: str, key: str) -> ObjectHead | None:
