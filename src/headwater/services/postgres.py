@@ -57,11 +57,12 @@ def translated(address: PostgresAddress) -> Iterator[None]:
     """Raise PostgresError for whatever psycopg raises inside."""
     try:
         yield
-    except psycopg.OperationalError as error:
-        raise PostgresError(
-            f"lost {describe(address)}: {_first_line(error)}", hint="is the server still up?"
-        ) from error
     except psycopg.Error as error:
+        # Class 08 and 57P are the connection's end; without a code, libpq found out by itself.
+        lost = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(("08", "57P"))
+        if lost:
+            message, hint = f"lost {describe(address)}: {_first_line(error)}", "is the server still up?"
+            raise PostgresError(message, hint=hint) from error
         raise PostgresError(f"{describe(address)}: {_first_line(error)}") from error
 
 

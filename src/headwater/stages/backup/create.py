@@ -12,7 +12,7 @@ import zstandard
 
 from headwater import __version__
 from headwater.connections import Connections
-from headwater.errors import AwsError, BackupError, BucketError, HeadwaterError, VerificationError
+from headwater.errors import AwsError, BackupError, HeadwaterError, VerificationError
 from headwater.manifest import DUMP_SUFFIX, BackupManifest, StoredDump, backup_id, manifest_key
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import buckets, objects, postgres, tools
@@ -72,8 +72,7 @@ def plan_create(connections: Connections, now: datetime) -> CreatePlan:
         size = postgres.database_size(connection)
     tool = tools.find("pg_dump", major, connections.postgres_tools)
     bucket = settings.bucket_name
-    if buckets.region_of(connections.s3, bucket, buckets.account_id(connections.sts)) is None:
-        raise BucketError(f"there is no bucket {bucket}", hint="run `headwater bucket` to create it")
+    buckets.require(connections.s3, connections.sts, bucket)
     taken = now.replace(microsecond=0)
     key = settings.layout.backup_key(address.database, taken, DUMP_SUFFIX)
     while objects.head(connections.s3, bucket, key) is not None:  # another backup began in this second

@@ -1,0 +1,111 @@
+"""Retention never loses the last backup, never touches another database's, and gives a reason for everything."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from headwater.errors import BackupError, SettingsError
+from headwater.manifest import BackupManifest, SourceDatabase, StoredDump, backup_id, parse
+from headwater.stages.backup import Policy, decide
+
+NOW = datetime(2025, 3, 31, 12, tzinfo=timezone.utc)
+
+
+def manifest(database: str, taken: datetime) -> BackupManifest:
+    name = backup_id(taken)
+    return BackupManifest(
+        id=name,
+        database=database,
+        taken=taken,
+        seconds=1.5,
+        retention_days=30,
+        dump=StoredDump(f"b/{database}/backup_{name}.dump.zst", 10, "aa", 1, "AAAA", "etag", 20, "bb", "zstd"),
+        source=SourceDatabase(database, "18.1", 18, "7", "UTF8", "C", "C", "libc", None, 100),
+        client_version="18.1",
+        snapshot="s",
+        row_counts={"public.t": 1},
+        warnings=(),
+        headwater_version="0",
+    )
+
+
+ages = st.timedeltas(min_value=timedelta(days=-5), max_value=timedelta(days=400))
+sets = st.lists(st.builds(lambda db, age: manifest(db, NOW - age), st.sampled_from(["app", "app2"]), ages), max_size=30)
+policies = st.builds(Policy, st.just("app"), st.integers(1, 365))
+
+
+@given(sets, policies)
+def test_the_newest_is_always_kept(manifests: list[BackupManifest], policy: Policy) -> None:
+    mine = [m for m in manifests if m.database == "app"]
+    kept = [d.backup for d in decide(manifests, policy, NOW) if d.action == "keep" and d.backup.database == "app"]
+
+    if mine:
+        assert max(m.taken for m in mine) in {m.taken for m in kept}
+    else:
+        assert kept == []
+
+
+@given(sets, policies)
+def test_only_what_is_too_old_goes(manifests: list[BackupManifest], policy: Policy) -> None:
+    for decision in decide(manifests, policy, NOW):
+        if decision.action == "remove":
+            assert decision.backup.database == "app"
+            assert NOW - decision.backup.taken > timedelta(days=policy.retention_days)
+        assert decision.reason
+
+
+@given(sets, policies)
+def test_each_backup_gets_one_decision(manifests: list[BackupManifest], policy: Policy) -> None:
+    decided = [d.backup for d in decide(manifests, policy, NOW)]
+
+    assert sorted(map(id, decided)) == sorted(map(id, manifests))
+    assert [m.taken for m in decided] == sorted((m.taken for m in manifests), reverse=True)
+
+
+@given(sets, policies)
+def test_what_is_kept_is_kept_by_a_second_run(manifests: list[BackupManifest], policy: Policy) -> None:
+    kept = [d.backup for d in decide(manifests, policy, NOW) if d.action == "keep"]
+
+    assert all(d.action == "keep" for d in decide(kept, policy, NOW))
+
+
+@given(sets, st.integers(1, 365), st.integers(0, 100))
+def test_a_longer_retention_never_removes_more(manifests: list[BackupManifest], days: int, more: int) -> None:
+    def removed(policy: Policy) -> set[int]:
+        return {id(d.backup) for d in decide(manifests, policy, NOW) if d.action == "remove"}
+
+    assert removed(Policy("app", days + more)) <= removed(Policy("app", days))
+
+
+def test_reasons_say_why() -> None:
+    manifests = [manifest("app", NOW - timedelta(days=days)) for days in (0, 1, 30, 31)]
+    decisions = decide([*manifests, manifest("app2", NOW)], Policy("app", 30), NOW)
+
+    assert {(d.backup.database, d.action, d.reason) for d in decisions} == {
+        ("app2", "keep", "belongs to app2, not to app"),
+        ("app", "keep", "the newest"),
+        ("app", "keep", "1 day old, within 30 days"),
+        ("app", "keep", "30 days old, within 30 days"),
+        ("app", "remove", "31 days old, over 30 days"),
+    }
+
+
+def test_a_retention_of_nothing_is_refused() -> None:
+    with pytest.raises(SettingsError):
+        Policy("app", 0)
+
+
+def test_a_manifest_reads_back_as_it_was_written() -> None:
+    written = manifest("app", NOW)
+
+    assert parse(written.to_json(), "key") == written
+
+
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"schema_version": 2}', b'{"schema_version": 1}', b"\xff"])
+def test_what_is_not_a_manifest_is_refused_by_name(data: bytes) -> None:
+    with pytest.raises(BackupError, match="some/key"):
+        parse(data, "some/key")
