@@ -56,9 +56,7 @@ class Metadata:
         expression = request.get("Expression")
         if expression:
             try:
-                pattern = re.compile(
-                    expression.replace("*", ".*") if not expression.startswith(".") else expression, re.IGNORECASE
-                )
+                pattern = re.compile(".*" if expression == "*" else expression, re.IGNORECASE)
             except re.error as error:
                 raise invalid_request(f"Invalid expression: {expression}") from error
             tables = [table for table in tables if pattern.fullmatch(table["Name"])]

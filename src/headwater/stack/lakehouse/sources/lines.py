@@ -6,7 +6,7 @@ from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.expression import quote_text
+from headwater.stack.lakehouse.sql.expression import fail, quote_text
 
 _COMPRESSED = (".gz", ".zst")
 _UNREADABLE = (".bz2", ".snappy", ".lz4", ".lzo", ".deflate")
@@ -23,12 +23,17 @@ def line_reader(source: Source) -> str:
     if len(kinds) > 1:
         raise Unsupported("a mix of compressed and uncompressed text files in one table")
     compression = {"": "none", ".gz": "gzip", ".zst": "zstd"}[kinds.pop()]
-    skip = source.table.parameters.get("skip.header.line.count", source.table.serde_parameters.get("skip.header.line.count", "0"))
+    skip = source.table.parameters.get(
+        "skip.header.line.count", source.table.serde_parameters.get("skip.header.line.count", "0")
+    )
     if not skip.strip().isdigit():
         raise QueryFailed(f"HIVE_INVALID_METADATA: Invalid value for skip.header.line.count: {skip}")
     files = ", ".join(map(quote_text, paths))
+    message = "'NOT_SUPPORTED: a text file with bare carriage returns is not supported by the local Athena'"
+    bare = "regexp_replace(coalesce(line, ''), '\r$', '')"
+    line = f"CASE WHEN contains({bare}, chr(13)) THEN {fail(message, t.VARCHAR, 'line')} ELSE {bare} END"
     return (
-        f"(SELECT coalesce(line, '') AS line, file_index FROM read_csv([{files}], columns={{'line': 'VARCHAR'}}, "
+        f"(SELECT {line} AS line, file_index FROM read_csv([{files}], columns={{'line': 'VARCHAR'}}, "
         f"delim={quote_text(_NEVER)}, quote='', escape='', header=false, skip={int(skip)}, auto_detect=false, "
         f"strict_mode=true, compression={quote_text(compression)}, hive_partitioning=false))"
     )
@@ -53,7 +58,7 @@ def lazy_simple_relation(source: Source) -> str:
 
 def _character(text: str) -> str:
     """Hive writes control characters as ``\\t``, ``\\001`` or as their number."""
-    if text.isdigit() and len(text) > 1 or text in ("1", "2", "3", "4", "5", "6", "7", "8", "9"):
+    if (text.isdigit() and len(text) > 1) or text in ("1", "2", "3", "4", "5", "6", "7", "8", "9"):
         return chr(int(text))
     escapes = {"\\t": "\t", "\\n": "\n", "\\u0001": "\x01", "\\001": "\x01", "\\u0009": "\t"}
     return escapes.get(text, text)

@@ -56,11 +56,15 @@ def _value(sql: str, kind: t.Type) -> str:
     if name in ("date", "timestamp"):
         # The SerDe wants days and milliseconds since 1970.
         number = f"CAST({sql} AS BIGINT)"
-        value = f"DATE '1970-01-01' + CAST({number} AS INTEGER)" if name == "date" else f"make_timestamp({number} * 1000)"
+        value = (
+            f"DATE '1970-01-01' + CAST({number} AS INTEGER)" if name == "date" else f"make_timestamp({number} * 1000)"
+        )
         pattern = "-?[0-9]+"
     else:
         value = f"CAST({sql} AS {t.to_duckdb(kind)})"
         pattern = "(?i)true|false" if name == "boolean" else "[+-]?[0-9.]+([eE][+-]?[0-9]+)?"
     message = f"'HIVE_BAD_DATA: Error Parsing a column in the table: ' || {sql}"
-    checked = f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {value} ELSE {fail(message, kind, sql)} END"
+    checked = (
+        f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {value} ELSE {fail(message, kind, sql)} END"
+    )
     return f"CASE WHEN {sql} <> '' THEN {checked} END"

@@ -56,7 +56,7 @@ class Relations:
         if isinstance(node, exp.Unnest):
             return self._unnest(node, scope)
         if isinstance(node, exp.Values):
-            return self._derived(self._values(node, scope), node)
+            return self._derived(self.values(node, scope), node)
         if isinstance(node, exp.Lateral) and isinstance(node.this, exp.Subquery) and not node.args.get("view"):
             query = self.queries.query(node.this.this, scope)
             return self._derived(query, node, lateral=True)
@@ -114,7 +114,8 @@ class Relations:
         qualifier = (given.name.lower(),) if given and given.name else ()
         return Relation(f"LATERAL ({query.sql}) AS {alias}", fields_of(alias, qualifier, query, names))
 
-    def _values(self, node: exp.Values, scope: Scope) -> Query:
+    def values(self, node: exp.Values, scope: Scope) -> Query:
+        """``VALUES (…), (…)``: each column in the common type of its rows."""
         rules = self.queries.expressions(Scope((), scope.parent))
         rows = [
             [rules.translate(v) for v in (row.expressions if isinstance(row, exp.Tuple) else [row])]

@@ -62,6 +62,8 @@ class Queries:
             return inner._ordered(tree, inner._set_operation(tree, outer), outer)
         if isinstance(tree, exp.Select):
             return inner._select(tree, outer)
+        if isinstance(tree, exp.Values):
+            return inner._ordered(tree, Relations(inner).values(tree, Scope((), outer)), outer)
         raise Unsupported(f"the query form {tree.key.upper()}")
 
     def expressions(self, scope: Scope) -> Expressions:

@@ -1,0 +1,242 @@
+"""The Athena operations behave as the SDKs expect: executions, paging, stopping, and what a crash leaves behind."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from athena_fixtures import OUTPUT, AthenaClient, make_client
+
+from headwater.stack.lakehouse.athena.executions import INTERRUPTED
+
+SLOW = "SELECT count(*) FROM UNNEST(sequence(1, 30000)) a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) b(y) WHERE x * y % 7 = 3"
+
+
+@pytest.fixture
+def athena(tmp_path: Path) -> Iterator[AthenaClient]:
+    client = make_client(tmp_path)
+    yield client
+    client.lakehouse.close()
+
+
+def test_an_execution_reports_what_athena_reports(athena: AthenaClient) -> None:
+    execution = athena.run("SELECT 1 AS one, 'a' AS letter")
+    identifier = execution["QueryExecutionId"]
+    assert execution["StatementType"] == "DML"
+    assert execution["SubstatementType"] == "SELECT"
+    assert execution["WorkGroup"] == "primary"
+    assert execution["EngineVersion"]["EffectiveEngineVersion"] == "Athena engine version 3"
+    assert execution["ResultConfiguration"] == {"OutputLocation": f"{OUTPUT}{identifier}.csv"}
+    assert execution["QueryExecutionContext"] == {"Database": "lake"}
+    statistics = execution["Statistics"]
+    assert statistics["DataScannedInBytes"] == 0
+    assert statistics["TotalExecutionTimeInMillis"] >= statistics["EngineExecutionTimeInMillis"]
+    assert execution["Status"]["CompletionDateTime"] >= execution["Status"]["SubmissionDateTime"]
+
+
+def test_results_carry_athenas_column_info(athena: AthenaClient) -> None:
+    identifier = athena.run("SELECT 1 AS n, CAST(1 AS decimal(10,2)) AS d, 'abc' AS s, 1e0")["QueryExecutionId"]
+    answer = athena.call("GetQueryResults", QueryExecutionId=identifier)
+    columns = answer["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]
+    shown = [(c["Name"], c["Type"], c["Precision"], c["Scale"], c["CaseSensitive"]) for c in columns]
+    assert shown == [
+        ("n", "integer", 10, 0, False),
+        ("d", "decimal", 10, 2, False),
+        ("s", "varchar", 3, 0, True),
+        ("_col3", "double", 17, 0, False),
+    ]
+    assert answer["UpdateCount"] == 0
+
+
+def test_pages_have_a_thousand_rows_and_one_header(athena: AthenaClient) -> None:
+    identifier = athena.run("SELECT x, 'line\nbreak' FROM UNNEST(sequence(1, 2500)) t(x) ORDER BY x")[
+        "QueryExecutionId"
+    ]
+    sizes, first, token = [], [], None
+    while True:
+        request = {"NextToken": token} if token else {}
+        answer = athena.call("GetQueryResults", QueryExecutionId=identifier, **request)
+        rows = answer["ResultSet"]["Rows"]
+        sizes.append(len(rows))
+        first.append(rows[0]["Data"][0]["VarCharValue"])
+        token = answer.get("NextToken")
+        if not token:
+            break
+    assert sizes == [1000, 1000, 501]
+    assert first == ["x", "1000", "2000"]
+
+
+def test_a_page_size_and_a_foreign_token_are_checked(athena: AthenaClient) -> None:
+    one = athena.run("SELECT x FROM UNNEST(sequence(1, 3)) t(x)")["QueryExecutionId"]
+    two = athena.run("SELECT 1")["QueryExecutionId"]
+    answer = athena.call("GetQueryResults", QueryExecutionId=one, MaxResults=2)
+    assert len(answer["ResultSet"]["Rows"]) == 2
+    assert (
+        athena.refused("GetQueryResults", QueryExecutionId=two, NextToken=answer["NextToken"])["__type"]
+        == "InvalidRequestException"
+    )
+    assert (
+        athena.refused("GetQueryResults", QueryExecutionId=one, MaxResults=1001)["__type"] == "InvalidRequestException"
+    )
+
+
+def test_a_token_starts_one_execution(athena: AthenaClient) -> None:
+    first = athena.start("SELECT 1", ClientRequestToken="t" * 32)
+    assert athena.start("SELECT 1", ClientRequestToken="t" * 32) == first
+    refusal = athena.refused(
+        "StartQueryExecution",
+        QueryString="SELECT 2",
+        ClientRequestToken="t" * 32,
+        ResultConfiguration={"OutputLocation": OUTPUT},
+    )
+    assert "Idempotent parameters do not match" in refusal["message"]
+
+
+def test_stop_interrupts_a_running_query(athena: AthenaClient) -> None:
+    identifier = athena.start(SLOW)
+    while (
+        athena.call("GetQueryExecution", QueryExecutionId=identifier)["QueryExecution"]["Status"]["State"] == "QUEUED"
+    ):
+        time.sleep(0.005)
+    time.sleep(0.1)
+    began = time.monotonic()
+    athena.call("StopQueryExecution", QueryExecutionId=identifier)
+    execution = athena.wait(identifier)
+    assert execution["Status"]["State"] == "CANCELLED"
+    assert time.monotonic() - began < 3
+    assert athena.rows("SELECT 1") == [["1"]]
+
+
+def test_more_queries_than_slots_wait_and_can_be_stopped_while_they_wait(athena: AthenaClient) -> None:
+    running = [athena.start(SLOW) for _ in range(2)]
+    time.sleep(0.1)
+    waiting = athena.start("SELECT 1")
+    time.sleep(0.05)
+    assert athena.call("GetQueryExecution", QueryExecutionId=waiting)["QueryExecution"]["Status"]["State"] == "QUEUED"
+    refusal = athena.refused("GetQueryResults", QueryExecutionId=waiting)
+    assert refusal["message"] == "Query has not yet finished. Current state: QUEUED"
+    for identifier in (waiting, *running):
+        athena.call("StopQueryExecution", QueryExecutionId=identifier)
+    assert {athena.wait(i)["Status"]["State"] for i in (waiting, *running)} == {"CANCELLED"}
+
+
+def test_what_a_killed_process_left_is_failed_after_the_restart(tmp_path: Path) -> None:
+    client = make_client(tmp_path)
+    done = client.run("SELECT 42")["QueryExecutionId"]
+    identifier = client.start(SLOW)
+    time.sleep(0.1)
+    # A second process sees what the first one acknowledged; the first one is still there, as after a kill -9 it is not.
+    again = make_client(tmp_path)
+    execution = again.call("GetQueryExecution", QueryExecutionId=identifier)["QueryExecution"]
+    assert execution["Status"]["State"] == "FAILED"
+    assert execution["Status"]["StateChangeReason"] == INTERRUPTED
+    assert again.result(done) == [["_col0"], ["42"]]
+    again.lakehouse.close()
+    client.lakehouse.close()
+
+
+def test_executions_are_listed_newest_first_by_page(athena: AthenaClient) -> None:
+    started = [athena.run(f"SELECT {n}")["QueryExecutionId"] for n in range(3)]
+    page = athena.call("ListQueryExecutions", MaxResults=2)
+    rest = athena.call("ListQueryExecutions", MaxResults=2, NextToken=page["NextToken"])
+    assert page["QueryExecutionIds"] + rest["QueryExecutionIds"] == started[::-1]
+    assert "NextToken" not in rest
+    batch = athena.call("BatchGetQueryExecution", QueryExecutionIds=[started[0], "nope"])
+    assert [e["QueryExecutionId"] for e in batch["QueryExecutions"]] == [started[0]]
+    assert batch["UnprocessedQueryExecutionIds"][0]["QueryExecutionId"] == "nope"
+
+
+def test_an_output_location_is_needed_and_must_exist(athena: AthenaClient) -> None:
+    assert "No output location provided" in athena.refused("StartQueryExecution", QueryString="SELECT 1")["message"]
+    reason = athena.failure("SELECT 1", ResultConfiguration={"OutputLocation": "s3://nowhere/"})
+    assert reason == "Unable to verify/create output bucket nowhere"
+
+
+def test_parameters_take_the_place_of_question_marks(athena: AthenaClient) -> None:
+    assert athena.rows("SELECT ?, '?', ? + 1", ExecutionParameters=["'it''s'", "41"]) == [["it's", "?", "42"]]
+    refusal = athena.refused(
+        "StartQueryExecution",
+        QueryString="SELECT ?",
+        ExecutionParameters=["1); DROP"],
+        ResultConfiguration={"OutputLocation": OUTPUT},
+    )
+    assert refusal["__type"] == "InvalidRequestException"
+
+
+def test_ddl_results_are_text_without_a_header(athena: AthenaClient) -> None:
+    athena.run("CREATE DATABASE lake")
+    athena.run("CREATE EXTERNAL TABLE t (id int) STORED AS PARQUET LOCATION 's3://data/t/'")
+    execution = athena.run("SHOW TABLES IN lake")
+    assert execution["ResultConfiguration"]["OutputLocation"].endswith(".txt")
+    assert athena.result(execution["QueryExecutionId"]) == [["t"]]
+    assert athena.stored(execution) == b"t\n"
+    reason = athena.failure("DROP DATABASE nope")
+    assert "nope" in reason
+
+
+def test_metadata_of_the_catalog_is_served(athena: AthenaClient) -> None:
+    athena.run("CREATE DATABASE lake")
+    athena.run("CREATE EXTERNAL TABLE t (id int) PARTITIONED BY (day string) STORED AS PARQUET LOCATION 's3://data/t/'")
+    assert athena.call("ListDataCatalogs")["DataCatalogsSummary"] == [{"CatalogName": "AwsDataCatalog", "Type": "GLUE"}]
+    assert athena.call("GetDatabase", CatalogName="AwsDataCatalog", DatabaseName="lake")["Database"]["Name"] == "lake"
+    table = athena.call("GetTableMetadata", CatalogName="AwsDataCatalog", DatabaseName="lake", TableName="t")[
+        "TableMetadata"
+    ]
+    assert [c["Name"] for c in table["Columns"] + table["PartitionKeys"]] == ["id", "day"]
+    listed = athena.call("ListTableMetadata", CatalogName="AwsDataCatalog", DatabaseName="lake", Expression="t.*")
+    assert [t["Name"] for t in listed["TableMetadataList"]] == ["t"]
+    assert (
+        athena.refused("GetTableMetadata", CatalogName="AwsDataCatalog", DatabaseName="lake", TableName="no")["__type"]
+        == "MetadataException"
+    )
+
+
+def test_work_groups_are_kept_and_give_the_output_location(tmp_path: Path) -> None:
+    client = make_client(tmp_path)
+    client.call(
+        "CreateWorkGroup", Name="team", Configuration={"ResultConfiguration": {"OutputLocation": "s3://results/team/"}}
+    )
+    client.lakehouse.close()
+    client = make_client(tmp_path)
+    execution = client.wait(
+        client.call("StartQueryExecution", QueryString="SELECT 1", WorkGroup="team")["QueryExecutionId"]
+    )
+    assert execution["ResultConfiguration"]["OutputLocation"].startswith("s3://results/team/")
+    assert {g["Name"] for g in client.call("ListWorkGroups")["WorkGroups"]} == {"primary", "team"}
+    client.call("UpdateWorkGroup", WorkGroup="team", State="DISABLED")
+    assert "disabled" in client.refused("StartQueryExecution", QueryString="SELECT 1", WorkGroup="team")["message"]
+    client.call("DeleteWorkGroup", WorkGroup="team", RecursiveDeleteOption=True)
+    assert "not found" in client.refused("GetWorkGroup", WorkGroup="team")["message"]
+    client.lakehouse.close()
+
+
+def test_named_queries_are_kept(athena: AthenaClient) -> None:
+    identifier = athena.call("CreateNamedQuery", Name="n", Database="lake", QueryString="SELECT 1")["NamedQueryId"]
+    assert athena.call("GetNamedQuery", NamedQueryId=identifier)["NamedQuery"]["QueryString"] == "SELECT 1"
+    assert athena.call("ListNamedQueries")["NamedQueryIds"] == [identifier]
+
+
+def test_an_operation_that_is_missing_is_named(athena: AthenaClient) -> None:
+    assert "CreateNotebook" in athena.refused("CreateNotebook")["message"]
+
+
+def test_many_queries_at_once_all_succeed(athena: AthenaClient) -> None:
+    base = athena.storage.root / "data" / "many"
+    base.mkdir(parents=True)
+    duckdb.connect().execute(f"COPY (SELECT range::int id FROM range(1000)) TO '{base}/a.parquet'")
+    athena.run("CREATE DATABASE lake")
+    athena.run("CREATE EXTERNAL TABLE many (id int) STORED AS PARQUET LOCATION 's3://data/many/'")
+    found: list[str | None] = []
+    threads = [
+        threading.Thread(target=lambda n=n: found.append(athena.rows(f"SELECT sum(id) + {n} - {n} FROM many")[0][0]))
+        for n in range(20)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == ["499500"] * 20

@@ -1,0 +1,182 @@
+"""Only the partitions that a query's conditions admit are listed and opened, wherever the conditions stand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from athena_fixtures import AthenaClient, make_client
+
+DDL = """CREATE EXTERNAL TABLE {name} (id int, user_id int, amount decimal(10,2))
+PARTITIONED BY (year int, month int, day string) STORED AS PARQUET LOCATION 's3://data/{name}/'"""
+
+# Each must touch only day 02: the files of the other days are no Parquet at all.
+PRUNED = [
+    "SELECT count(*) FROM orders WHERE year = 2025 AND month = 1 AND day = '02'",
+    "SELECT count(*) FROM orders WHERE day IN ('02', '77')",
+    "SELECT count(*) FROM orders WHERE day BETWEEN '02' AND '02'",
+    "SELECT count(*) FROM orders WHERE day > '01' AND day < '03'",
+    "SELECT count(*) FROM orders WHERE '02' = day AND id >= 0",
+    "SELECT count(*) FROM orders WHERE CAST(day AS integer) * 2 = 4",
+    "SELECT count(*) FROM orders WHERE date_parse(concat(CAST(year AS varchar), '-', CAST(month AS varchar), '-', day), "
+    "'%Y-%c-%d') = date '2025-01-02'",
+    "SELECT count(*) FROM orders WHERE (day = '02' OR day = '99')",
+    "SELECT count(*) FROM orders WHERE day LIKE '%2'",
+    "SELECT count(*) FROM (SELECT * FROM orders) WHERE day = '02'",
+    "SELECT count(*) FROM (SELECT id, day AS d FROM orders) x WHERE x.d = '02'",
+    "WITH o AS (SELECT * FROM orders) SELECT count(*) FROM o WHERE day = '02'",
+    "SELECT count(*) FROM (SELECT day, sum(amount) s FROM orders GROUP BY day) WHERE day = '02' HAVING count(*) > 0",
+    "SELECT count(*) FROM orders a JOIN orders b ON a.id = b.id AND b.day = '02' WHERE a.day = '02'",
+    "SELECT count(*) FROM (VALUES 1) v(n) LEFT JOIN orders o ON o.day = '02' AND o.id >= 0",
+    "SELECT count(*) FROM (SELECT day FROM orders UNION ALL SELECT day FROM orders) WHERE day = '02'",
+    "SELECT count(*) FROM orders o WHERE o.day = '02' AND lake.orders.year = 2025".replace(" o WHERE o.", " WHERE "),
+    "SELECT (SELECT count(*) FROM orders WHERE day = '02')",
+]
+
+
+def write_day(
+    client: AthenaClient,
+    table: str,
+    day: int,
+    sql: str = "SELECT range::int id, 7 user_id, 1.5::decimal(10,2) amount FROM range(10)",
+) -> Path:
+    path = client.storage.root / "data" / table / f"year=2025/month=1/day={day:02d}" / "part.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    duckdb.connect().execute(f"COPY ({sql}) TO '{path}'")
+    return path
+
+
+@pytest.fixture(scope="module")
+def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
+    """``orders`` with three registered days, of which only the second is readable."""
+    client = make_client(tmp_path_factory.mktemp("pruning"))
+    client.run("CREATE DATABASE lake")
+    client.run(DDL.format(name="orders"))
+    for day in (1, 2, 3):
+        path = write_day(client, "orders", day)
+        if day != 2:
+            path.write_bytes(b"this is not parquet")
+    client.run("MSCK REPAIR TABLE orders")
+    yield client
+    client.lakehouse.close()
+
+
+@pytest.mark.parametrize("sql", PRUNED)
+def test_other_partitions_are_not_opened(athena: AthenaClient, sql: str) -> None:
+    athena.storage.listed.clear()
+    athena.rows(sql)
+    listed = {place for place in athena.storage.listed if place.startswith("data/")}
+    assert listed == {"data/orders/year=2025/month=1/day=02/"}
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT count(*) FROM orders",
+        "SELECT count(*) FROM orders WHERE day = '02' OR id = 1",
+        "SELECT count(*) FROM (SELECT * FROM orders LIMIT 5) WHERE day = '02'",
+        "SELECT count(*) FROM (VALUES 1) v(n) LEFT JOIN orders o ON o.id = n WHERE o.day = '02' OR o.day IS NULL",
+    ],
+)
+def test_a_condition_that_does_not_decide_opens_everything(athena: AthenaClient, sql: str) -> None:
+    assert athena.failure(sql).startswith("HIVE_")
+
+
+def test_a_query_that_prunes_everything_reads_nothing(athena: AthenaClient) -> None:
+    execution = athena.run("SELECT id, amount FROM orders WHERE year = 1999")
+    assert execution["Statistics"]["DataScannedInBytes"] == 0
+    assert athena.result(execution["QueryExecutionId"]) == [["id", "amount"]]
+
+
+def test_bytes_scanned_are_those_of_the_read_columns(athena: AthenaClient) -> None:
+    path = write_day(athena, "wide", 1, "SELECT range::int id, random() a, random() b FROM range(20000)")
+    athena.run(
+        "CREATE EXTERNAL TABLE wide (id int, a double, b double) PARTITIONED BY (year int, month int, day string) "
+        "STORED AS PARQUET LOCATION 's3://data/wide/'"
+    )
+    athena.run("MSCK REPAIR TABLE wide")
+    size = path.stat().st_size
+    one = athena.run("SELECT sum(a) FROM wide")["Statistics"]["DataScannedInBytes"]
+    both = athena.run("SELECT sum(a), sum(b) FROM wide")["Statistics"]["DataScannedInBytes"]
+    assert size * 0.2 < one < size * 0.6
+    assert one < both < size * 1.05
+
+
+def test_only_registered_partitions_are_visible_and_values_come_from_the_catalog(athena: AthenaClient) -> None:
+    write_day(athena, "elsewhere", 9)
+    athena.run(DDL.format(name="placed"))
+    assert athena.rows("SELECT count(*) FROM placed") == [["0"]]
+    athena.run("ALTER TABLE placed ADD PARTITION (year=2024, month=12, day='31') LOCATION 's3://data/elsewhere/'")
+    rows = athena.rows('SELECT DISTINCT year, month, day, "$path" FROM placed')
+    assert rows == [["2024", "12", "31", "s3://data/elsewhere/year=2025/month=1/day=09/part.parquet"]]
+    assert athena.rows('SELECT * FROM "placed$partitions"') == [["2024", "12", "31"]]
+
+
+def test_hidden_and_empty_objects_are_no_data(athena: AthenaClient) -> None:
+    athena.run("CREATE EXTERNAL TABLE plain (id int) STORED AS PARQUET LOCATION 's3://data/plain'")
+    base = athena.storage.root / "data" / "plain"
+    (base / "_temporary").mkdir(parents=True)
+    (base / "sub").mkdir()
+    (base / "_SUCCESS").write_bytes(b"x")
+    (base / ".hidden").write_bytes(b"x")
+    (base / "_temporary" / "a.parquet").write_bytes(b"x")
+    (base / "empty").write_bytes(b"")
+    duckdb.connect().execute(f"COPY (SELECT 5::int id) TO '{base}/sub/a.parquet'")
+    (athena.storage.root / "data" / "plain2").mkdir()
+    (athena.storage.root / "data" / "plain2" / "a.parquet").write_bytes(b"x")
+    assert athena.rows("SELECT id FROM plain") == [["5"]]
+
+
+def test_columns_are_found_by_name_and_missing_ones_are_null(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE EXTERNAL TABLE evolved (id bigint, extra string, amount double) STORED AS PARQUET LOCATION 's3://data/evolved/'"
+    )
+    base = athena.storage.root / "data" / "evolved"
+    base.mkdir()
+    connection = duckdb.connect()
+    connection.execute(f"COPY (SELECT 'ignored' other, 1::int \"ID\") TO '{base}/a.parquet'")
+    connection.execute(f"COPY (SELECT 2.5::double amount, 2::bigint id, 'x' extra) TO '{base}/b.parquet'")
+    assert athena.rows("SELECT * FROM evolved ORDER BY id") == [["1", None, None], ["2", "x", "2.5"]]
+
+
+def test_an_incompatible_column_is_bad_data(athena: AthenaClient) -> None:
+    athena.run("CREATE EXTERNAL TABLE wrong (id int) STORED AS PARQUET LOCATION 's3://data/wrong/'")
+    base = athena.storage.root / "data" / "wrong"
+    base.mkdir()
+    duckdb.connect().execute(f"COPY (SELECT 'a' id) TO '{base}/a.parquet'")
+    reason = athena.failure("SELECT id FROM wrong")
+    assert reason.startswith(
+        "HIVE_BAD_DATA: Malformed Parquet file. Field id's type BINARY in parquet file s3://data/wrong/a.parquet"
+    )
+
+
+def test_nested_parquet_columns_are_read_by_name(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE EXTERNAL TABLE nested (o struct<a:int,b:string>, l array<struct<x:int>>, m map<string,int>) "
+        "STORED AS PARQUET LOCATION 's3://data/nested/'"
+    )
+    base = athena.storage.root / "data" / "nested"
+    base.mkdir()
+    sql = "SELECT {'b': 'x', 'a': 1, 'c': 2} o, [{'x': 1}, NULL] l, MAP {'k': 1} m UNION ALL SELECT NULL, NULL, NULL"
+    duckdb.connect().execute(f"COPY ({sql}) TO '{base}/a.parquet'")
+    assert athena.rows("SELECT o, l, m, o.a, l[1].x FROM nested") == [
+        ["{a=1, b=x}", "[{x=1}, null]", "{k=1}", "1", "1"],
+        [None, None, None, None, None],
+    ]
+
+
+def test_an_invalid_partition_value_is_named(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE EXTERNAL TABLE oddly (id int) PARTITIONED BY (y int) STORED AS PARQUET LOCATION 's3://data/oddly/'"
+    )
+    parts = {"DatabaseName": "lake", "TableName": "oddly"}
+    athena.glue(
+        "CreatePartition",
+        **parts,
+        PartitionInput={"Values": ["abc"], "StorageDescriptor": {"Location": "s3://data/oddly/x/"}},
+    )
+    assert "Invalid partition value 'abc' for INTEGER partition key: y" in athena.failure(
+        "SELECT * FROM oddly WHERE y % 2 = 1"
+    )

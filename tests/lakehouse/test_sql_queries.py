@@ -1,0 +1,134 @@
+"""Whole queries follow Trino's rules of names, grouping, joins, ordering and NULLs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from athena_fixtures import AthenaClient, make_client
+
+Rows = list[list[str | None]]
+
+QUERIES: list[tuple[str, Rows]] = [
+    ("SELECT x FROM (VALUES 1, NULL, 3) t(x) ORDER BY x", [["1"], ["3"], [None]]),
+    ("SELECT x FROM (VALUES 1, NULL, 3) t(x) ORDER BY x DESC", [["3"], ["1"], [None]]),
+    ("SELECT x FROM (VALUES 1, NULL) t(x) ORDER BY x NULLS FIRST", [[None], ["1"]]),
+    ("SELECT x, count(*) FROM (VALUES 1, 1, 2) t(x) GROUP BY x ORDER BY 2 DESC", [["1", "2"], ["2", "1"]]),
+    ("SELECT x + 1 AS y FROM (VALUES 1, 2) t(x) ORDER BY y DESC LIMIT 1", [["3"]]),
+    ("SELECT x % 2, sum(x) FROM (VALUES 1, 2, 3) t(x) GROUP BY 1 ORDER BY 1", [["0", "2"], ["1", "4"]]),
+    ("SELECT x % 2 FROM (VALUES 1, 2, 3) t(x) GROUP BY x % 2 HAVING count(*) > 1", [["1"]]),
+    ("SELECT sum(x) FROM (VALUES 1) t(x) WHERE x > 5", [[None]]),
+    ("SELECT DISTINCT x FROM (VALUES 2, 1, 1) t(x) ORDER BY x", [["1"], ["2"]]),
+    ("SELECT x FROM (VALUES 1) t(x) UNION ALL SELECT 2.5 ORDER BY 1", [["1.0"], ["2.5"]]),
+    ("SELECT 1 UNION SELECT 1", [["1"]]),
+    ("(SELECT 1) INTERSECT SELECT 1", [["1"]]),
+    ("SELECT x FROM (VALUES 1, 2) t(x) EXCEPT SELECT 1", [["2"]]),
+    ("WITH a AS (SELECT 1 x), b(y) AS (SELECT x + 1 FROM a) SELECT a.x, y FROM a CROSS JOIN b", [["1", "2"]]),
+    ("SELECT a.n, b.m FROM (VALUES (1, 'x')) a(id, n) JOIN (VALUES (1, 'y')) b(id, m) ON a.id = b.id", [["x", "y"]]),
+    ("SELECT * FROM (VALUES (1, 'x')) a(id, n) JOIN (VALUES (1, 'y')) b(id, m) USING (id)", [["1", "x", "y"]]),
+    (
+        "SELECT a.x, b.y FROM (VALUES 1, 2) a(x) LEFT JOIN (VALUES 2) b(y) ON x = y ORDER BY 1",
+        [["1", None], ["2", "2"]],
+    ),
+    ("SELECT x, u FROM (VALUES (1, ARRAY['a', 'b'])) t(x, a) CROSS JOIN UNNEST(a) v(u)", [["1", "a"], ["1", "b"]]),
+    ("SELECT * FROM UNNEST(ARRAY[1, 2], ARRAY['a']) WITH ORDINALITY t(a, b, n)", [["1", "a", "1"], ["2", None, "2"]]),
+    ("SELECT k, v FROM UNNEST(MAP(ARRAY['a'], ARRAY[1])) t(k, v)", [["a", "1"]]),
+    ("SELECT a, b FROM UNNEST(ARRAY[ROW(1, 'x'), ROW(2, 'y')]) t(a, b)", [["1", "x"], ["2", "y"]]),
+    ("SELECT x FROM (VALUES 1, 2) t(x) WHERE EXISTS (SELECT 1 FROM (VALUES 2) u(y) WHERE u.y = t.x)", [["2"]]),
+    ("SELECT x FROM (VALUES 1, 2) t(x) WHERE x IN (SELECT y FROM (VALUES 2, 3) u(y))", [["2"]]),
+    ("SELECT x FROM (VALUES 1, 2) t(x) WHERE x > (SELECT avg(y) FROM (VALUES 1, 2) u(y))", [["2"]]),
+    ("SELECT x, sum(x) OVER (ORDER BY x) FROM (VALUES 1, 2) t(x) ORDER BY x", [["1", "1"], ["2", "3"]]),
+    ("SELECT x, lag(x, 1, 0) OVER (ORDER BY x) FROM (VALUES 1, 2) t(x) ORDER BY x", [["1", "0"], ["2", "1"]]),
+    (
+        "SELECT x, rank() OVER (ORDER BY count(*) DESC) FROM (VALUES 1, 1, 2) t(x) GROUP BY x ORDER BY 2",
+        [["1", "1"], ["2", "2"]],
+    ),
+    (
+        "SELECT a, sum(c), grouping(a) FROM (VALUES (1, 3), (2, 4)) t(a, c) GROUP BY ROLLUP (a) ORDER BY 1",
+        [["1", "3", "0"], ["2", "4", "0"], [None, "7", "1"]],
+    ),
+    (
+        "SELECT a, b, sum(c) FROM (VALUES (1, 2, 3)) t(a, b, c) GROUP BY GROUPING SETS ((a), (b)) ORDER BY 1, 2",
+        [["1", None, "3"], [None, "2", "3"]],
+    ),
+    (
+        "SELECT count(*) FILTER (WHERE x > 1), avg(x), sum(x * 1.5), array_agg(x ORDER BY x DESC) FROM (VALUES 1, 2, 3) t(x)",
+        [["2", "2.0", "9.0", "[3, 2, 1]"]],
+    ),
+    ("SELECT avg(x) FROM (VALUES 1.00, 2.01) t(x)", [["1.51"]]),
+    ("SELECT max_by(x, y), min_by(x, y), count_if(x > 1) FROM (VALUES (1, 'b'), (2, 'a')) t(x, y)", [["1", "2", "1"]]),
+    ("SELECT listagg(x, ',') WITHIN GROUP (ORDER BY x DESC) FROM (VALUES 'a', 'b') t(x)", [["b,a"]]),
+    ("SELECT map_agg(k, v) FROM (VALUES ('a', 1), ('b', 2)) t(k, v)", [["{a=1, b=2}"]]),
+    ("SELECT approx_distinct(x) FROM (VALUES 1, 1, 2) t(x)", [["2"]]),
+    ("SELECT x FROM (VALUES 1, 2, 3) t(x) ORDER BY x OFFSET 1 FETCH FIRST 1 ROW ONLY", [["2"]]),
+    ('SELECT "X", T.x FROM (VALUES 1) AS t(X)', [["1", "1"]]),
+    ("VALUES (1, 'a'), (2, 'b')", [["1", "a"], ["2", "b"]]),
+    ("SELECT 1 AS a, 2 AS a", [["1", "2"]]),
+]
+
+REFUSALS: list[tuple[str, str]] = [
+    ("SELECT y FROM (VALUES 1) t(x)", "COLUMN_NOT_FOUND: line 1:8: Column 'y' cannot be resolved"),
+    ("SELECT x, y FROM (VALUES (1, 2)) t(x, y) GROUP BY x", "EXPRESSION_NOT_AGGREGATE: line 1:11: 'y' must be"),
+    ("SELECT x, count(*) FROM (VALUES 1) t(x)", "EXPRESSION_NOT_AGGREGATE"),
+    ("SELECT x AS z FROM (VALUES 1) t(x) WHERE z = 1", "COLUMN_NOT_FOUND: line 1:42: Column 'z' cannot be resolved"),
+    ("SELECT x AS z FROM (VALUES 1) t(x) GROUP BY z", "COLUMN_NOT_FOUND"),
+    ("SELECT a FROM (SELECT 1 AS a, 2 AS a)", "AMBIGUOUS_NAME: line 1:8: Column 'a' is ambiguous"),
+    ("SELECT * FROM nope", "TABLE_NOT_FOUND: line 1:15: Table 'awsdatacatalog.lake.nope' does not exist"),
+    ("SELECT * FROM other.nope", "SCHEMA_NOT_FOUND: line 1:15: Schema 'other' does not exist"),
+    ("SELECT * FROM a.b.c", "CATALOG_NOT_FOUND: line 1:15: Catalog 'a' does not exist"),
+    ("SELECT 1 WHERE 1", "TYPE_MISMATCH: line 1:16: WHERE clause must evaluate to a boolean: actual type integer"),
+    ("SELECT 1 UNION SELECT 'a'", "TYPE_MISMATCH"),
+    ("SELECT (SELECT x FROM (VALUES 1, 2) t(x))", "SUBQUERY_MULTIPLE_ROWS"),
+    ("SELECT * FROM read_csv('/etc/passwd')", "NOT_SUPPORTED"),
+    ("SELECT * FROM duckdb_settings()", "NOT_SUPPORTED"),
+    ("SELECT * FROM '/etc/passwd'", "TABLE_NOT_FOUND"),
+    ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", "NOT_SUPPORTED: WITH RECURSIVE"),
+    ("SELECT * FROM (VALUES 1) t(x) TABLESAMPLE BERNOULLI (10)", "NOT_SUPPORTED"),
+    ("INSERT INTO t VALUES (1)", "NOT_SUPPORTED: INSERT"),
+    ("CREATE TABLE t AS SELECT 1", "NOT_SUPPORTED: CREATE TABLE AS"),
+    ("EXPLAIN SELECT 1", "NOT_SUPPORTED: EXPLAIN"),
+]
+
+SYNTAX: list[tuple[str, str]] = [
+    ("SELECT 1 2", "line 1:10: mismatched input '2'"),
+    ("SELECT a, FROM t", "line 1:11: mismatched input 'FROM'"),
+    ("SELECT f(", "line 1:"),
+    ("SELECT\n  1 +", "line 2:"),
+    ("SELEC 1", "line 1:1: mismatched input 'SELEC'"),
+    ("SELECT 1; SELECT 2", "Only one sql statement is allowed"),
+    ("COPY t TO 'x'", "line 1:1: mismatched input 'COPY'"),
+    ("ATTACH 'x'", "line 1:1: mismatched input 'ATTACH'"),
+    ("PRAGMA version", "line 1:1: mismatched input 'PRAGMA'"),
+]
+
+
+@pytest.fixture(scope="module")
+def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
+    """One engine, with an empty database."""
+    client = make_client(tmp_path_factory.mktemp("queries"))
+    client.run("CREATE DATABASE lake")
+    yield client
+    client.lakehouse.close()
+
+
+@pytest.mark.parametrize(("sql", "expected"), QUERIES, ids=[q for q, _ in QUERIES])
+def test_a_query_gives_what_trino_gives(athena: AthenaClient, sql: str, expected: Rows) -> None:
+    assert athena.rows(sql) == expected
+
+
+@pytest.mark.parametrize(("sql", "reason"), REFUSALS, ids=[q for q, _ in REFUSALS])
+def test_what_trino_or_this_engine_refuses_fails_with_the_reason(athena: AthenaClient, sql: str, reason: str) -> None:
+    assert reason in athena.failure(sql)
+
+
+@pytest.mark.parametrize(("sql", "message"), SYNTAX, ids=[q for q, _ in SYNTAX])
+def test_bad_syntax_is_refused_before_an_execution_exists(athena: AthenaClient, sql: str, message: str) -> None:
+    refusal = athena.refused(
+        "StartQueryExecution", QueryString=sql, ResultConfiguration={"OutputLocation": "s3://results/"}
+    )
+    assert refusal["__type"] == "InvalidRequestException"
+    assert message in refusal["message"]
+
+
+def test_a_failure_never_shows_a_local_path(athena: AthenaClient) -> None:
+    assert "/tmp" not in athena.failure("SELECT CAST('a' AS integer) FROM (VALUES 1) t(x)")
