@@ -16,7 +16,7 @@ from headwater.services.buckets import BucketState
 from headwater.stages.bucket import decide
 from headwater.stages.bucket.plan import BLOCK_PUBLIC_ACCESS, CREATE, ENCRYPT, OWN, TLS_ONLY, tls_only
 
-FINISHED = BucketState("us-east-1", True, "AES256", "BucketOwnerEnforced", tls_only("b", "us-east-1", None), {})
+FINISHED = BucketState("us-east-1", True, "AES256", "BucketOwnerEnforced", tls_only("b", "us-east-1", None))
 OTHERS = {"Sid": "Theirs", "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"}
 
 

@@ -33,13 +33,6 @@ class BucketState:
     encryption: str | None
     ownership: str | None
     policy: Mapping[str, Any] | None
-    tags: Mapping[str, str]
-
-    @property
-    def is_ours(self) -> bool:
-        """Whether Headwater created it."""
-        name, value = CREATED_BY
-        return self.tags.get(name) == value
 
 
 def account_id(sts: STSClient) -> str:
@@ -105,7 +98,6 @@ def observe(s3: S3Client, bucket: str, account: str) -> BucketState | None:
         encryption=next((r.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm") for r in rules), None),
         ownership=next((r["ObjectOwnership"] for r in ownership), None),
         policy=policy,
-        tags=tags(s3, bucket),
     )
 
 
@@ -114,6 +106,12 @@ def tags(s3: S3Client, bucket: str) -> dict[str, str]:
     with aws_errors(f"read the tags of bucket {bucket}"):
         found: list[Any] = _or([], "NoSuchTagSet", lambda: s3.get_bucket_tagging(Bucket=bucket)["TagSet"])
     return {tag["Key"]: tag["Value"] for tag in found}
+
+
+def is_ours(s3: S3Client, bucket: str) -> bool:
+    """Whether Headwater created this bucket, by its tag."""
+    name, value = CREATED_BY
+    return tags(s3, bucket).get(name) == value
 
 
 def _or(default: Any, code: str, call: Callable[[], Any]) -> Any:

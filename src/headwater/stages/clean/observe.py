@@ -94,8 +94,7 @@ def prefix_of(layout: Layout, key: str) -> str:
 
 def _look_at_bucket(connections: Connections, found: Found) -> Found:
     layout, s3 = connections.settings.layout, connections.s3
-    state = buckets.observe(s3, layout.bucket, buckets.account_id(connections.sts))
-    if state is None:
+    if buckets.region_of(s3, layout.bucket, buckets.account_id(connections.sts)) is None:
         return found
     tally = _Tally(layout)
     for version in objects.list_versions(s3, layout.bucket):
@@ -105,7 +104,7 @@ def _look_at_bucket(connections: Connections, found: Found) -> Found:
     return replace(
         found,
         bucket=layout.bucket,
-        bucket_is_ours=state.is_ours,
+        bucket_is_ours=buckets.is_ours(s3, layout.bucket),
         contents=tuple(tally.parts[prefix] for prefix in sorted(tally.parts)),
         foreign_objects=tally.foreign_count,
         foreign_keys=tuple(sorted(tally.foreign)),
