@@ -115,13 +115,12 @@ def _bars() -> Iterator[OnProgress]:
 
 
 def _plain_lines() -> OnProgress:
+    """A line every few seconds; work that is done sooner leaves it to its report to say so."""
     last: dict[str, float] = {}
 
     def on_progress(step: Progress) -> None:
         now = time.monotonic()
-        finished = step.total is not None and step.done >= step.total
-        started = last.setdefault(step.stage, now)
-        if now - started < PLAIN_LINE_SECONDS and not (finished and started != now):
+        if now - last.setdefault(step.stage, now) < PLAIN_LINE_SECONDS:
             return
         last[step.stage] = now
         of = "" if step.total is None else f" of {step.total:,}"
