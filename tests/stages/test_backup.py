@@ -15,12 +15,21 @@ from pathlib import Path
 import pytest
 
 from headwater import Headwater
-from headwater.errors import BackupError, BucketError, HeadwaterError, PostgresError, Refused, VerificationError
+from headwater.errors import (
+    AwsError,
+    BackupError,
+    BucketError,
+    HeadwaterError,
+    PostgresError,
+    Refused,
+    VerificationError,
+)
 from headwater.manifest import DUMP_SUFFIX, BackupManifest, backup_id, manifest_key
 from headwater.model import Progress
-from headwater.services import multipart, objects, postgres
+from headwater.services import multipart, objects, postgres, tools
 from headwater.services.tools import Tool
 from headwater.settings import load
+from headwater.stack.binaries import installed_versions
 from headwater.stages import backup
 from headwater.stages.restore import RestoreOptions, apply
 
@@ -228,6 +237,78 @@ def test_without_a_bucket_or_a_server_nothing_begins(hw: Headwater, project: Pat
                 overrides={"db_host": "127.0.0.1", "db_port": 1, "db_user": "u", "db_password": "p"},
             )
         ).backup_create()
+
+
+def as_aws(hw: Headwater, monkeypatch: pytest.MonkeyPatch) -> Headwater:
+    """The same services, reached as AWS and a server of one's own are: without the stack's client programs."""
+    stack = hw.connections.stack
+    assert stack is not None
+    monkeypatch.setenv("AWS_ENDPOINT_URL", stack.endpoint_url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", stack.access_key_id)
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", stack.secret_access_key)
+    own = stack.postgres
+    login = {"db_host": own.host, "db_port": own.port, "db_user": own.user, "db_password": own.password}
+    return Headwater(settings=replace(hw.settings, target="aws", **login))
+
+
+def test_a_pg_dump_that_is_old_or_missing_is_an_error_before_anything_is_sent(
+    ready: Headwater, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tools, "_FOLDERS", ())
+    own = as_aws(ready, monkeypatch)
+    monkeypatch.setenv("PATH", str(installed_versions()[16]))
+    with pytest.raises(BackupError, match=r"older than the server \(18\)"):
+        own.backup_create()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BackupError, match="pg_dump was not found"):
+        own.backup_create()
+    assert nothing_left(ready)
+
+
+def test_without_credentials_nothing_is_dumped(ready: Headwater, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = as_aws(ready, monkeypatch)
+    monkeypatch.setenv("PATH", f"{installed_versions()[18]}:{os.environ['PATH']}")
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+
+    with pytest.raises(AwsError, match="no AWS credentials") as caught:
+        own.backup_create()
+    assert caught.value.exit_code == 5
+
+
+def test_a_role_that_is_gone_is_named_and_can_be_left_out(ready: Headwater) -> None:
+    role = f"role_{ready.settings.db_name}"
+    with postgres.connect(ready.connections.postgres()) as connection:
+        connection.execute(f"CREATE ROLE {role}; ALTER TABLE events OWNER TO {role}".encode())
+    ready.backup_create()
+    with postgres.connect(ready.connections.postgres()) as connection:
+        connection.execute(f"REASSIGN OWNED BY {role} TO CURRENT_USER; DROP ROLE {role}".encode())
+
+    with pytest.raises(BackupError, match=role) as caught:
+        ready.restore()
+    assert "--no-owner" in caught.value.hint
+    assert ready.restore(RestoreOptions(owner=False)).compared
+
+
+def test_a_database_with_a_locale_of_its_own_comes_back_with_it(hw: Headwater) -> None:
+    name = hw.settings.db_name
+    with postgres.connect(hw.connections.postgres("postgres"), autocommit=True) as connection:
+        connection.execute(
+            f"CREATE DATABASE {name} TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C'"
+            " LOCALE_PROVIDER builtin BUILTIN_LOCALE 'C.UTF-8'".encode()
+        )
+    hw.bucket()
+    hw.backup_create()
+    hw.restore()
+
+    with postgres.connect(hw.connections.postgres("postgres")) as connection:
+        rows = connection.execute(
+            "SELECT DISTINCT encoding, datlocprovider, datlocale, datcollate, datctype FROM pg_database"
+            " WHERE datname IN (%s, %s)",
+            (name, restored(hw)),
+        ).fetchall()
+    assert len(rows) == 1
+    assert rows[0][1:3] == ("b", "C.UTF-8")
 
 
 def test_prune_removes_what_is_expired_and_never_the_newest(ready: Headwater) -> None:

@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from headwater import Headwater
 from headwater.errors import BucketError, InputError, Refused, SettingsError
+from headwater.model import Progress
 from headwater.services import athena, glue, objects, postgres
 from headwater.services.athena import Workspace
 from headwater.stages.ingest import IngestOptions, apply
@@ -255,6 +256,23 @@ def test_days_that_no_calendar_has_are_refused_before_anything_is_read(ready: He
 
     with pytest.raises(SettingsError, match="column d has 1 values that are infinite"):
         ready.ingest(IngestOptions("t", "d"))
+
+
+def test_an_interrupted_run_leaves_the_table_as_it_was_and_the_next_one_cleans_up(ready: Headwater) -> None:
+    execute(ready, "CREATE TABLE t AS SELECT '2025-01-01'::date + n / 9 AS d, n FROM generate_series(0, 99) AS n")
+    ready.ingest(IngestOptions("t", "d"))
+    execute(ready, "DELETE FROM t WHERE n > 50")
+
+    def interrupt(step: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        ready.ingest(IngestOptions("t", "d"), interrupt)
+    assert ask(ready, "SELECT count(*) FROM t") == [(100,)]
+
+    report = ready.ingest(IngestOptions("t", "d"))
+    assert ask(ready, "SELECT count(*) FROM t") == [(51,)]
+    assert all(f"/run={report.run}/" in key for key in files(ready, "t"))
 
 
 def test_money_is_refused_by_name(ready: Headwater) -> None:

@@ -113,16 +113,16 @@ def _dump(plan: CreatePlan, connections: Connections, on_progress: OnProgress) -
     options = WriteOptions(tags=tags(plan.database, plan.retention_days), if_none_match=True)
     stream, started = _Stream(), time.monotonic()
     # Inside out: pg_dump ends before the upload is completed or aborted, the snapshot outlives both.
-    with export_snapshot(address) as snapshot:
-        with (
-            MultipartWriter(connections.s3, plan.bucket, plan.key, options=options, concurrency=UPLOADS) as writer,
-            Dump(plan.tool, address, snapshot.id) as dump,
-        ):
-            for block in _compressed(dump, snapshot, stream, on_progress):
-                stream.stored_sha256.update(block)
-                writer.write(block)
-            warnings = dump.finish()  # raises unless pg_dump is content: the writer then aborts
-        counts = snapshot.counts()
+    with (
+        export_snapshot(address) as snapshot,
+        MultipartWriter(connections.s3, plan.bucket, plan.key, options=options, concurrency=UPLOADS) as writer,
+        Dump(plan.tool, address, snapshot.id) as dump,
+    ):
+        for block in _compressed(dump, snapshot, stream, on_progress):
+            stream.stored_sha256.update(block)
+            writer.write(block)
+        warnings = dump.finish()  # raises unless pg_dump is content: the writer then aborts
+        counts = snapshot.counts()  # here, so that an interruption while it counts aborts as well
     stored = _stored(writer.written, stream)
     manifest = BackupManifest(
         id=backup_id(plan.taken),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,9 +56,11 @@ def export_snapshot(address: PostgresAddress) -> Iterator[Snapshot]:
         try:
             yield snapshot
         except BaseException:
-            connection.cancel_safe()
+            with suppress(psycopg.Error):  # what ended the backup says more
+                connection.cancel_safe()
             raise
-        connection.execute("COMMIT")
+        with suppress(psycopg.Error):  # pg_dump is done: if this idle connection was cut meanwhile, nothing is lost
+            connection.execute("COMMIT")
 
 
 def _source(connection: psycopg.Connection[Any]) -> SourceDatabase:

@@ -60,10 +60,11 @@ def apply(
     """
     started = time.monotonic()
     run = now.astimezone(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
-    with source.snapshot(connections.postgres(plan.database), plan.source_label) as connection:
-        files, rows = _copy(plan, connections, connection, run, on_progress)
+    with source.only_ingest(connections.postgres(plan.database), plan.source_label) as connection:
+        with source.snapshot(connection):
+            files, rows = _copy(plan, connections, connection, run, on_progress)
         _commit(plan, connections, run, rows, files)
-        # Still under the lock: two runs of one table must not publish at the same time.
+        # Still marked: two runs of one table must not publish at the same time.
         partitions = _publish(plan, connections, run, files)
         _count_in_athena(plan, connections, rows)
         removed = _remove_other_runs(plan, connections, run)

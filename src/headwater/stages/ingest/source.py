@@ -106,20 +106,27 @@ def measure(connection: psycopg.Connection[Any], schema: str, table: str, by: st
 
 
 @contextmanager
-def snapshot(address: PostgresAddress, label: str) -> Iterator[psycopg.Connection[Any]]:
-    """A read-only transaction that sees one moment, for the only ingest of this table. Raises Refused for a second."""
+def only_ingest(address: PostgresAddress, label: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection that marks the only ingest of this table. Raises Refused if there is another one."""
     with postgres.connect(address, autocommit=True) as connection:
         row = connection.execute(
             "SELECT pg_try_advisory_lock(hashtextextended(%s, 0))", (f"headwater ingest {label}",)
         ).fetchone()
         if not (row and row[0]):
             raise Refused(f"another ingest of {label} is under way", hint="wait for it to end")
-        with connection.transaction():
-            connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-            # Sorting by day is the one thing that needs memory on the server.
-            connection.execute("SET LOCAL work_mem = '128MB'")
-            postgres.set_exact_text(connection)
-            yield connection
+        yield connection
+
+
+@contextmanager
+def snapshot(connection: psycopg.Connection[Any]) -> Iterator[None]:
+    """A read-only transaction that sees one moment, however long it is read."""
+    with connection.transaction():
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        connection.execute("SET LOCAL statement_timeout = 0")
+        # Sorting by day is the one thing that needs memory on the server.
+        connection.execute("SET LOCAL work_mem = '128MB'")
+        postgres.set_exact_text(connection)
+        yield
 
 
 def batches(
