@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +17,7 @@ import click
 from headwater import errors
 from headwater.cli.main import cli
 from headwater.cli.registry import COMMANDS
+from headwater.pipeline import Headwater
 from headwater.settings import ENVIRONMENT_PREFIX, Settings
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "reference"
@@ -34,7 +36,9 @@ def commands() -> str:
     return "\n".join(parts)
 
 
-def _tree(command: click.Command, name: str, parent: click.Context) -> Iterator[tuple[str, click.Command, click.Context]]:
+def _tree(
+    command: click.Command, name: str, parent: click.Context
+) -> Iterator[tuple[str, click.Command, click.Context]]:
     context = click.Context(command, info_name=name, parent=parent, max_content_width=110)
     yield context.command_path, command, context
     if isinstance(command, click.Group):
@@ -72,7 +76,19 @@ def exit_codes() -> str:
     return "\n".join(["# Exit codes\n", NOTE, text, *rows, ""])
 
 
-PAGES = {"commands.md": commands, "settings.md": settings, "exit-codes.md": exit_codes}
+def python() -> str:
+    """The Python API: the one class, its methods and their docstrings."""
+    parts = ["# Python\n", NOTE, f"```python\nfrom headwater import {Headwater.__name__}\n```\n"]
+    parts.append(re.sub(r"(?m)^(?=>>>|')", "    ", f"{inspect.getdoc(Headwater)}\n"))
+    for name, method in inspect.getmembers(Headwater, inspect.isfunction):
+        if not name.startswith("_"):
+            signature = re.sub(r"<function (\w+) at 0x\w+>", r"\1", str(inspect.signature(method))).replace("'", "")
+            signature = signature.replace("self, ", "").replace("(self)", "()")
+            parts.append(f"## {name}\n\n```python\n{name}{signature}\n```\n\n{inspect.getdoc(method)}\n")
+    return "\n".join(parts)
+
+
+PAGES = {"python.md": python, "commands.md": commands, "settings.md": settings, "exit-codes.md": exit_codes}
 
 
 def main(arguments: list[str]) -> int:

@@ -56,5 +56,6 @@ def _summary(report: DemoReport) -> Iterator[str]:
     yield f"On AWS these queries would have cost {report.price_usd:f} USD."
     yield ""
     yield f"The stack is running: S3, Glue and Athena at {report.endpoint_url}, PostgreSQL at {report.postgres}. Next:"
+    yield "  . .venv/bin/activate       if `headwater` is not on your PATH yet"
     for line in report.next:
         yield f"  {line}"

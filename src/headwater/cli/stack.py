@@ -116,7 +116,7 @@ def env(project: Path | None, as_json: bool) -> None:
     \b
     Example:
       eval "$(headwater env)"
-      aws athena list-work-groups; psql; python my_boto3_script.py
+      aws athena list-work-groups; psql
     """
     import json
 
