@@ -13,7 +13,10 @@ from athena_fixtures import OUTPUT, AthenaClient, make_client
 
 from headwater.stack.lakehouse.athena.executions import INTERRUPTED
 
-SLOW = "SELECT count(*) FROM UNNEST(sequence(1, 30000)) a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) b(y) WHERE x * y % 7 = 3"
+SLOW = (
+    "SELECT count(*) FROM UNNEST(sequence(1, 30000)) a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) b(y) "
+    "WHERE x * y % 7 = 3"
+)
 
 
 @pytest.fixture

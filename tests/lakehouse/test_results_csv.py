@@ -23,7 +23,8 @@ def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
 
 def test_every_value_is_quoted_and_null_is_not(athena: AthenaClient) -> None:
     execution = athena.run(
-        "SELECT 1 AS a, '' AS b, NULL AS c, 'q\"x' AS d, ARRAY['y', NULL] AS e UNION ALL SELECT 2, 'x', 'y', ',', ARRAY[]"
+        "SELECT 1 AS a, '' AS b, NULL AS c, 'q\"x' AS d, ARRAY['y', NULL] AS e "
+        "UNION ALL SELECT 2, 'x', 'y', ',', ARRAY[]"
     )
     assert athena.stored(execution) == b'"a","b","c","d","e"\n"1","",,"q""x","[y, null]"\n"2","x","y",",","[]"\n'
 

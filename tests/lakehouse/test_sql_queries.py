@@ -52,7 +52,8 @@ QUERIES: list[tuple[str, Rows]] = [
         [["1", None, "3"], [None, "2", "3"]],
     ),
     (
-        "SELECT count(*) FILTER (WHERE x > 1), avg(x), sum(x * 1.5), array_agg(x ORDER BY x DESC) FROM (VALUES 1, 2, 3) t(x)",
+        "SELECT count(*) FILTER (WHERE x > 1), avg(x), sum(x * 1.5), array_agg(x ORDER BY x DESC) "
+        "FROM (VALUES 1, 2, 3) t(x)",
         [["2", "2.0", "9.0", "[3, 2, 1]"]],
     ),
     ("SELECT avg(x) FROM (VALUES 1.00, 2.01) t(x)", [["1.51"]]),
@@ -83,6 +84,10 @@ REFUSALS: list[tuple[str, str]] = [
     ("SELECT * FROM duckdb_settings()", "NOT_SUPPORTED"),
     ("SELECT * FROM '/etc/passwd'", "TABLE_NOT_FOUND"),
     ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", "NOT_SUPPORTED: WITH RECURSIVE"),
+    ("SELECT x FROM (VALUES 1) t(x) WHERE x IN (SELECT 'a')", "TYPE_MISMATCH"),
+    ("SELECT * FROM (VALUES 1) a(x) LEFT SEMI JOIN (VALUES 1) b(y) ON x = y", "NOT_SUPPORTED: LEFT SEMI JOIN"),
+    ("SELECT DISTINCT ON (x) x FROM (VALUES 1) t(x)", "NOT_SUPPORTED: SELECT DISTINCT ON"),
+    ("SELECT length(CAST('a' AS char(3)))", "NOT_SUPPORTED: using char(3) as varchar"),
     ("SELECT * FROM (VALUES 1) t(x) TABLESAMPLE BERNOULLI (10)", "NOT_SUPPORTED"),
     ("INSERT INTO t VALUES (1)", "NOT_SUPPORTED: INSERT"),
     ("CREATE TABLE t AS SELECT 1", "NOT_SUPPORTED: CREATE TABLE AS"),
@@ -96,6 +101,7 @@ SYNTAX: list[tuple[str, str]] = [
     ("SELECT\n  1 +", "line 2:"),
     ("SELEC 1", "line 1:1: mismatched input 'SELEC'"),
     ("SELECT 1; SELECT 2", "Only one sql statement is allowed"),
+    ("SELECT 1::varchar", "line 1:9: mismatched input '::'"),
     ("COPY t TO 'x'", "line 1:1: mismatched input 'COPY'"),
     ("ATTACH 'x'", "line 1:1: mismatched input 'ATTACH'"),
     ("PRAGMA version", "line 1:1: mismatched input 'PRAGMA'"),

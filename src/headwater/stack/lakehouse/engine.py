@@ -21,7 +21,7 @@ _BATCH_ROWS = 16_384
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """``slots`` queries run at once; ``memory_bytes`` is what they may use together before they spill to ``scratch``."""
+    """``slots`` queries run at once; ``memory_bytes`` is what they use together before they spill to ``scratch``."""
 
     scratch: Path
     slots: int = 4
@@ -105,9 +105,11 @@ class Engine:
         return self._settings.slots
 
     def warm(self) -> None:
-        """Make one instance ahead of the first query."""
-        with self.session():
-            pass
+        """Make one instance ahead of the first query, and load what DuckDB imports for Arrow (a fifth of a second)."""
+        with self.session() as session:
+            session.connection.register("hw_warm", pa.table({"i": pa.array([1])}))
+            session.connection.unregister("hw_warm")
+            list(session.batches("SELECT 1"))
 
     @contextmanager
     def session(self) -> Iterator[Session]:

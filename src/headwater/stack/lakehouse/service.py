@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -48,11 +49,11 @@ class Lakehouse:
         self._scratch = scratch
 
     def start(self) -> None:
-        """End what an earlier process left unfinished, and make the engine ready for the first query."""
+        """End what an earlier process left unfinished, and begin to make the engine ready for the first query."""
         for leftover in self._scratch.glob("*.csv"):
             leftover.unlink()
         self._store.fail_unfinished(self._clock())
-        self._engine.warm()
+        threading.Thread(target=self._engine.warm, name="athena-warm", daemon=True).start()
 
     def close(self) -> None:
         """Cancel what runs and release the files."""
@@ -67,7 +68,8 @@ class Lakehouse:
         Returns the HTTP status and the answer; errors are answers too, as ``{"__type": …, "message": …}``.
         """
         service, _, operation = target.partition(".")
-        api = {"AmazonAthena": self._athena, "AWSGlue": self._glue}.get(service)
+        apis: dict[str, AthenaApi | GlueApi] = {"AmazonAthena": self._athena, "AWSGlue": self._glue}
+        api = apis.get(service)
         try:
             if api is None:
                 raise ApiError("UnknownOperationException", f"Unknown target {target}")

@@ -118,16 +118,13 @@ class AthenaApi:
     def _batch_get(self, scope: Scope, request: GlueJson) -> GlueJson:
         found, missing = [], []
         for identifier in request.get("QueryExecutionIds") or []:
-            try:
-                found.append(self._store.get(scope, identifier).execution)
-            except ApiError as error:
-                missing.append(
-                    {
-                        "QueryExecutionId": identifier,
-                        "ErrorCode": "INVALID_QUERY_EXECUTION_ID",
-                        "ErrorMessage": error.message,
-                    }
-                )
+            stored = self._store.find(scope, identifier)
+            if stored is not None:
+                found.append(stored.execution)
+                continue
+            message = f"QueryExecution {identifier} was not found"
+            code = "INVALID_QUERY_EXECUTION_ID"
+            missing.append({"QueryExecutionId": identifier, "ErrorCode": code, "ErrorMessage": message})
         return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing}
 
     def _stop(self, scope: Scope, request: GlueJson) -> GlueJson:
@@ -219,4 +216,4 @@ def _output_location(request: GlueJson, group: GlueJson) -> str:
         bucket = ""
     if not bucket:
         raise invalid_request("outputLocation is not a valid S3 path.")
-    return location if location.endswith("/") else location + "/"
+    return str(location) if location.endswith("/") else f"{location}/"

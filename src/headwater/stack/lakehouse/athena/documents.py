@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore
-from headwater.stack.lakehouse.errors import ApiError, invalid_request
+from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 _QUERY = "named-query"
@@ -49,10 +49,13 @@ class Documents:
     def _batch_get(self, scope: Scope, request: GlueJson) -> GlueJson:
         found, missing = [], []
         for identifier in request.get("NamedQueryIds") or []:
-            try:
-                found.append(self._get(scope, {"NamedQueryId": identifier}))
-            except ApiError as error:
-                missing.append({"NamedQueryId": identifier, "ErrorCode": error.code, "ErrorMessage": error.message})
+            query = self._store.document(_QUERY, scope, identifier)
+            if query is not None:
+                found.append(query)
+                continue
+            message = f"Named query {identifier} does not exist."
+            code = "InvalidRequestException"
+            missing.append({"NamedQueryId": identifier, "ErrorCode": code, "ErrorMessage": message})
         return {"NamedQueries": found, "UnprocessedNamedQueryIds": missing}
 
     def _list(self, scope: Scope, request: GlueJson) -> GlueJson:

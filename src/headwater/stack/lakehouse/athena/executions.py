@@ -86,10 +86,17 @@ class AthenaStore:
 
     def get(self, scope: Scope, identifier: str) -> Stored:
         """One execution. Raises ``InvalidRequestException`` when the account has none of that id."""
+        found = self.find(scope, identifier)
+        if found is None:
+            raise invalid_request(f"QueryExecution {identifier} was not found")
+        return found
+
+    def find(self, scope: Scope, identifier: str) -> Stored | None:
+        """One execution, or ``None``."""
         sql = "SELECT execution, columns, rows FROM executions WHERE id = ? AND account = ? AND region = ?"
         found = self._query(sql, (identifier, scope.account, scope.region))
         if not found:
-            raise invalid_request(f"QueryExecution {identifier} was not found")
+            return None
         execution, columns, rows = found[0]
         return Stored(scope, json.loads(execution), json.loads(columns), int(rows))
 

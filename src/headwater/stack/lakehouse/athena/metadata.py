@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError, invalid_request
@@ -68,7 +69,10 @@ class Metadata:
         return {"TableMetadata": _table(_found(lambda: self._catalog.get_table(scope, database, name)))}
 
 
-def _found(read: Callable[[], GlueJson]) -> GlueJson:
+Found = TypeVar("Found")
+
+
+def _found(read: Callable[[], Found]) -> Found:
     try:
         return read()
     except ApiError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -108,8 +109,6 @@ def _text_of(lines: object) -> bytes | memoryview:
 
 def _with_bytes(failure: QueryFailed, session: Session) -> QueryFailed:
     """A failed query has read something too."""
-    try:
+    with suppress(duckdb.Error):
         failure.bytes_scanned = session.bytes_read()  # type: ignore[attr-defined]
-    except duckdb.Error:
-        pass
     return failure

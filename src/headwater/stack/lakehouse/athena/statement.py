@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from headwater.stack.lakehouse.errors import Unsupported, invalid_request
 from headwater.stack.lakehouse.hive import ast

@@ -71,8 +71,8 @@ _NULLABLE = {"NOT_NULL": 1, "NULLABLE": 2, "UNKNOWN": 3}
 def metadata_object(columns: Sequence[GlueJson]) -> bytes:
     """The ``.metadata`` object: a protobuf message with one field 4 for each column.
 
-    The layout is the one that burtcorp/athena-jdbc reads (``AthenaMetaDataParser``): in a column 1 is the catalog, 2 the
-    schema, 3 the table, 4 the name, 5 the label, 6 the type, 7 the precision, 8 the scale, 9 nullable (1 not null,
+    The layout is the one that burtcorp/athena-jdbc reads (``AthenaMetaDataParser``): in a column 1 is the catalog, 2
+    the schema, 3 the table, 4 the name, 5 the label, 6 the type, 7 the precision, 8 the scale, 9 nullable (1 not null,
     2 nullable, 3 unknown) and 10 case sensitive.
     """
     return b"".join(_bytes(4, _column(column)) for column in columns)

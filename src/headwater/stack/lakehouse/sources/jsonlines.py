@@ -1,5 +1,6 @@
 """JSON lines as Athena's two JSON SerDes read them: one object a line, keys without regard to case."""
 
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
@@ -57,7 +58,8 @@ def _value(sql: str, kind: t.Type, digits: str = "") -> str:
             "'NOT_SUPPORTED: a number with a fraction in a nested text column is not supported by the local Athena'"
         )
         number = digits or fail(message, t.VARCHAR, sql)
-        return f"CASE json_type({sql}) WHEN 'NULL' THEN NULL WHEN 'DOUBLE' THEN {number} ELSE json_extract_string({sql}, '$') END"
+        plain = f"json_extract_string({sql}, '$')"
+        return f"CASE json_type({sql}) WHEN 'NULL' THEN NULL WHEN 'DOUBLE' THEN {number} ELSE {plain} END"
     if kind.name == "array":
         inner = _value("e", kind.items[0])
         return f"CASE WHEN json_type({sql}) = 'ARRAY' THEN list_transform(CAST({sql} AS JSON[]), lambda e: {inner}) END"
@@ -78,4 +80,5 @@ def _value(sql: str, kind: t.Type, digits: str = "") -> str:
     text = f"json_extract_string({sql}, '$')"
     if kind.name == "timestamp":
         text = f"replace(regexp_replace({text}, 'Z$', ''), 'T', ' ')"
-    return f"CASE WHEN json_type({sql}) <> 'NULL' THEN {cast(Expr(text, t.VARCHAR), kind, safe=False, position=_POSITION)} END"
+    value = cast(Expr(text, t.VARCHAR), kind, safe=False, position=_POSITION)
+    return f"CASE WHEN json_type({sql}) <> 'NULL' THEN {value} END"

@@ -1,6 +1,9 @@
 """Parquet as Athena reads it: columns by name, a missing one is NULL, an incompatible one is an error."""
 
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
+
+from typing import Any, Protocol
 
 import duckdb
 
@@ -9,6 +12,21 @@ from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
+
+
+class Physical(Protocol):
+    """A DuckDB type, of which only the shape is needed."""
+
+    @property
+    def id(self) -> str:
+        """Its kind."""
+        ...
+
+    @property
+    def children(self) -> list[tuple[str, Any]]:
+        """Its parts by name."""
+        ...
+
 
 _INTEGERS = ("tinyint", "smallint", "integer", "bigint", "utinyint", "usmallint", "uinteger", "ubigint")
 _TIMESTAMPS = ("timestamp", "timestamp_s", "timestamp_ms", "timestamp_ns")
@@ -51,7 +69,7 @@ def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> Q
     return QueryFailed(f"HIVE_BAD_DATA: {message} is incompatible with type {wanted} defined in table schema")
 
 
-def _converted(sql: str, physical: duckdb.DuckDBPyType, wanted: t.Type) -> str | None:
+def _converted(sql: str, physical: Physical, wanted: t.Type) -> str | None:
     """The physical value in the wanted type, or ``None`` where Athena refuses."""
     have = physical.id.lower()
     if wanted.name in ("array", "map", "row"):
@@ -91,16 +109,16 @@ def _timestamp(sql: str, have: str) -> str | None:
         sql = f"CAST({sql} AS TIMESTAMP)"
     elif have not in _TIMESTAMPS:
         return None
-    return f"hw_round_timestamp({sql}, 1000)"
+    return f"hw_milliseconds({sql})"
 
 
-def _nested(sql: str, physical: duckdb.DuckDBPyType, wanted: t.Type) -> str | None:
+def _nested(sql: str, physical: Physical, wanted: t.Type) -> str | None:
     if wanted.name == "array" and physical.id == "list":
-        inner = _converted("e", physical.child, wanted.items[0])
+        inner = _converted("e", dict(physical.children)["child"], wanted.items[0])
         return None if inner is None else f"list_transform({sql}, lambda e: {inner})"
     if wanted.name == "map" and physical.id == "map":
-        key = _converted("e", physical.key, wanted.items[0])
-        value = _converted("e", physical.value, wanted.items[1])
+        key = _converted("e", dict(physical.children)["key"], wanted.items[0])
+        value = _converted("e", dict(physical.children)["value"], wanted.items[1])
         if key is None or value is None:
             return None
         keys, values = (

@@ -1,5 +1,6 @@
 """A scan as a DuckDB relation: its surviving partitions, their files, and the reader of the table's format."""
 
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -25,7 +26,7 @@ from headwater.stack.lakehouse.sql.scans import column_type
 
 @dataclass(frozen=True)
 class Lake:
-    """Where a query's data comes from: the catalog's partitions and the objects in storage, as one account sees them."""
+    """Where a query's data comes from: the catalog's partitions and the objects in storage, as an account sees them."""
 
     catalog: PartitionCatalog
     storage: Storage

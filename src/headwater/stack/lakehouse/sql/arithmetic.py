@@ -137,7 +137,8 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
     elif moment.type.name == "date":
         message = "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'"
-        days = f"CASE WHEN {interval.sql} % 86400000 <> 0 THEN {fail(message, t.BIGINT, interval.sql)} ELSE {interval.sql} // 86400000 END"
+        refusal = fail(message, t.BIGINT, interval.sql)
+        days = f"CASE WHEN {interval.sql} % 86400000 <> 0 THEN {refusal} ELSE {interval.sql} // 86400000 END"
         shifted = f"{moment.sql} + CAST({sign}({days}) AS INTEGER)"
     else:
         shifted = f"{moment.sql} + to_microseconds({sign}1000 * {interval.sql})"

@@ -52,14 +52,15 @@ _JSON_SCALARS = ("boolean", "varchar", "double", "real", "decimal", *t.INTEGERS)
 
 
 def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
-    """A JSON scalar as a SQL value and back. Arrays and objects are refused: their conversions differ in the details."""
+    """A JSON scalar as a SQL value and back. Arrays and objects are refused: their rules differ in details."""
     source = value.type
     if target.name == "json" and source.name in _JSON_SCALARS and source.name not in ("double", "real", "decimal"):
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN to_json({value}) END", t.JSON)
     if source.name != "json" or target.name not in _JSON_SCALARS:
         raise Unsupported(f"CAST from {source} to {target}")
     kind = f"json_type({value})"
-    text = f"CASE {kind} WHEN 'DOUBLE' THEN CAST({value} AS VARCHAR) WHEN 'NULL' THEN NULL ELSE json_extract_string({value}, '$') END"
+    plain = f"json_extract_string({value}, '$')"
+    text = f"CASE {kind} WHEN 'DOUBLE' THEN CAST({value} AS VARCHAR) WHEN 'NULL' THEN NULL ELSE {plain} END"
     if target.name == "boolean" and not safe:
         text = f"CASE WHEN {kind} IN ('BOOLEAN', 'NULL', 'VARCHAR') THEN {text} END"
     message = f"'INVALID_CAST_ARGUMENT: Cannot cast to {target}. Expected a JSON scalar, got ' || {value}"
@@ -67,7 +68,8 @@ def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Exp
     checked = f"CASE WHEN {kind} IN ('ARRAY', 'OBJECT') THEN {otherwise} ELSE {text} END"
     if target.name in t.INTEGERS:
         # 1.0 is a valid JSON number for an integer; text of it would not be.
-        number = f"CASE WHEN {kind} = 'DOUBLE' THEN CAST(CAST(round(CAST({checked} AS DOUBLE)) AS BIGINT) AS VARCHAR) ELSE {checked} END"
+        whole = f"CAST(CAST(round(CAST({checked} AS DOUBLE)) AS BIGINT) AS VARCHAR)"
+        number = f"CASE WHEN {kind} = 'DOUBLE' THEN {whole} ELSE {checked} END"
         return cast(Expr(number, t.VARCHAR), target, safe=safe, position=position)
     return cast(Expr(checked, t.VARCHAR), target, safe=safe, position=position)
 
@@ -85,9 +87,13 @@ def _try(sql: str, target: t.Type, safe: bool) -> str:
 def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
     sql = value.sql
     if t.is_text(target):
+        if value.type.name == "char" and target.name == "varchar":
+            raise Unsupported(f"CAST from {value.type} to {target}")
         # CAST('abcdef' AS varchar(3)) keeps the first three characters.
         cut = f"left({sql}, {target.params[0]})" if target.params else sql
         return f"rpad({cut}, {target.params[0]}, ' ')" if target.name == "char" else cut
+    if value.type.name == "char":
+        raise Unsupported(f"CAST from {value.type} to {target}")
     if target.name == "varbinary":
         return None
     if target.name == "boolean":
@@ -103,7 +109,8 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
         return None
     otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
     converted = _rounded(_try(sql, target, safe), target)
-    return f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {converted} WHEN {sql} IS NOT NULL THEN {otherwise} END"
+    reads = f"regexp_full_match({sql}, {quote_text(pattern)})"
+    return f"CASE WHEN {reads} THEN {converted} WHEN {sql} IS NOT NULL THEN {otherwise} END"
 
 
 def _pattern(target: t.Type) -> str | None:
@@ -224,6 +231,7 @@ def _nested(value: Expr, target: t.Type, *, safe: bool, position: Position) -> s
     keys = cast(Expr("e", source.items[0]), target.items[0], safe=safe, position=position)
     values = cast(Expr("e", source.items[1]), target.items[1], safe=safe, position=position)
     return (
-        f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE map(list_transform(map_keys({value.sql}), lambda e: {keys.sql}), "
+        f"CASE WHEN {value.sql} IS NULL THEN NULL "
+        f"ELSE map(list_transform(map_keys({value.sql}), lambda e: {keys.sql}), "
         f"list_transform(map_values({value.sql}), lambda e: {values.sql})) END"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr, null_of
 
@@ -62,9 +63,11 @@ def _common_number(left: t.Type, right: t.Type) -> t.Type | None:
 
 
 def _common_text(left: t.Type, right: t.Type) -> t.Type:
-    name = "char" if "char" in (left.name, right.name) else "varchar"
+    if left.name != right.name:
+        # Trino compares them as char, blind to trailing spaces.
+        raise Unsupported(f"an expression that mixes {left} and {right}")
     if left.params and right.params:
-        return t.Type(name, (max(left.params[0], right.params[0]),))
+        return t.Type(left.name, (max(left.params[0], right.params[0]),))
     return t.VARCHAR
 
 
@@ -101,7 +104,7 @@ def can_coerce(source: t.Type, target: t.Type) -> bool:
     if target.name == "decimal" and not target.params:
         return source.name in t.INTEGERS
     if t.is_text(source) and target.name == "varchar":
-        return not target.params or common_type(source, target) == target
+        return not target.params or (source.name == "varchar" and common_type(source, target) == target)
     if target.name in ("timestamp", "timestamptz") and source.name in _TIME_ORDER:
         return _TIME_ORDER[source.name] <= _TIME_ORDER[target.name]
     if target.name == source.name == "time":
@@ -114,6 +117,11 @@ def coerce(value: Expr, target: t.Type) -> Expr:
     source = value.type
     if source.name == "unknown":
         return null_of(target) if value.sql == "NULL" else Expr(_cast(value.sql, target), target)
+    if source.name == "char" and target.name == "varchar":
+        # Trino's functions of char count its padding in some places and not in others.
+        raise Unsupported(f"using {source} as varchar")
+    if source.name == "char" and target.name == "char" and source.params < target.params:
+        return Expr(f"rpad({value.sql}, {target.params[0]}, ' ')", target, value.literal, value.constant)
     if t.to_duckdb(source) == t.to_duckdb(target):
         return Expr(value.sql, _kept_zone(source, target), value.literal, value.constant)
     if target.name == "varchar":

@@ -35,7 +35,22 @@ def comparison(operator: str, left: Expr, right: Expr, position: Position) -> Ex
     if pair is None or (operator in ("<", "<=", ">", ">=") and pair[0].type.name in _NOT_ORDERED):
         shown = _SHOWN.get(operator, operator)
         raise SqlError("TYPE_MISMATCH", f"Cannot apply operator: {left.type} {shown} {right.type}", position)
-    return Expr(f"({pair[0].sql} {operator} {pair[1].sql})", t.BOOLEAN, constant=left.constant and right.constant)
+    sql = f"({pair[0].sql} {operator} {pair[1].sql})"
+    if pair[0].type.name in t.APPROXIMATE:
+        sql = _without_nan(sql, operator, pair)
+    return Expr(sql, t.BOOLEAN, constant=left.constant and right.constant)
+
+
+def _without_nan(sql: str, operator: str, pair: Sequence[Expr]) -> str:
+    """NaN equals nothing and is greater than nothing in Trino; in DuckDB it equals itself and is the greatest."""
+    greater = pair[1] if operator in ("<", "<=") else pair[0]
+    if greater.literal is not None or operator.startswith("IS"):
+        return sql
+    if operator == "<>":
+        return f"({sql} OR isnan({greater.sql}))" if pair[1].literal is None else sql
+    if operator == "=" and pair[1].literal is not None:
+        return sql
+    return f"({sql} AND NOT isnan({greater.sql}))"
 
 
 def one_of(value: Expr, items: Sequence[Expr], position: Position) -> Expr:
@@ -43,6 +58,7 @@ def one_of(value: Expr, items: Sequence[Expr], position: Position) -> Expr:
     merged = together([value, *items])
     if merged is None:
         kinds = sorted({str(item.type) for item in items})
-        message = f"IN value and list items must be the same type or coercible to a common type: {value.type}, {', '.join(kinds)}"
+        shown = ", ".join([str(value.type), *kinds])
+        message = f"IN value and list items must be the same type or coercible to a common type: {shown}"
         raise SqlError("TYPE_MISMATCH", message, position)
     return Expr(f"({merged[0].sql} IN ({', '.join(item.sql for item in merged[1:])}))", t.BOOLEAN)

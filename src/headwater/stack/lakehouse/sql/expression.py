@@ -9,7 +9,7 @@ from headwater.stack.lakehouse.sql import types as t
 
 @dataclass(frozen=True)
 class Expr:
-    """DuckDB SQL with its Trino type. ``literal`` is the value of a literal, for rules that need it before the query runs."""
+    """DuckDB SQL with its Trino type. ``literal`` is the value of a literal, for rules that need it beforehand."""
 
     sql: str
     type: t.Type
@@ -42,9 +42,9 @@ def null_of(kind: t.Type) -> Expr:
 def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:
     """An expression that ends the query with a message when a row reaches it.
 
-    It is a cast that can't succeed, because DuckDB's own ``error()`` counts as volatile: it would forbid ``TRY`` and stop
-    conditions from being pushed into scans. ``witness`` is any value of the row (not NULL there): without one, the cast of
-    a constant would fail before the first row is read.
+    It is a cast that can't succeed, because DuckDB's own ``error()`` counts as volatile: it would forbid ``TRY`` and
+    stop conditions from being pushed into scans. ``witness`` is any value of the row (not NULL there): without one, the
+    cast of a constant would fail before the first row is read.
     """
     attempt = f"CAST({message_sql} || left(CAST({witness} AS VARCHAR), 0) AS INTEGER)"
     return f"CASE WHEN {attempt} IS NULL THEN CAST(NULL AS {t.to_duckdb(kind)}) END"

@@ -85,7 +85,7 @@ def is_aggregated(tree: exp.Select, registry: Registry) -> bool:
 
 
 def _calls_aggregate(node: exp.Expression, registry: Registry) -> bool:
-    if isinstance(node, exp.Query) and not isinstance(node, exp.Subquery):
+    if isinstance(node, (exp.Select, exp.SetOperation)):
         return False
     if isinstance(node, exp.Window):
         inner = node.this.this if isinstance(node.this, (exp.IgnoreNulls, exp.RespectNulls, exp.Filter)) else node.this

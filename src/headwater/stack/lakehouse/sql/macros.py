@@ -38,6 +38,9 @@ MACROS: tuple[str, ...] = (
     # Rounds half up to a multiple of n microseconds, on the calendar before 1970 too.
     """CREATE MACRO hw_round_timestamp(x, n) AS
          make_timestamp(CAST(floor((epoch_us(x) + n // 2) / n) AS BIGINT) * n)""",
+    # The same for milliseconds; from 1970 on a cast does it, at a tenth of the cost.
+    """CREATE MACRO hw_milliseconds(x) AS CASE WHEN x >= TIMESTAMP '1970-01-01' THEN
+         CAST(CAST(x AS TIMESTAMP_MS) AS TIMESTAMP) WHEN x IS NOT NULL THEN hw_round_timestamp(x, 1000) END""",
     # The exact quotient of two integers, rounded half away from zero, as decimal division needs it.
     """CREATE MACRO hw_round_quotient(n, d) AS
          (sign(n) * sign(d))::HUGEINT * ((2 * abs(n) + abs(d)) // (2 * abs(d)))""",

@@ -1,4 +1,4 @@
-"""Partition pruning, first half: the conditions of a WHERE or ON clause that speak only of one scan's partition keys."""
+"""Partition pruning, first half: the conditions in WHERE and ON that speak only of one scan's partition keys."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ def _conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
     if isinstance(node, exp.Paren):
         yield from _conjuncts(node.this)
     elif isinstance(node, exp.And):
-        for part in node.flatten():
-            yield from _conjuncts(part)
+        yield from _conjuncts(node.this)
+        yield from _conjuncts(node.expression)
     else:
         yield node
 
@@ -76,7 +76,7 @@ def _as_key(f: Field, number: int, kinds: dict[str, t.Type]) -> Field:
 
 # --- what the catalog's index can answer ---------------------------------------------------------------------------
 
-_OPERATORS = {exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+_OPERATORS: dict[type[exp.Expression], str] = {exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
 _MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 

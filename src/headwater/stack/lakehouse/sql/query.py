@@ -14,7 +14,7 @@ from headwater.stack.lakehouse.sql.scope import Field, KeyOrigin
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """One column of a query: its name (``None`` when the user gave none), its type, and the partition keys it passes on."""
+    """One column of a query: its name (``None`` when it has none), its type, and the partition keys it passes on."""
 
     name: str | None
     type: t.Type

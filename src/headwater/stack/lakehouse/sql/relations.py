@@ -1,5 +1,6 @@
 """FROM: tables, sub-queries, joins, UNNEST and VALUES, each bringing its columns into sight."""
 
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -83,6 +84,8 @@ class Relations:
             if node.args.get("alias"):
                 raise Unsupported("an alias on a parenthesised join")
             return self._item(node.this, scope)
+        if any(node.args.get(part) for part in ("sample", "pivots")):
+            raise Unsupported("TABLESAMPLE and PIVOT on a sub-query")
         unaliased = exp.Subquery(**{k: v for k, v in node.args.items() if k not in ("alias", "joins")})
         return self._derived(self.queries.query(unaliased, scope.parent), node)
 
@@ -137,14 +140,17 @@ class Relations:
     # --- joins -------------------------------------------------------------------------------------------------------
 
     def _join(self, left: Relation, join: exp.Join, outer: Scope | None) -> Relation:
-        if join.args.get("method") or join.args.get("match_condition"):
-            raise Unsupported(f"{str(join.args.get('method') or 'ASOF').upper()} JOIN")
-        side = str(join.args.get("side") or "").upper()
+        side, kind, method = (str(join.args.get(part) or "").upper() for part in ("side", "kind", "method"))
+        if method or kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
+            raise Unsupported(f"{' '.join(word for word in (method, side, kind) if word)} JOIN")
         right = self._item(join.this, Scope(left.fields, outer))
         if join.args.get("using"):
             return self._join_using(left, right, join, side)
         both = Scope((*left.fields, *right.fields), outer)
         condition = join.args.get("on")
+        if condition is None and side:
+            message = f"mismatched input: {side} JOIN needs ON or USING"
+            raise SqlError("SYNTAX_ERROR", message, self.queries.context.position(join))
         if condition is None:
             return Relation(f"{left.sql} CROSS JOIN {right.sql}", both.fields)
         on = self.queries.expressions(both).typed(condition, t.BOOLEAN, "JOIN ON clause")

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.context import Context, Scan, TableSource
+from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.sql.select import Queries
 
@@ -38,5 +39,9 @@ class Translation:
 def translate(tree: exp.Expression, text: str, tables: TableSource, registry: Registry, now: datetime) -> Translation:
     """Translate a query. Raises ``SqlError`` with Athena's prefixes, and ``Unsupported``."""
     context = Context(text, tables, now)
-    query = Queries(context, registry).query(tree)
+    try:
+        query = Queries(context, registry).query(tree)
+    except RecursionError as error:
+        message = "statement is too large (stack overflow during analysis)"
+        raise SqlError("STACK_OVERFLOW", message) from error
     return Translation(query.sql, query.columns, tuple(context.scans))

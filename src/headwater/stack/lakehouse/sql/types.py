@@ -12,9 +12,9 @@ from headwater.stack.lakehouse.hive import types as hive
 class Type:
     """A Trino type.
 
-    ``params`` are a decimal's precision and scale, a varchar's length or a timestamp's precision; ``items`` the element,
-    key and value, or field types; ``names`` a row's field names. ``zone`` is the time zone that all values of a
-    ``timestamp with time zone`` expression carry (``None`` = not known before the query runs); it is no part of equality.
+    ``params`` are a decimal's precision and scale, a varchar's length or a timestamp's precision; ``items`` are the
+    element, key and value, or field types; ``names`` a row's field names. ``zone`` is the time zone of all values of a
+    ``timestamp with time zone`` (``None`` = not known before the query runs); it is no part of equality.
 
     >>> str(Type("array", items=(decimal(10, 2),)))
     'array(decimal(10,2))'

@@ -1,5 +1,6 @@
 """UNNEST: arrays, maps and arrays of rows to rows, side by side, the shorter ones padded with NULL."""
 
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
 from collections.abc import Sequence

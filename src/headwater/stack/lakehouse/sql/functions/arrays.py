@@ -174,7 +174,8 @@ def _match(any_of: bool) -> Builder:
         results = f"list_transform({call.arguments[0]}, {call.arguments[1]})"
         deciding, otherwise = ("true", "false") if any_of else ("false", "true")
         return (
-            f"CASE WHEN {call.arguments[0]} IS NULL THEN NULL WHEN list_contains({results}, {deciding}) THEN {deciding} "
+            f"CASE WHEN {call.arguments[0]} IS NULL THEN NULL "
+            f"WHEN list_contains({results}, {deciding}) THEN {deciding} "
             f"WHEN list_position({results}, NULL) IS NOT NULL THEN NULL ELSE {otherwise} END"
         )
 

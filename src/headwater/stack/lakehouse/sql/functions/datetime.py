@@ -163,12 +163,13 @@ _ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?
 def _from_iso8601_timestamp(call: Call) -> Expr:
     """The value keeps its own offset in Trino; only UTC can be kept here, so another offset ends the query."""
     text = call.arguments[0].sql
-    message = f"'NOT_SUPPORTED: from_iso8601_timestamp of ''' || {text} || ''' (not in UTC) is not supported by the local Athena'"
+    start = "'NOT_SUPPORTED: from_iso8601_timestamp of '''"
+    message = f"{start} || {text} || ''' (not in UTC) is not supported by the local Athena'"
     bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"
     padded = f"replace({bare}, 'T', ' ') || CASE length({bare}) WHEN 13 THEN ':00' ELSE '' END"
     value = f"hw_round_timestamp(CAST({padded} AS TIMESTAMP), 1000)"
-    sql = f"CASE WHEN regexp_full_match({text}, {quote_text(_ISO)}) THEN {value} WHEN {text} IS NOT NULL THEN {fail(message, t.TIMESTAMP)} END"
-    return Expr(sql, t.TIMESTAMPTZ)
+    reads, refusal = f"regexp_full_match({text}, {quote_text(_ISO)})", fail(message, t.TIMESTAMP)
+    return Expr(f"CASE WHEN {reads} THEN {value} WHEN {text} IS NOT NULL THEN {refusal} END", t.TIMESTAMPTZ)
 
 
 def _to_iso8601(call: Call) -> str:

@@ -58,7 +58,8 @@ def _extract_scalar(call: Call) -> str:
     return _valid(
         value,
         f"CASE {kind} WHEN 'OBJECT' THEN NULL WHEN 'ARRAY' THEN NULL WHEN 'NULL' THEN NULL "
-        f"WHEN 'DOUBLE' THEN hw_json_number(CAST({value} AS VARCHAR), {path}) ELSE json_extract_string({value}, {path}) END",
+        f"WHEN 'DOUBLE' THEN hw_json_number(CAST({value} AS VARCHAR), {path}) "
+        f"ELSE json_extract_string({value}, {path}) END",
     )
 
 

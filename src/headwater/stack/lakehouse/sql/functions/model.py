@@ -33,7 +33,7 @@ Builder = Callable[[Call], Expr | str]
 
 
 Variables = tuple[tuple[str, str], ...]
-"""How a lambda's variables are written: DuckDB's variable and the value it stands for, ``#`` being the nesting depth."""
+"""How a lambda's variables are written: DuckDB's variable and the value it is, ``#`` being the nesting depth."""
 
 
 @dataclass(frozen=True)

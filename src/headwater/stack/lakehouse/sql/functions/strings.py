@@ -70,7 +70,11 @@ def _levenshtein(call: Call) -> str:
     a, b = call.arguments
     message = "'NOT_SUPPORTED: levenshtein_distance of text that is not ASCII is not supported by the local Athena'"
     ascii_only = f"strlen({a}) = length({a}) AND strlen({b}) = length({b})"
-    return f"CASE WHEN {ascii_only} THEN levenshtein({a}, {b}) WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {fail(message, t.BIGINT, a.sql)} END"
+    refusal = fail(message, t.BIGINT, a.sql)
+    return (
+        f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {ascii_only} THEN levenshtein({a}, {b}) "
+        f"ELSE {refusal} END"
+    )
 
 
 def _from_utf8(call: Call) -> str:

@@ -1,0 +1,101 @@
+"""Text formats are read as the Hive SerDes read them, not as a CSV or JSON library would."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+
+import pytest
+from athena_fixtures import AthenaClient, make_client
+
+
+@pytest.fixture(scope="module")
+def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
+    client = make_client(tmp_path_factory.mktemp("formats"))
+    client.run("CREATE DATABASE lake")
+    yield client
+    client.lakehouse.close()
+
+
+def write(client: AthenaClient, key: str, body: bytes) -> None:
+    path = client.storage.root / "data" / key
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(body)
+
+
+def test_delimited_text_has_no_quotes_and_bad_values_are_null(athena: AthenaClient) -> None:
+    write(athena, "lazy/a.csv", b'id,name,d\n1,"a",2.5\n2,\\N,x\nx,\n\n5,b,1,extra\n')
+    write(athena, "lazy/b.csv.not", b"id,name,d\n9,z")
+    athena.run(
+        "CREATE EXTERNAL TABLE lazy (id int, name string, d double) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' "
+        "LOCATION 's3://data/lazy/' TBLPROPERTIES ('skip.header.line.count'='1')"
+    )
+    assert athena.rows("SELECT * FROM lazy") == [
+        ["1", '"a"', "2.5"],
+        ["2", None, None],
+        [None, "", None],
+        [None, None, None],
+        ["5", "b", "1.0"],
+        ["9", "z", None],
+    ]
+
+
+def test_bytes_scanned_of_text_are_the_whole_files(athena: AthenaClient) -> None:
+    body = b"1,a\n2,b\n"
+    write(athena, "sized/a.csv", body)
+    athena.run(
+        "CREATE EXTERNAL TABLE sized (id int, name string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' "
+        "LOCATION 's3://data/sized/'"
+    )
+    assert athena.run("SELECT count(*) FROM sized")["Statistics"]["DataScannedInBytes"] == len(body)
+
+
+def test_gzip_and_windows_line_ends_are_read(athena: AthenaClient) -> None:
+    write(athena, "gz/a.csv.gz", gzip.compress(b"1|a\r\n2|b\r\n"))
+    athena.run(
+        "CREATE EXTERNAL TABLE gz (id int, name string) ROW FORMAT DELIMITED FIELDS TERMINATED BY '|' "
+        "LOCATION 's3://data/gz/'"
+    )
+    assert athena.rows("SELECT * FROM gz") == [["1", "a"], ["2", "b"]]
+
+
+def test_open_csv_has_quotes_and_refuses_what_does_not_read(athena: AthenaClient) -> None:
+    write(athena, "open/a.csv", b'1,"a ""q"", x",\n2,,3.5\n"7"\n')
+    ddl = (
+        "CREATE EXTERNAL TABLE {} (id {}, name string, d double) ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://data/open/'"
+    )
+    athena.run(ddl.format("opened", "int"))
+    athena.run(ddl.format("opened_wrongly", "boolean"))
+    assert athena.rows("SELECT * FROM opened") == [["1", 'a "q", x', None], ["2", "", "3.5"], ["7", None, None]]
+    assert athena.failure("SELECT * FROM opened_wrongly").startswith("HIVE_BAD_DATA: Error Parsing a column")
+
+
+def test_json_lines_are_read_by_key_without_regard_to_case(athena: AthenaClient) -> None:
+    body = b"""{"ID":1,"name":"x","tags":["a",null],"o":{"K":"v"},"t":"2020-01-01 00:00:00","n":10.00}
+{"id":"2","name":{"a":1},"m":{"k":1}}
+"""
+    write(athena, "json/a.json", body)
+    athena.run(
+        "CREATE EXTERNAL TABLE jsons (id int, name string, tags array<string>, o struct<k:string>, t timestamp, n string, "
+        "m map<string,int>) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://data/json/'"
+    )
+    assert athena.rows("SELECT * FROM jsons") == [
+        ["1", "x", "[a, null]", "{k=v}", "2020-01-01 00:00:00.000", "10.00", None],
+        ["2", '{"a":1}', None, None, None, None, "{k=1}"],
+    ]
+
+
+def test_a_line_that_is_no_json_fails_the_query(athena: AthenaClient) -> None:
+    write(athena, "bad/a.json", b'{"id":1}\nnope\n')
+    athena.run(
+        "CREATE EXTERNAL TABLE bad (id int) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://data/bad/'"
+    )
+    assert athena.failure("SELECT * FROM bad").startswith("HIVE_BAD_DATA: Error parsing a JSON line")
+
+
+def test_a_table_without_files_is_empty(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE EXTERNAL TABLE nothing (id int, d decimal(10,2)) STORED AS PARQUET LOCATION 's3://data/nothing/'"
+    )
+    assert athena.rows("SELECT count(*), sum(d) FROM nothing") == [["0", None]]
