@@ -77,8 +77,8 @@ def test_json_lines_are_read_by_key_without_regard_to_case(athena: AthenaClient)
 """
     write(athena, "json/a.json", body)
     athena.run(
-        "CREATE EXTERNAL TABLE jsons (id int, name string, tags array<string>, o struct<k:string>, t timestamp, n string, "
-        "m map<string,int>) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://data/json/'"
+        "CREATE EXTERNAL TABLE jsons (id int, name string, tags array<string>, o struct<k:string>, t timestamp, "
+        "n string, m map<string,int>) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://data/json/'"
     )
     assert athena.rows("SELECT * FROM jsons") == [
         ["1", "x", "[a, null]", "{k=v}", "2020-01-01 00:00:00.000", "10.00", None],
@@ -89,7 +89,8 @@ def test_json_lines_are_read_by_key_without_regard_to_case(athena: AthenaClient)
 def test_a_line_that_is_no_json_fails_the_query(athena: AthenaClient) -> None:
     write(athena, "bad/a.json", b'{"id":1}\nnope\n')
     athena.run(
-        "CREATE EXTERNAL TABLE bad (id int) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' LOCATION 's3://data/bad/'"
+        "CREATE EXTERNAL TABLE bad (id int) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' "
+        "LOCATION 's3://data/bad/'"
     )
     assert athena.failure("SELECT * FROM bad").startswith("HIVE_BAD_DATA: Error parsing a JSON line")
 

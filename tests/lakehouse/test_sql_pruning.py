@@ -20,8 +20,8 @@ PRUNED = [
     "SELECT count(*) FROM orders WHERE day > '01' AND day < '03'",
     "SELECT count(*) FROM orders WHERE '02' = day AND id >= 0",
     "SELECT count(*) FROM orders WHERE CAST(day AS integer) * 2 = 4",
-    "SELECT count(*) FROM orders WHERE date_parse(CAST(year AS varchar) || '-' || CAST(month AS varchar) || '-' || day, "
-    "'%Y-%c-%d') = date '2025-01-02'",
+    "SELECT count(*) FROM orders WHERE date_parse("
+    "CAST(year AS varchar) || '-' || CAST(month AS varchar) || '-' || day, '%Y-%c-%d') = date '2025-01-02'",
     "SELECT count(*) FROM orders WHERE (day = '02' OR day = '99')",
     "SELECT count(*) FROM orders WHERE day LIKE '%2'",
     "SELECT count(*) FROM (SELECT * FROM orders) WHERE day = '02'",

@@ -113,21 +113,25 @@ class Engine:
 
     @contextmanager
     def session(self) -> Iterator[Session]:
-        """Borrow an instance, waiting for a free one. A session whose query broke its state is replaced."""
+        """Borrow an instance, waiting for a free one. One that a query left unusable is replaced."""
         session = self._idle.get()
         if session is None:
             session = Session(self._settings)
-        broken = True
         try:
             yield session
-            session.reset()
-            broken = False
         finally:
-            if broken:
-                session.close()
-            if self._closing.is_set() and not broken:
-                session.close()
-            self._idle.put(None if broken or self._closing.is_set() else session)
+            self._idle.put(self._kept(session))
+
+    def _kept(self, session: Session) -> Session | None:
+        if not self._closing.is_set():
+            try:
+                session.reset()
+                return session
+            except duckdb.Error:
+                # A fatal error (DuckDB's word) ends an instance; the next query gets a new one.
+                pass
+        session.close()
+        return None
 
     def close(self) -> None:
         """Close idle instances now, and borrowed ones when they come back."""

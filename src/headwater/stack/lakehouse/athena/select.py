@@ -59,7 +59,7 @@ def run_select(
     """Write the rows to ``result`` as Athena's CSV. Raises ``QueryFailed``, carrying the bytes read until then."""
     began = time.monotonic()
     now = datetime.fromtimestamp(clock(), timezone.utc).replace(tzinfo=None)
-    tables = CatalogTables(run.catalog, run.scope, database.lower() if database else None)
+    tables = CatalogTables(run.catalog, run.scope, (database or "default").lower())
     translation = translate(statement.tree, statement.text, tables, run.registry, now)
     try:
         sql = _with_sources(run, translation, now)

@@ -32,7 +32,7 @@ class CatalogTables:
 
     catalog: TableCatalog
     scope: Scope
-    database: str | None
+    database: str
 
     def table(self, parts: Sequence[str], position: Position) -> Table:
         """The table that ``t``, ``db.t`` or ``awsdatacatalog.db.t`` means. Raises ``SqlError``."""
@@ -40,9 +40,6 @@ class CatalogTables:
         if len(qualifier) == 2 and qualifier[0] != CATALOG:
             raise SqlError("CATALOG_NOT_FOUND", f"Catalog '{qualifier[0]}' does not exist", position)
         database = qualifier[-1] if qualifier else self.database
-        if database is None:
-            message = "Schema must be specified when session schema is not set"
-            raise SqlError("MISSING_SCHEMA_NAME", message, position)
         if database == "information_schema":
             raise Unsupported("information_schema")
         if "$" in name:
@@ -61,7 +58,9 @@ class CatalogTables:
             if error.code != "EntityNotFoundException":
                 raise
         try:
-            self.catalog.get_database(self.scope, database)
+            # Athena has a database of this name even before anything is in it.
+            if database != "default":
+                self.catalog.get_database(self.scope, database)
         except ApiError as error:
             if error.code != "EntityNotFoundException":
                 raise

@@ -21,6 +21,7 @@ from headwater.stack.lakehouse.sql.limits import limit_clause
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
 from headwater.stack.lakehouse.sql.relations import Relations
+from headwater.stack.lakehouse.sql.rules.table import RULES
 from headwater.stack.lakehouse.sql.scope import Field, Scope
 
 _SELECT_PARTS = {
@@ -69,7 +70,7 @@ class Queries:
 
     def expressions(self, scope: Scope) -> Expressions:
         """The expression rules in a scope."""
-        return Expressions(self.context, self.registry, self, scope)
+        return Expressions(self.context, self.registry, self, RULES, scope)
 
     def _with(self, tree: exp.Expression) -> Queries:
         clause = tree.args.get("with_")

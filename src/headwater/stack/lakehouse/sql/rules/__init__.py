@@ -1,0 +1,1 @@
+"""The translation of expressions, one rule for each kind of node."""

@@ -1,0 +1,160 @@
+"""Function calls with their clauses, and the few calls that are syntax rather than functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.calls import Clauses
+from headwater.stack.lakehouse.sql.comparison import comparison, together
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.windows import window_frame
+
+
+def anonymous_rule(self: Expressions, node: exp.Expression) -> Expr:
+    return _function(self, node, "")
+
+
+def _function(self: Expressions, node: exp.Expression, over: str, nulls: str = "") -> Expr:
+    name = node.name.lower()
+    special = _SPECIAL.get(name)
+    if special is not None:
+        return special(self, node)
+    arguments = list(node.expressions)
+    distinct, order = "", ""
+    if arguments and isinstance(arguments[0], exp.Distinct):
+        distinct, arguments = "DISTINCT ", list(arguments[0].expressions)
+    if arguments and isinstance(arguments[-1], exp.Order):
+        items = arguments[-1]
+        inner = replace(self, grouped=None)
+        order = " ORDER BY " + ", ".join(inner.ordering(item) for item in items.expressions)
+        arguments[-1] = items.this
+        if isinstance(arguments[-1], exp.Distinct):
+            distinct, arguments = "DISTINCT ", list(arguments[-1].expressions)
+    if arguments and isinstance(arguments[0], exp.Star):
+        arguments = []
+    return self.call(name, arguments, node, Clauses(distinct, order + nulls, over))
+
+
+def filter_rule(self: Expressions, node: exp.Expression) -> Expr:
+    if not isinstance(node.this, exp.Anonymous):
+        raise Unsupported(f"FILTER on {node.this.key.upper()}")
+    inner = replace(self, grouped=None)
+    condition = inner.typed(node.expression.this, t.BOOLEAN, "Filter expression")
+    return _function(self, node.this, f" FILTER (WHERE {condition.sql})")
+
+
+def window_rule(self: Expressions, node: exp.Expression) -> Expr:
+    function, nulls, condition = node.this, "", ""
+    if isinstance(function, (exp.IgnoreNulls, exp.RespectNulls)):
+        nulls = " IGNORE NULLS" if isinstance(function, exp.IgnoreNulls) else ""
+        function = function.this
+    if isinstance(function, exp.Filter):
+        inner = replace(self, grouped=None) if self.grouped is None else self
+        condition = f" FILTER (WHERE {inner.typed(function.expression.this, t.BOOLEAN, 'Filter expression').sql})"
+        function = function.this
+    if not isinstance(function, exp.Anonymous) or node.args.get("alias"):
+        raise Unsupported(f"the window {node.sql(dialect='trino')}")
+    parts = []
+    if node.args.get("partition_by"):
+        parts.append("PARTITION BY " + ", ".join(self.translate(p).sql for p in node.args["partition_by"]))
+    if node.args.get("order"):
+        parts.append("ORDER BY " + ", ".join(self.ordering(o) for o in node.args["order"].expressions))
+    parts.append(window_frame(node.args.get("spec"), self.translate))
+    body = " ".join(part for part in parts if part)
+    return _function(self, function, f"{condition} OVER ({body})", nulls)
+
+
+def bracket_rule(self: Expressions, node: exp.Expression) -> Expr:
+    return self.call("$subscript", [node.this, *node.expressions], node, Clauses())
+
+
+def array_rule(self: Expressions, node: exp.Expression) -> Expr:
+    values = together([self.translate(item) for item in node.expressions])
+    if values is None:
+        message = "All ARRAY elements must be the same type or coercible to a common type"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    kind = t.array(values[0].type if values else t.UNKNOWN)
+    constant = all(value.constant for value in values)
+    return Expr(f"CAST([{', '.join(v.sql for v in values)}] AS {t.to_duckdb(kind)})", kind, constant=constant)
+
+
+def row_rule(self: Expressions, node: exp.Expression) -> Expr:
+    values = [self.translate(item) for item in node.expressions]
+    packed = ", ".join(f"f{i} := {value.sql}" for i, value in enumerate(values))
+    constant = all(value.constant for value in values)
+    return Expr(f"struct_pack({packed})", t.row_of(*((None, v.type) for v in values)), constant=constant)
+
+
+def _try(self: Expressions, node: exp.Expression) -> Expr:
+    value = self.translate(node.expressions[0])
+    return Expr(f"TRY({value.sql})", value.type)
+
+
+def _coalesce(self: Expressions, node: exp.Expression) -> Expr:
+    values = together([self.translate(item) for item in node.expressions])
+    if values is None or len(values) < 2:
+        message = "All COALESCE operands must be the same type or coercible to a common type"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    return Expr(f"coalesce({', '.join(v.sql for v in values)})", values[0].type)
+
+
+def _nullif(self: Expressions, node: exp.Expression) -> Expr:
+    left, right = (self.translate(item) for item in node.expressions)
+    equal = comparison("=", left, right, self.context.position(node))
+    return Expr(f"CASE WHEN {equal.sql} THEN NULL ELSE {left.sql} END", left.type)
+
+
+def _grouping(self: Expressions, node: exp.Expression) -> Expr:
+    inner = replace(self, grouped=None)
+    return Expr(f"CAST(grouping({', '.join(inner.translate(e).sql for e in node.expressions)}) AS INTEGER)", t.INTEGER)
+
+
+def named_rule(name: str, *keys: str) -> Callable[[Expressions, exp.Expression], Expr]:
+    """A node with its own syntax that means an ordinary function: ``SUBSTRING(x FROM 2)`` is ``substring(x, 2)``."""
+
+    def rule(self: Expressions, node: exp.Expression) -> Expr:
+        arguments = [node.args[key] for key in keys if node.args.get(key) is not None]
+        return self.call(name, arguments, node, Clauses())
+
+    return rule
+
+
+def extract_rule(self: Expressions, node: exp.Expression) -> Expr:
+    unit = node.this.name.lower()
+    names = {"dow": "day_of_week", "doy": "day_of_year", "yow": "year_of_week"}
+    return self.call(names.get(unit, unit), [node.expression], node, Clauses())
+
+
+def trim_rule(self: Expressions, node: exp.Expression) -> Expr:
+    name = {"LEADING": "ltrim", "TRAILING": "rtrim"}.get(str(node.args.get("position") or "").upper(), "trim")
+    arguments = [node.this, *([node.expression] if node.expression else [])]
+    return self.call(name, arguments, node, Clauses())
+
+
+def listagg_rule(self: Expressions, node: exp.Expression) -> Expr:
+    inner = replace(self, grouped=None)
+    ordered = node.this
+    order, value = "", ordered
+    if isinstance(ordered, exp.Order):
+        order, value = " ORDER BY " + ", ".join(inner.ordering(o) for o in ordered.expressions), ordered.this
+    distinct = ""
+    if isinstance(value, exp.Distinct):
+        distinct, value = "DISTINCT ", value.expressions[0]
+    separator = node.args.get("separator") or exp.Literal.string("")
+    return self.call("listagg", [value, separator], node, Clauses(distinct, order))
+
+
+_SPECIAL: Mapping[str, Rule] = {
+    "row": row_rule,
+    "try": _try,
+    "coalesce": _coalesce,
+    "nullif": _nullif,
+    "grouping": _grouping,
+}

@@ -1,0 +1,149 @@
+"""Logic, comparisons and conditionals."""
+
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.comparison import comparison, one_of, together
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expressions import Expressions
+from headwater.stack.lakehouse.sql.failures import SqlError
+
+
+def and_or_rule(self: Expressions, node: exp.Expression) -> Expr:
+    word = "AND" if isinstance(node, exp.And) else "OR"
+    # Flat, because a chain of a thousand ORs must not be a thousand calls deep.
+    terms: list[exp.Expression] = list(node.flatten(unnest=False))  # type: ignore[arg-type]  # trees are Expressions
+    parts = [self.typed(term, t.BOOLEAN, "Logical expression term").sql for term in terms]
+    return Expr(f"({f' {word} '.join(parts)})", t.BOOLEAN)
+
+
+def negation_rule(self: Expressions, node: exp.Expression) -> Expr:
+    return Expr(f"(NOT {self.typed(node.this, t.BOOLEAN, 'Value of logical NOT expression').sql})", t.BOOLEAN)
+
+
+COMPARISONS: Mapping[type[exp.Expression], str] = {
+    exp.EQ: "=",
+    exp.NEQ: "<>",
+    exp.LT: "<",
+    exp.LTE: "<=",
+    exp.GT: ">",
+    exp.GTE: ">=",
+    exp.NullSafeEQ: "IS NOT DISTINCT FROM",
+    exp.NullSafeNEQ: "IS DISTINCT FROM",
+}
+
+
+def compare_rule(self: Expressions, node: exp.Expression) -> Expr:
+    operator = COMPARISONS[type(node)]
+    right = node.expression
+    if isinstance(right, (exp.Any, exp.All)):
+        return _quantified(self, node, operator)
+    return comparison(operator, self.translate(node.this), self.translate(right), self.context.position(node))
+
+
+def _quantified(self: Expressions, node: exp.Expression, operator: str) -> Expr:
+    inner: exp.Expression = node.expression.this
+    if not isinstance(inner, (exp.Subquery, exp.Select, exp.SetOperation)):
+        raise Unsupported(f"{node.expression.key.upper()} without a subquery")
+    sql, kinds = self.subqueries.subquery(inner, self.scope)
+    left = self.translate(node.this)
+    if len(kinds) != 1 or left.type.name != kinds[0].name:
+        raise Unsupported("a quantified comparison whose two sides have different types")
+    return Expr(f"({left.sql} {operator} {node.expression.key.upper()} ({sql}))", t.BOOLEAN)
+
+
+def between_rule(self: Expressions, node: exp.Expression) -> Expr:
+    if node.args.get("symmetric"):
+        raise Unsupported("BETWEEN SYMMETRIC")
+    values = together([self.translate(node.args[key]) for key in ("this", "low", "high")])
+    if values is None:
+        message = "Cannot check if the value is BETWEEN: the types differ"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    value, low, high = values
+    return Expr(f"({value.sql} BETWEEN {low.sql} AND {high.sql})", t.BOOLEAN)
+
+
+def membership_rule(self: Expressions, node: exp.Expression) -> Expr:
+    value = self.translate(node.this)
+    query = node.args.get("query")
+    if query is None:
+        return one_of(value, [self.translate(item) for item in node.expressions], self.context.position(node))
+    sql, kinds = self.subqueries.subquery(query, self.scope)
+    if len(kinds) != 1:
+        message = f"Multiple columns returned by subquery are not yet supported. Found {len(kinds)}"
+        raise SqlError("NOT_SUPPORTED", message, self.context.position(node))
+    pair = together([value, Expr("x.c0", kinds[0])])
+    if pair is None:
+        message = f"value and result of subquery must be of the same type for IN expression: {value.type} vs {kinds[0]}"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    return Expr(f"({pair[0].sql} IN (SELECT {pair[1].sql} FROM ({sql}) AS x))", t.BOOLEAN)
+
+
+def is_null_rule(self: Expressions, node: exp.Expression) -> Expr:
+    if not isinstance(node.expression, exp.Null):
+        raise SqlError("SYNTAX_ERROR", "IS takes NULL", self.context.position(node))
+    return Expr(f"({self.translate(node.this).sql} IS NULL)", t.BOOLEAN)
+
+
+def like_rule(self: Expressions, node: exp.Expression) -> Expr:
+    """Trino's LIKE has no escape character unless one is given; DuckDB's neither."""
+    escape = ""
+    if isinstance(node, exp.Escape):
+        character = self.translate(node.expression)
+        if not isinstance(character.literal, str) or len(character.literal) != 1:
+            message = "Escape string must be a single character"
+            raise SqlError("INVALID_FUNCTION_ARGUMENT", message, self.context.position(node))
+        escape, node = f" ESCAPE {character.sql}", node.this
+    value, pattern = self.translate(node.this), self.translate(node.expression)
+    for side, label in ((value, "Left side"), (pattern, "Pattern")):
+        if not t.is_text(side.type) and side.type.name != "unknown":
+            message = f"{label} of LIKE expression must evaluate to a varchar (actual: {side.type})"
+            raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    return Expr(f"({value.sql} LIKE {pattern.sql}{escape})", t.BOOLEAN)
+
+
+def exists_rule(self: Expressions, node: exp.Expression) -> Expr:
+    sql, _ = self.subqueries.subquery(node.this, self.scope)
+    return Expr(f"EXISTS ({sql})", t.BOOLEAN)
+
+
+def scalar_subquery_rule(self: Expressions, node: exp.Expression) -> Expr:
+    sql, kinds = self.subqueries.subquery(node, self.scope)
+    if len(kinds) != 1:
+        message = f"Multiple columns returned by subquery are not yet supported. Found {len(kinds)}"
+        raise SqlError("NOT_SUPPORTED", message, self.context.position(node))
+    return Expr(f"({sql})", kinds[0])
+
+
+def case_rule(self: Expressions, node: exp.Expression) -> Expr:
+    operand = self.translate(node.this) if node.args.get("this") else None
+    conditions: list[str] = []
+    results: list[Expr] = []
+    for branch in node.args["ifs"]:
+        if operand is None:
+            conditions.append(self.typed(branch.this, t.BOOLEAN, "CASE WHEN clause").sql)
+        else:
+            when = self.translate(branch.this)
+            conditions.append(comparison("=", operand, when, self.context.position(branch)).sql)
+        results.append(self.translate(branch.args["true"]))
+    default = node.args.get("default")
+    results.append(self.translate(default) if default is not None else Expr("NULL", t.UNKNOWN, constant=True))
+    merged = together(results)
+    if merged is None:
+        kinds = ", ".join(str(r.type) for r in results)
+        message = f"All CASE results must be the same type or coercible to a common type. Found: {kinds}"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    whens = " ".join(f"WHEN {c} THEN {r.sql}" for c, r in zip(conditions, merged, strict=False))
+    return Expr(f"CASE {whens} ELSE {merged[-1].sql} END", merged[-1].type)
+
+
+def if_then_rule(self: Expressions, node: exp.Expression) -> Expr:
+    default = node.args.get("false")
+    branch = exp.If(this=node.this, true=node.args["true"])
+    return case_rule(self, exp.Case(ifs=[branch], default=default))

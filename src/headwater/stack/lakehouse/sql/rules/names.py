@@ -1,0 +1,63 @@
+"""Names, literals and the clock."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr, quote_text
+from headwater.stack.lakehouse.sql.expressions import Expressions
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.literals import number
+from headwater.stack.lakehouse.sql.scope import row_field
+
+
+def column_rule(self: Expressions, node: exp.Expression) -> Expr:
+    parts = [part.name.lower() for part in node.parts] if isinstance(node, exp.Column) else [node.name.lower()]
+    position = self.context.position(node)
+    value, rest = self.scope.resolve(parts, position)
+    for name in rest:
+        inner = row_field(value, name)
+        if inner is None:
+            raise SqlError("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' cannot be resolved", position)
+        value = inner
+    if self.grouped is not None and parts[0] not in self.scope.variables and value.sql not in self.grouped:
+        name = ".".join(parts)
+        message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
+        raise SqlError("EXPRESSION_NOT_AGGREGATE", message, position)
+    return value
+
+
+def dot_rule(self: Expressions, node: exp.Expression) -> Expr:
+    value = self.translate(node.this)
+    inner = row_field(value, node.expression.name.lower())
+    if inner is None:
+        name = node.expression.name
+        raise SqlError("COLUMN_NOT_FOUND", f"Column '{name}' cannot be resolved", self.context.position(node))
+    return inner
+
+
+def literal_rule(self: Expressions, node: exp.Expression) -> Expr:
+    if node.args.get("is_string"):
+        text = node.name
+        return Expr(quote_text(text), t.varchar(len(text)), literal=text, constant=True)
+    return number(node.name, self.context.position(node))
+
+
+def parameter_rule(self: Expressions, node: exp.Expression) -> Expr:
+    """Parameters are put into the text before it is parsed, so one that is left has no value."""
+    message = "Incorrect number of parameters: a value is missing"
+    raise SqlError("INVALID_PARAMETER_USAGE", message, self.context.position(node))
+
+
+def now_rule(self: Expressions, node: exp.Expression) -> Expr:
+    """Trino reads the clock once for each query."""
+    moment = self.context.now
+    stamp = quote_text(moment.strftime("%Y-%m-%d %H:%M:%S.") + f"{moment.microsecond // 1000:03d}")
+    if isinstance(node, exp.CurrentDate):
+        return Expr(f"CAST({stamp} AS DATE)", t.DATE, constant=True)
+    if isinstance(node, exp.Localtimestamp):
+        return Expr(f"CAST({stamp} AS TIMESTAMP)", t.TIMESTAMP, constant=True)
+    if isinstance(node, exp.CurrentTimestamp):
+        return Expr(f"CAST({stamp} AS TIMESTAMP)", t.TIMESTAMPTZ, constant=True)
+    return Expr(f"CAST(CAST({stamp} AS TIMESTAMP) AS TIME)", t.TIME, constant=True)

@@ -1,0 +1,76 @@
+"""Arithmetic and the other operators with a syntax of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlglot import exp
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.arithmetic import arithmetic
+from headwater.stack.lakehouse.sql.calls import Clauses
+from headwater.stack.lakehouse.sql.casts import cast
+from headwater.stack.lakehouse.sql.coerce import coerce
+from headwater.stack.lakehouse.sql.declared import type_of
+from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expressions import Expressions
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.literals import interval, number
+
+ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
+
+
+def arithmetic_rule(self: Expressions, node: exp.Expression) -> Expr:
+    left, right = self.translate(node.this), self.translate(node.expression)
+    return arithmetic(ARITHMETIC[type(node)], left, right, self.context.position(node))
+
+
+def negate_rule(self: Expressions, node: exp.Expression) -> Expr:
+    value = self.translate(node.this)
+    if isinstance(node.this, exp.Literal) and not node.this.is_string:
+        return number("-" + node.this.name, self.context.position(node))
+    if not t.is_numeric(value.type) and not value.type.name.startswith("interval"):
+        raise SqlError("TYPE_MISMATCH", f"Cannot negate {value.type}", self.context.position(node))
+    return Expr(f"(-{value.sql})", value.type, constant=value.constant)
+
+
+def concat_rule(self: Expressions, node: exp.Expression) -> Expr:
+    left, right = self.translate(node.this), self.translate(node.expression)
+    if "array" in (left.type.name, right.type.name):
+        return self.call("concat", [node.this, node.expression], node, Clauses())
+    for side in (left, right):
+        if side.type.name not in ("varchar", "char", "varbinary", "unknown"):
+            return self.call("concat", [node.this, node.expression], node, Clauses())
+    kind = t.VARBINARY if "varbinary" in (left.type.name, right.type.name) else t.VARCHAR
+    return Expr(
+        f"({coerce(left, kind).sql} || {coerce(right, kind).sql})", kind, constant=left.constant and right.constant
+    )
+
+
+def paren_rule(self: Expressions, node: exp.Expression) -> Expr:
+    return self.translate(node.this)
+
+
+def cast_rule(self: Expressions, node: exp.Expression) -> Expr:
+    if node.args.get("format"):
+        raise Unsupported("CAST with FORMAT")
+    target, position = type_of(node.args["to"]), self.context.position(node)
+    return cast(self.translate(node.this), target, safe=isinstance(node, exp.TryCast), position=position)
+
+
+def interval_rule(self: Expressions, node: exp.Expression) -> Expr:
+    if not isinstance(node, exp.Interval):
+        raise Unsupported(node.key)
+    return interval(node, self.context.position(node))
+
+
+def at_time_zone_rule(self: Expressions, node: exp.Expression) -> Expr:
+    """A timestamp gets the session's zone (UTC) first; then the same instant is shown in the other zone."""
+    value, zone = self.translate(node.this), self.translate(node.args["zone"])
+    if value.type.name not in ("timestamp", "timestamptz"):
+        message = f"Type of value must be a time or timestamp with or without time zone (actual {value.type})"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    if not isinstance(zone.literal, str):
+        raise Unsupported("AT TIME ZONE with a zone that is not a literal")
+    return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=zone.literal))
