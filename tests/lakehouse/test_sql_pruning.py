@@ -129,6 +129,28 @@ def test_hidden_and_empty_objects_are_no_data(athena: AthenaClient) -> None:
     assert athena.rows("SELECT id FROM plain") == [["5"]]
 
 
+def test_a_key_that_looks_like_a_pattern_names_one_object(athena: AthenaClient) -> None:
+    for name in ("a[1].parquet", "a1.parquet", "b*.parquet", "bc.parquet"):
+        folder = athena.storage.root / "data" / "odd" / ("in" if name in ("a[1].parquet", "b*.parquet") else "out")
+        folder.mkdir(parents=True, exist_ok=True)
+        duckdb.connect().execute(f"COPY (SELECT '{name}' n) TO '{folder}/x' (FORMAT parquet)")
+        (folder / "x").rename(athena.storage.root / "data" / "odd" / name)
+    athena.run("CREATE EXTERNAL TABLE odd (n string) STORED AS PARQUET LOCATION 's3://data/odd/'")
+    rows = athena.rows('SELECT n, "$path" FROM odd ORDER BY n')
+    names = ["a1.parquet", "a[1].parquet", "b*.parquet", "bc.parquet"]
+    assert rows == [[name, f"s3://data/odd/{name}"] for name in names]
+
+
+def test_one_place_may_be_two_partitions(athena: AthenaClient) -> None:
+    write_day(athena, "shared", 5)
+    athena.run(DDL.format(name="twice"))
+    place = "LOCATION 's3://data/shared/'"
+    for day in ("1", "2"):
+        athena.run(f"ALTER TABLE twice ADD PARTITION (year=2025, month=1, day='{day}') {place}")
+    rows = athena.rows("SELECT day, count(*) FROM twice GROUP BY day ORDER BY day")
+    assert rows == [["1", "10"], ["2", "10"]]
+
+
 def test_columns_are_found_by_name_and_missing_ones_are_null(athena: AthenaClient) -> None:
     athena.run(
         "CREATE EXTERNAL TABLE evolved (id bigint, extra string, amount double) STORED AS PARQUET LOCATION 's3://data/evolved/'"

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, key_value
 from headwater.stack.lakehouse.sql.expression import quote_text
+
+
+def path_list(source: Source) -> str:
+    """The files as DuckDB's readers take them: a key may hold ``*``, ``?`` or ``[``, and names one file only."""
+    paths = (re.sub(r"[*?\[]", r"[\g<0>]", str(file.stored.path)) for file in source.files)
+    return f"[{', '.join(map(quote_text, paths))}]"
 
 
 def per_file_columns(source: Source, file_number: str) -> list[str]:

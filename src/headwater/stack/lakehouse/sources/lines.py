@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
-from headwater.stack.lakehouse.sources.keys import per_file_columns
+from headwater.stack.lakehouse.sources.keys import path_list, per_file_columns
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import fail, quote_text
@@ -17,7 +17,6 @@ _NEVER = "\x1e\x1f\x1e\x1d"
 
 def line_reader(source: Source) -> str:
     """A relation with ``line`` and ``file_index``: every line of every file, without the header lines."""
-    paths = [str(file.stored.path) for file in source.files]
     kinds = {next((e for e in (*_COMPRESSED, *_UNREADABLE) if f.stored.key.endswith(e)), "") for f in source.files}
     if kinds & set(_UNREADABLE):
         raise Unsupported(f"text compressed as {', '.join(sorted(kinds & set(_UNREADABLE)))}")
@@ -29,12 +28,11 @@ def line_reader(source: Source) -> str:
     )
     if not skip.strip().isdigit():
         raise QueryFailed(f"HIVE_INVALID_METADATA: Invalid value for skip.header.line.count: {skip}")
-    files = ", ".join(map(quote_text, paths))
     message = "'NOT_SUPPORTED: a text file with bare carriage returns is not supported by the local Athena'"
     bare = "regexp_replace(coalesce(line, ''), '\r$', '')"
     line = f"CASE WHEN contains({bare}, chr(13)) THEN {fail(message, t.VARCHAR, 'line')} ELSE {bare} END"
     return (
-        f"(SELECT {line} AS line, file_index FROM read_csv([{files}], columns={{'line': 'VARCHAR'}}, "
+        f"(SELECT {line} AS line, file_index FROM read_csv({path_list(source)}, columns={{'line': 'VARCHAR'}}, "
         f"delim={quote_text(_NEVER)}, quote='', escape='', header=false, skip={int(skip)}, auto_detect=false, "
         f"strict_mode=true, compression={quote_text(compression)}, hive_partitioning=false))"
     )

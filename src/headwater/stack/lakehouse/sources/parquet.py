@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import duckdb
 
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
-from headwater.stack.lakehouse.sources.keys import per_file_columns
+from headwater.stack.lakehouse.sources.keys import path_list, per_file_columns
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
@@ -41,9 +41,8 @@ _PHYSICAL = {
 
 def parquet_relation(source: Source, connection: duckdb.DuckDBPyConnection) -> str:
     """``(SELECT … AS c0, … FROM read_parquet(…))`` over the files, each column in its catalog type."""
-    files = ", ".join(quote_text(str(file.stored.path)) for file in source.files)
     by_name = "true" if len(source.files) > 1 else "false"
-    reader = f"read_parquet([{files}], union_by_name={by_name}, hive_partitioning=false)"
+    reader = f"read_parquet({path_list(source)}, union_by_name={by_name}, hive_partitioning=false)"
     described = connection.execute(f"SELECT * FROM {reader} LIMIT 0").description or []
     present = {str(name).lower(): (str(name), kind) for name, kind, *_ in described}
     if "file_index" in present:
