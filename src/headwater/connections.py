@@ -103,9 +103,7 @@ class Connections:
 
     @property
     def postgres_tools(self) -> tuple[Path, ...]:
-        """Folders with PostgreSQL client programs that come with the stack; empty on AWS."""
-        if self.settings.target == "aws":
-            return ()
+        """Folders with PostgreSQL client programs that came with the stack extra, which serve AWS users as well."""
         from headwater.stack.binaries import installed_versions
 
         return tuple(installed_versions().values())

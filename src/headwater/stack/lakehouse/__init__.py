@@ -1,1 +1,1 @@
-"""AWS Glue and Amazon Athena for a laptop: a durable catalog, and Athena's SQL run by DuckDB over the S3 server's files."""
+"""AWS Glue and Athena for a laptop: a durable catalog, and Athena SQL that DuckDB runs on the S3 server's files."""
