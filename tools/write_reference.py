@@ -1,4 +1,4 @@
-"""Writes the reference pages from the code: commands, settings and exit codes. With --check it only compares.
+"""Writes the reference pages from the code: commands, settings, exit codes, the local Athena. With --check it compares.
 
 Run by `make docs`, and with --check by `make check`, so that the pages cannot fall behind.
 """
@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
+from athena_tables import local_athena
 
 from headwater import errors
 from headwater.cli.main import cli
@@ -88,7 +89,13 @@ def python() -> str:
     return "\n".join(parts)
 
 
-PAGES = {"python.md": python, "commands.md": commands, "settings.md": settings, "exit-codes.md": exit_codes}
+PAGES = {
+    "python.md": python,
+    "commands.md": commands,
+    "settings.md": settings,
+    "exit-codes.md": exit_codes,
+    "../local-athena.md": local_athena,
+}
 
 
 def main(arguments: list[str]) -> int:

@@ -62,6 +62,11 @@ class Lakehouse:
         self._store.close()
         self._catalog.close()
 
+    @property
+    def operations(self) -> dict[str, tuple[str, ...]]:
+        """What each service answers, by its name."""
+        return {"Athena": self._athena.operations, "Glue": self._glue.operations}
+
     def call(self, target: str, scope: Scope, body: bytes) -> tuple[int, bytes]:
         """Answer one request of the AWS JSON 1.1 protocol: the ``X-Amz-Target``, whose it is, and the body.
 
