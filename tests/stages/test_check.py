@@ -11,7 +11,6 @@ import pytest
 from headwater import Headwater
 from headwater.errors import CheckFailed
 from headwater.settings import load
-from headwater.stack.binaries import installed_versions
 from headwater.stages.check import CheckReport, Finding, prerequisites, require, run
 
 
@@ -105,21 +104,13 @@ def test_no_credentials_say_how_to_get_some(as_aws: Headwater, monkeypatch: pyte
     assert finding(report, "postgresql").status == "ok"
 
 
-def test_an_old_pg_dump_is_found_out(as_aws: Headwater, monkeypatch: pytest.MonkeyPatch) -> None:
-    from headwater.services import tools
-
-    monkeypatch.setattr(tools, "_FOLDERS", ())
-    monkeypatch.setenv("PATH", str(installed_versions()[16]))
+def test_an_old_pg_dump_is_found_out(as_aws: Headwater, programs_16: Path, no_programs: Path) -> None:
+    (no_programs / "pg_dump").symlink_to(programs_16 / "pg_dump")
 
     assert "older than the server (18)" in finding(as_aws.check(), "pg_dump").detail
 
 
-def test_a_missing_pg_dump_is_found_out(as_aws: Headwater, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from headwater.services import tools
-
-    monkeypatch.setattr(tools, "_FOLDERS", ())
-    monkeypatch.setenv("PATH", str(tmp_path))
-
+def test_a_missing_pg_dump_is_found_out(as_aws: Headwater, no_programs: Path) -> None:
     assert "pg_dump was not found" in finding(as_aws.check(), "pg_dump").detail
 
 

@@ -75,11 +75,10 @@ def choose(tools: Iterable[Tool]) -> Tool:
 
 
 def installed(program: str, folders: Iterable[Path] = ()) -> list[Tool]:
-    """Every runnable ``program``: in ``folders``, on PATH, and where packages put it."""
-    candidates = [folder / program for folder in folders]
+    """Every runnable ``program``: on PATH, which a user sets on purpose, in ``folders``, and where packages put it."""
     on_path = shutil.which(program)
-    if on_path:
-        candidates.append(Path(on_path))
+    candidates = [Path(on_path)] if on_path else []
+    candidates += [folder / program for folder in folders]
     for root, pattern in _FOLDERS:
         candidates += sorted(Path(root).glob(f"{pattern}/{program}"))
     found: dict[Path, Tool] = {}
