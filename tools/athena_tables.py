@@ -32,7 +32,9 @@ def _functions() -> str:
         for function in functions:
             if not function.name.startswith("$"):
                 families[function.family][function.name] = None
-    rows = (f"| {family} | {', '.join(f'`{name}`' for name in sorted(families[family]))} |" for family in sorted(families))
+    rows = (
+        f"| {family} | {', '.join(f'`{name}`' for name in sorted(families[family]))} |" for family in sorted(families)
+    )
     return "\n".join(["| family | functions |", "|---|---|", *rows])
 
 

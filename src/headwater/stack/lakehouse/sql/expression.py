@@ -47,4 +47,5 @@ def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:
     cast of a constant would fail before the first row is read.
     """
     attempt = f"CAST({message_sql} || left(CAST({witness} AS VARCHAR), 0) AS INTEGER)"
-    return f"CASE WHEN {attempt} IS NULL THEN CAST(NULL AS {t.to_duckdb(kind)}) END"
+    # Not a CASE: DuckDB's optimizer computes its constant conditions, whether a row gets there or not.
+    return f"list_extract(CAST([] AS {t.to_duckdb(kind)}[]), {attempt})"

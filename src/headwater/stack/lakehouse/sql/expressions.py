@@ -16,6 +16,7 @@ from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Variables
+from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.scope import Scope
 
 
@@ -54,6 +55,7 @@ class Expressions:
         rule = self.rules.get(type(node))
         if rule is None:
             raise Unsupported(f"{type(node).key.upper()} ({node.sql(dialect='trino')})")
+        check_parts(node)
         return rule(self, node)
 
     def typed(self, node: exp.Expression, kind: t.Type, what: str) -> Expr:
@@ -97,6 +99,7 @@ class Expressions:
 
 def direction(node: exp.Ordered) -> str:
     """The direction and the place of NULLs of one ORDER BY item, always written out."""
+    check_parts(node)
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
     return f" {'DESC' if node.args.get('desc') else 'ASC'} NULLS {nulls}"
 

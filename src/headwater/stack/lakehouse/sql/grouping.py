@@ -33,6 +33,10 @@ class Grouping:
     plain: bool
 
 
+# Written out, because a query may aggregate without an aggregate being left in its SQL: SELECT typeof(sum(x)).
+ONE_GROUP = Grouping("()", frozenset(), False)
+
+
 def group_by(tree: exp.Select, rules: Expressions, items: Callable[[], Sequence[HasValue]]) -> Grouping | None:
     """Translate GROUP BY. Ordinals mean SELECT items; aliases are not seen, as in Trino."""
     clause = tree.args.get("group")
@@ -81,7 +85,8 @@ def is_aggregated(tree: exp.Select, registry: Registry) -> bool:
     """Whether the SELECT or HAVING of this query (not of a query inside) calls an aggregate function."""
     if tree.args.get("having") is not None:
         return True
-    return any(_calls_aggregate(item, registry) for item in tree.expressions)
+    ordering = tree.args["order"].expressions if tree.args.get("order") else []
+    return any(_calls_aggregate(item, registry) for item in (*tree.expressions, *ordering))
 
 
 def _calls_aggregate(node: exp.Expression, registry: Registry) -> bool:

@@ -14,6 +14,8 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import comparison, together
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.information import SCHEMA
+from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import OutputColumn, Query, Relation, fields_of
 from headwater.stack.lakehouse.sql.scans import scan_relation
@@ -121,6 +123,7 @@ class Relations:
         """``VALUES (…), (…)``: each column in the common type of its rows."""
         rules = self.queries.expressions(Scope((), scope.parent))
         rows = [
+        check_parts(node)
             [rules.translate(v) for v in (row.expressions if isinstance(row, exp.Tuple) else [row])]
             for row in node.expressions
         ]
@@ -156,6 +159,7 @@ class Relations:
         on = self.queries.expressions(both).typed(condition, t.BOOLEAN, "JOIN ON clause")
         optional = {"": both.fields, "LEFT": right.fields, "RIGHT": left.fields}.get(side, ())
         note_conditions(condition, both, self.queries, optional)
+        check_parts(join)
         fields = (*_after(left.fields, side in ("RIGHT", "FULL")), *_after(right.fields, side in ("LEFT", "FULL")))
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {on.sql}", fields)
 

@@ -16,8 +16,9 @@ from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
 from headwater.stack.lakehouse.sql.failures import SqlError
-from headwater.stack.lakehouse.sql.grouping import Grouping, group_by, is_aggregated
+from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
 from headwater.stack.lakehouse.sql.limits import limit_clause
+from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
 from headwater.stack.lakehouse.sql.relations import Relations
@@ -56,11 +57,13 @@ class Queries:
         """Translate any query expression."""
         inner = self._with(tree)
         if isinstance(tree, exp.Subquery):
+            check_parts(tree)
             if tree.args.get("alias"):
                 raise Unsupported("an alias on a query that is not in FROM")
             query = inner.query(tree.this, outer)
             return inner._ordered(tree, query, outer)
         if isinstance(tree, exp.SetOperation):
+            check_parts(tree)
             return inner._ordered(tree, inner._set_operation(tree, outer), outer)
         if isinstance(tree, exp.Select):
             return inner._select(tree, outer)
@@ -80,6 +83,7 @@ class Queries:
             raise Unsupported("WITH RECURSIVE")
         named = self.named
         for cte in clause.expressions:
+            check_parts(cte)
             named = Named({**named.queries, cte.alias.lower(): (cte, named)})
         return replace(self, named=named)
 
@@ -135,8 +139,10 @@ class Queries:
             where = f" WHERE {rules.typed(condition, t.BOOLEAN, 'WHERE clause').sql}"
             note_conditions(condition, scope, self, relation.fields if relation else ())
         grouping = group_by(tree, rules, lambda: self._items(tree, rules))
-        if grouping is not None or is_aggregated(tree, self.registry):
-            rules = replace(rules, grouped=grouping.expressions if grouping else frozenset())
+        if grouping is None and is_aggregated(tree, self.registry):
+            grouping = ONE_GROUP
+        if grouping is not None:
+            rules = replace(rules, grouped=grouping.expressions)
         items = self._items(tree, rules)
         parts = [f"SELECT {'DISTINCT ' if tree.args.get('distinct') else ''}"]
         parts.append(", ".join(f"{item.value.sql} AS c{i}" for i, item in enumerate(items)))

@@ -9,6 +9,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.parts import check_parts
 
 
 def window_frame(spec: exp.WindowSpec | None, translate: Callable[[exp.Expression], Expr]) -> str:
@@ -16,7 +17,8 @@ def window_frame(spec: exp.WindowSpec | None, translate: Callable[[exp.Expressio
     if spec is None:
         return ""
     kind = str(spec.args.get("kind") or "").upper()
-    if kind not in ("ROWS", "RANGE", "GROUPS") or spec.args.get("exclude"):
+    check_parts(spec)
+    if kind not in ("ROWS", "RANGE", "GROUPS"):
         raise Unsupported(f"the window frame {spec.sql(dialect='trino')}")
     start = _bound(spec, "start", kind, translate)
     if spec.args.get("end") is None:

@@ -13,6 +13,7 @@ from headwater.stack.lakehouse.sql.comparison import comparison, one_of, togethe
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.parts import check_parts
 
 
 def and_or_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -95,6 +96,7 @@ def like_rule(self: Expressions, node: exp.Expression) -> Expr:
     """Trino's LIKE has no escape character unless one is given; DuckDB's neither."""
     escape = ""
     if isinstance(node, exp.Escape):
+        check_parts(node.this)
         character = self.translate(node.expression)
         if not isinstance(character.literal, str) or len(character.literal) != 1:
             message = "Escape string must be a single character"
@@ -105,7 +107,8 @@ def like_rule(self: Expressions, node: exp.Expression) -> Expr:
         if not t.is_text(side.type) and side.type.name != "unknown":
             message = f"{label} of LIKE expression must evaluate to a varchar (actual: {side.type})"
             raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-    return Expr(f"({value.sql} LIKE {pattern.sql}{escape})", t.BOOLEAN)
+    word = "NOT LIKE" if node.args.get("negate") else "LIKE"
+    return Expr(f"({value.sql} {word} {pattern.sql}{escape})", t.BOOLEAN)
 
 
 def exists_rule(self: Expressions, node: exp.Expression) -> Expr:

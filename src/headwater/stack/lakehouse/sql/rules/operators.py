@@ -53,8 +53,6 @@ def paren_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def cast_rule(self: Expressions, node: exp.Expression) -> Expr:
-    if node.args.get("format"):
-        raise Unsupported("CAST with FORMAT")
     target, position = type_of(node.args["to"]), self.context.position(node)
     return cast(self.translate(node.this), target, safe=isinstance(node, exp.TryCast), position=position)
 
