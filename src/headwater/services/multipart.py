@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 IN_FLIGHT_BYTES = 128 * MIB
+DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch")
+DAMAGED_ATTEMPTS = 3
 log = logging.getLogger(__name__)
 
 
@@ -134,14 +136,20 @@ class MultipartWriter:
 
     def _upload_part(self, number: int, part: bytes, crc: int) -> dict[str, Any]:
         with aws_errors(f"upload part {number} of s3://{self._bucket}/{self._key}"):
-            answer = self._s3.upload_part(
-                Bucket=self._bucket,
-                Key=self._key,
-                UploadId=self._upload_id or "",
-                PartNumber=number,
-                Body=part,
-                ChecksumCRC32=crc32_base64(crc),
-            )
+            for attempt in range(1, DAMAGED_ATTEMPTS + 1):
+                try:
+                    answer = self._s3.upload_part(
+                        Bucket=self._bucket,
+                        Key=self._key,
+                        UploadId=self._upload_id or "",
+                        PartNumber=number,
+                        Body=part,
+                        ChecksumCRC32=crc32_base64(crc),
+                    )
+                    break
+                except ClientError as error:  # botocore does not send again what was damaged on the way
+                    if error_code(error) not in DAMAGED or attempt == DAMAGED_ATTEMPTS:
+                        raise
         return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": crc32_base64(crc)}
 
     def _finish(self) -> None:

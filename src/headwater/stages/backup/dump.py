@@ -39,6 +39,7 @@ class Dump:
         ]
         self._environment = dict(login(address))
         self._stderr = bytearray()
+        self._wrote = False
         self._process: subprocess.Popen[bytes] | None = None
         self._drain: threading.Thread | None = None
 
@@ -84,15 +85,14 @@ class Dump:
         """Its output, in blocks of up to a mebibyte, until it ends for whichever reason."""
         stdout = self._running().stdout
         assert stdout is not None  # noqa: S101 - asked for in __enter__
-        first = True
         while block := stdout.read(BLOCK):
-            if first and not block.startswith(ARCHIVE_MAGIC[: len(block)]):
+            if not self._wrote and not block.startswith(ARCHIVE_MAGIC[: len(block)]):
                 raise BackupError("pg_dump wrote something that is not an archive", hint=self._complaint())
-            first = False
+            self._wrote = True
             yield block
 
     def finish(self) -> tuple[str, ...]:
-        """Wait for pg_dump; its warnings. Raises BackupError unless it ended with exit code 0."""
+        """Wait for pg_dump; its warnings. Raises BackupError unless it wrote something and ended with exit code 0."""
         code = self._running().wait()
         if self._drain is not None:
             self._drain.join()
@@ -100,6 +100,8 @@ class Dump:
             raise BackupError(f"pg_dump was killed by signal {-code}; no backup was made", hint=self._complaint())
         if code > 0:
             raise BackupError(f"pg_dump failed with exit code {code}: {self._complaint()}; no backup was made")
+        if not self._wrote:
+            raise BackupError("pg_dump ended with exit code 0 and wrote nothing; no backup was made")
         return tuple(line for line in self._lines() if line)
 
     def _running(self) -> subprocess.Popen[bytes]:
