@@ -201,9 +201,20 @@ def _put(s3: S3Client, bucket: str, key: str, body: Any, crc32: str, options: Wr
                 Bucket=bucket, Key=key, Body=body, ChecksumCRC32=crc32, **options.request(), **options.condition()
             )
         except ClientError as error:
+            if (etag := _written_before(error, s3, (bucket, key), crc32)) is not None:
+                return etag
             raise_if_exists(error, bucket, key)
             raise
     return answer["ETag"].strip('"')
+
+
+def _written_before(error: ClientError, s3: S3Client, place: tuple[str, str], crc32: str) -> str | None:
+    """The ETag, if this very object was written by a request whose answer was lost and which was then retried."""
+    retried = error.response.get("ResponseMetadata", {}).get("RetryAttempts", 0) > 0
+    if not retried or error_code(error) not in ("PreconditionFailed", "412"):
+        return None
+    there = head(s3, *place)
+    return there.etag if there is not None and there.crc32 == crc32 else None
 
 
 def raise_if_exists(error: ClientError, bucket: str, key: str) -> None:

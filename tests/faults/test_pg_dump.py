@@ -1,0 +1,93 @@
+"""Whatever pg_dump does wrong, no object appears; the naive script believes most of it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+
+import matrix
+import pytest
+from conftest import Site
+from matrix import Fault
+
+from headwater.connections import Connections
+from headwater.errors import BackupError, HeadwaterError
+from headwater.services import postgres, tools
+from headwater.stack.binaries import installed_versions
+
+TWO_FORMATS_PERCENT = 42_000  # bytes of one percent of `small`, which pg_dump writes as hexadecimal text
+
+
+def cut_at(percent: int, signal: str) -> str:
+    """pg_dump, killed when it has written this much of its output."""
+    return f'"$REAL" "$@" | head -c {percent * TWO_FORMATS_PERCENT}; kill -{signal} $$'
+
+
+BROKEN = {
+    **{f"kill-{percent}": cut_at(percent, "KILL") for percent in (1, 50, 99)},
+    **{f"term-{percent}": cut_at(percent, "TERM") for percent in (1, 50, 99)},
+    "exit-1": '"$REAL" "$@"; echo "pg_dump: error: something at the very end" >&2; exit 1',
+    "short": f'"$REAL" "$@" | head -c {50 * TWO_FORMATS_PERCENT}',
+    "silent": "exit 0",
+    "noise": "echo 'pg_dump: command moved, see https://example.com'",
+    # Read slowly, so that its server process is found at work.
+    "backend": '{ "$REAL" "$@"; echo $? > "$0.code"; } | { head -c 1000000; sleep 0.5; cat; }; exit $(cat "$0.code")',
+    "stderr": 'i=0; while [ $i -lt 3000 ]; do echo "pg_dump: warning: $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" >&2;'
+    ' i=$((i+1)); done; exec "$REAL" "$@"',
+    "old": 'exec "$REAL" "$@"',
+}
+
+
+@pytest.mark.parametrize("fault", matrix.of("pg_dump"), ids=lambda fault: fault.id)
+def test_pg_dump_breaks(site: Site, fault: Fault) -> None:
+    if fault.id == "old":
+        site.monkeypatch.setattr(tools, "_FOLDERS", ())
+        site.monkeypatch.setattr(Connections, "postgres_tools", ())
+    real = installed_versions()[16] / "pg_dump" if fault.id == "old" else None
+    wrapped = site.wrap(BROKEN[fault.id], real=real)
+    with ending_server_processes(site) if fault.id == "backend" else nullcontext():
+        assert outcome(site) == fault.headwater
+        assert naive(site, wrapped) == fault.naive
+
+
+@contextmanager
+def ending_server_processes(site: Site) -> Iterator[None]:
+    """End every server process that sends a table of this database, as soon as it does."""
+    done = threading.Event()
+
+    def end() -> None:
+        with postgres.connect(site.address("postgres"), autocommit=True) as connection:
+            while not done.wait(0.01):
+                connection.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE datname = %s AND state = 'active' AND query LIKE 'COPY%%TO stdout%%'",
+                    (site.database,),
+                )
+
+    thread = threading.Thread(target=end)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
+def outcome(site: Site) -> str:
+    try:
+        site.headwater.backup_create()
+    except HeadwaterError as error:
+        assert error.exit_code != 0
+        return matrix.REFUSED if site.empty() and site.headwater.backup_list().backups == () else "left something"
+    try:
+        return matrix.SURVIVED if site.restores() else "believed"
+    except BackupError:
+        assert not site.has_database(f"{site.database}_restored")
+        return matrix.FULL
+
+
+def naive(site: Site, wrapped: Path) -> str:
+    said = site.naive_outcome(wrapped)
+    return {"believed": matrix.BELIEVED, "noticed": matrix.NOTICED, "survived": matrix.FINE}[said]
