@@ -161,10 +161,12 @@ def test_an_output_location_is_needed_and_must_exist(athena: AthenaClient) -> No
 
 def test_parameters_take_the_place_of_question_marks(athena: AthenaClient) -> None:
     assert athena.rows("SELECT ?, '?', ? + 1", ExecutionParameters=["'it''s'", "41"]) == [["it's", "?", "42"]]
+    # What is no literal is text, never part of the statement.
+    assert athena.rows("SELECT ?", ExecutionParameters=["1); DROP"]) == [["1); DROP"]]
     refusal = athena.refused(
         "StartQueryExecution",
         QueryString="SELECT ?",
-        ExecutionParameters=["1); DROP"],
+        ExecutionParameters=["1", "2"],
         ResultConfiguration={"OutputLocation": OUTPUT},
     )
     assert refusal["__type"] == "InvalidRequestException"

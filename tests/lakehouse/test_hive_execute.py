@@ -88,7 +88,7 @@ def test_a_created_table_reads_as_the_query_engine_expects(context: DdlContext) 
     table = Table.from_glue(glue_table(context, "orders"))
     assert table.columns == (Column("order_id", "string", "it's the key"), Column("amount", "decimal(10,2)"))
     assert [key.name for key in table.partition_keys] == ["year", "month", "day"]
-    assert (table.location, table.table_type) == ("s3://lake/orders/", "EXTERNAL_TABLE")
+    assert (table.location, table.table_type) == ("s3://lake/orders", "EXTERNAL_TABLE")
     assert table.serde == "org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe"
     assert table.parameters == {"EXTERNAL": "TRUE", "transient_lastDdlTime": "1700000000"}
 
@@ -288,7 +288,7 @@ def test_describe_pads_and_lists_partition_keys_twice(context: DdlContext) -> No
         "day                 \tint                 \t                    ",
     ]
     assert (result.statement_type, result.substatement_type) == ("UTILITY", "DESCRIBE_TABLE")
-    assert any("s3://lake/orders/" in (line or "") for line in lines("DESCRIBE FORMATTED orders", context))
+    assert any("s3://lake/orders" in (line or "") for line in lines("DESCRIBE FORMATTED orders", context))
     assert any("tableName:orders" in (line or "") for line in lines("DESCRIBE EXTENDED orders", context))
 
 
@@ -309,7 +309,7 @@ def test_show_create_table_prints_what_athena_prints(context: DdlContext) -> Non
         "OUTPUTFORMAT ",
         "  'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat'",
         "LOCATION",
-        "  's3://lake/orders/'",
+        "  's3://lake/orders'",
         "TBLPROPERTIES (",
         "  'parquet.compression'='ZSTD', ",
         "  'transient_lastDdlTime'='1700000000')",

@@ -6,7 +6,7 @@ import os
 import queue
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +34,8 @@ class Session:
 
     def __init__(self, settings: EngineSettings) -> None:
         self._scratch = settings.scratch
+        self._registered: list[str] = []
+        self._counted = 0
         self.connection = duckdb.connect(":memory:")
         threads = settings.threads or (os.cpu_count() or 1)
         for statement in (
@@ -67,17 +69,38 @@ class Session:
 
     def bytes_read(self) -> int:
         """Bytes that this session has read from data files since the last ``reset`` (spilled data is not counted)."""
-        scratch = str(self._scratch)
-        row = self.connection.execute(
+        return self._bytes_read(self.connection)
+
+    def register(self, data: object) -> str:
+        """Make Arrow data a table until ``reset``, and return its name."""
+        name = f"registered{len(self._registered)}"
+        self.connection.register(name, data)
+        self._registered.append(name)
+        return name
+
+    def count(self, read: int) -> None:
+        """Add bytes that are read past DuckDB."""
+        self._counted += read
+
+    def bytes_read_beside(self) -> int:
+        """``bytes_read`` for another thread, while a query runs."""
+        with closing(self.connection.cursor()) as beside:
+            return self._bytes_read(beside)
+
+    def _bytes_read(self, connection: duckdb.DuckDBPyConnection) -> int:
+        row = connection.execute(
             "SELECT coalesce(sum(bytes), 0) FROM duckdb_logs_parsed('FileSystem') "
             "WHERE op = 'READ' AND NOT starts_with(path, $1)",
-            [scratch],
+            [str(self._scratch)],
         ).fetchone()
-        return int(row[0]) if row else 0
+        return self._counted + (int(row[0]) if row else 0)
 
     def reset(self) -> None:
         """Forget what was read."""
         self.connection.execute("CALL truncate_duckdb_logs()")
+        self._counted = 0
+        while self._registered:
+            self.connection.unregister(self._registered.pop())
 
     def interrupt(self) -> None:
         """Make the running query fail with ``duckdb.InterruptException``."""

@@ -50,6 +50,7 @@ class QueryFailed(Exception):
         self.reason = reason
         self.category = category
         self.error_type = error_type
+        self.bytes_scanned = 0
 
 
 class Unsupported(QueryFailed):

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headwater.stack.lakehouse.athena.api import AthenaApi
+from headwater.stack.lakehouse.athena.execute import Resources
 from headwater.stack.lakehouse.athena.executions import AthenaStore
-from headwater.stack.lakehouse.athena.runner import Resources, Runner
+from headwater.stack.lakehouse.athena.runner import Runner
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.engine import Engine, EngineSettings
 from headwater.stack.lakehouse.errors import ApiError
@@ -42,7 +43,7 @@ class Lakehouse:
         self._catalog = Catalog(state / "catalog.sqlite", clock)
         self._store = AthenaStore(state / "athena.sqlite")
         self._engine = Engine(settings or EngineSettings(scratch / "spill"))
-        resources = Resources(self._catalog, storage, self._engine, registry(), scratch, clock)
+        resources = Resources(self._store, self._catalog, storage, self._engine, registry(), scratch, clock)
         self._runner = Runner(self._store, resources)
         self._athena = AthenaApi(self._store, self._runner, self._catalog, storage, clock)
         self._glue = GlueApi(self._catalog)

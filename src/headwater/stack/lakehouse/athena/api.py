@@ -6,21 +6,25 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from headwater.stack.lakehouse.athena.documents import Documents
+from headwater.stack.lakehouse.athena.execute import Job
 from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore
 from headwater.stack.lakehouse.athena.metadata import Metadata
 from headwater.stack.lakehouse.athena.output import result_page
-from headwater.stack.lakehouse.athena.runner import Job, Runner
-from headwater.stack.lakehouse.athena.statement import DdlStatement, SelectStatement, Statement, read_statement
+from headwater.stack.lakehouse.athena.prepared import PreparedStatements
+from headwater.stack.lakehouse.athena.records import COUNTED, new_record, output_location, reused
+from headwater.stack.lakehouse.athena.runner import Runner
+from headwater.stack.lakehouse.athena.statement import read_statement
+from headwater.stack.lakehouse.athena.tags import Tags
 from headwater.stack.lakehouse.athena.workgroups import WorkGroups
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError, invalid_request
-from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, split_s3_uri
+from headwater.stack.lakehouse.model import GlueJson, Scope, Storage
 from headwater.stack.lakehouse.results.pages import decode_token, encode_token
 
-ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 _MAX_QUERY_BYTES = 262_144
 _MAX_PAGE = 1000
 Operation = Callable[[Scope, GlueJson], GlueJson]
@@ -41,7 +45,9 @@ class AthenaApi:
         self._runner = runner
         self._storage = storage
         self._clock = clock
-        self._work_groups = WorkGroups(store, clock)
+        self._tags = Tags(store)
+        self._work_groups = WorkGroups(store, clock, self._tags)
+        self._prepared = PreparedStatements(store, clock)
         self._operations: Mapping[str, Operation] = {
             "StartQueryExecution": self._start,
             "GetQueryExecution": self._get,
@@ -53,6 +59,8 @@ class AthenaApi:
             **self._work_groups.operations(),
             **Metadata(catalog).operations(),
             **Documents(store).operations(),
+            **self._prepared.operations(),
+            **self._tags.operations(),
         }
 
     @property
@@ -77,40 +85,24 @@ class AthenaApi:
         if len(text.encode()) > _MAX_QUERY_BYTES:
             raise invalid_request("Query string exceeds the limit of 262144 bytes", "MALFORMED_QUERY")
         group = self._work_groups.enabled(scope, request.get("WorkGroup") or "primary")
-        location = _output_location(request, group)
-        statement = read_statement(text, request.get("ExecutionParameters") or [])
+        location = output_location(request, group)
+        prepared = partial(self._prepared.text, scope, group["Name"])
+        statement = read_statement(text, request.get("ExecutionParameters") or [], prepared)
         identifier = str(uuid.uuid4())
-        execution = self._record(identifier, request, statement, location)
+        execution = new_record(identifier, request, statement, location, self._clock())
         token = request.get("ClientRequestToken")
+        earlier = reused(self._store, scope, request, execution, self._clock())
         started = self._store.add(scope, execution, token, json.dumps(request, sort_keys=True))
-        if started == identifier:
-            self._runner.submit(Job(scope, execution, statement))
+        if started != identifier:
+            return {"QueryExecutionId": started}
+        if earlier is not None:
+            self._store.save(execution, earlier.columns, earlier.rows)
+        else:
+            configuration = group["Configuration"]
+            enforced = bool(configuration.get("EnforceWorkGroupConfiguration"))
+            cutoff = int(configuration.get("BytesScannedCutoffPerQuery") or 0)
+            self._runner.submit(Job(scope, execution, statement, enforced, cutoff))
         return {"QueryExecutionId": started}
-
-    def _record(self, identifier: str, request: GlueJson, statement: Statement, location: str) -> GlueJson:
-        extension = "txt" if isinstance(statement, DdlStatement) else "csv"
-        context = request.get("QueryExecutionContext") or {}
-        execution: GlueJson = {
-            "QueryExecutionId": identifier,
-            "Query": request["QueryString"],
-            "StatementType": "DDL" if isinstance(statement, DdlStatement) else "DML",
-            "ResultConfiguration": {
-                **{k: v for k, v in (request.get("ResultConfiguration") or {}).items() if k != "OutputLocation"},
-                "OutputLocation": f"{location}{identifier}.{extension}",
-            },
-            "ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": False}},
-            "QueryExecutionContext": {key: value.lower() for key, value in context.items() if value},
-            "Status": {"State": "QUEUED", "SubmissionDateTime": self._clock()},
-            "Statistics": {},
-            "WorkGroup": request.get("WorkGroup") or "primary",
-            "EngineVersion": ENGINE,
-            "SubstatementType": "SELECT" if isinstance(statement, SelectStatement) else "",
-        }
-        if not execution["SubstatementType"]:
-            del execution["SubstatementType"]
-        if request.get("ExecutionParameters"):
-            execution["ExecutionParameters"] = request["ExecutionParameters"]
-        return execution
 
     def _get(self, scope: Scope, request: GlueJson) -> GlueJson:
         return {"QueryExecution": self._store.get(scope, _identifier(request)).execution}
@@ -168,7 +160,7 @@ class AthenaApi:
         offset = decode_token(token, identifier) if token else 0
         page = result_page(self._storage, stored, offset, limit)
         answer: GlueJson = {
-            "UpdateCount": 0,
+            "UpdateCount": stored.rows if stored.execution.get("SubstatementType") in COUNTED else 0,
             "ResultSet": {
                 "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in page.rows],
                 "ResultSetMetadata": {"ColumnInfo": stored.columns},
@@ -196,24 +188,3 @@ def _identifier(request: GlueJson) -> str:
     if not isinstance(identifier, str) or not identifier:
         raise invalid_request("QueryExecutionId is required")
     return identifier
-
-
-def _output_location(request: GlueJson, group: GlueJson) -> str:
-    """Where results go: the work group's place when it insists, otherwise the request's, otherwise the work group's."""
-    configuration = group["Configuration"]
-    theirs = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
-    ours = (request.get("ResultConfiguration") or {}).get("OutputLocation")
-    location = theirs if theirs and configuration.get("EnforceWorkGroupConfiguration") else ours or theirs
-    if not location:
-        raise invalid_request(
-            "No output location provided. An output location is required either through the Workgroup result "
-            "configuration setting or as an API input.",
-            "INVALID_INPUT",
-        )
-    try:
-        bucket, _ = split_s3_uri(location)
-    except ValueError:
-        bucket = ""
-    if not bucket:
-        raise invalid_request("outputLocation is not a valid S3 path.")
-    return str(location) if location.endswith("/") else f"{location}/"

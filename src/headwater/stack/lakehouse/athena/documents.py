@@ -1,4 +1,4 @@
-"""Named queries and prepared statements: kept and handed back."""
+"""Named queries: kept and handed back."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Mapping
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.paging import listed
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
@@ -25,6 +26,7 @@ class Documents:
             "GetNamedQuery": lambda scope, request: {"NamedQuery": self._get(scope, request)},
             "BatchGetNamedQuery": self._batch_get,
             "ListNamedQueries": self._list,
+            "UpdateNamedQuery": self._update,
             "DeleteNamedQuery": self._delete,
         }
 
@@ -61,7 +63,14 @@ class Documents:
     def _list(self, scope: Scope, request: GlueJson) -> GlueJson:
         group = request.get("WorkGroup") or "primary"
         queries = self._store.documents(_QUERY, scope)
-        return {"NamedQueryIds": [query["NamedQueryId"] for query in queries if query["WorkGroup"] == group]}
+        found = [query["NamedQueryId"] for query in queries if query["WorkGroup"] == group]
+        return listed("NamedQueryIds", found, request, 50)
+
+    def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
+        query = self._get(scope, request)
+        changes = {key: request[key] for key in ("Name", "Description", "QueryString") if request.get(key)}
+        self._store.put_document(_QUERY, scope, query["NamedQueryId"], {**query, **changes})
+        return {}
 
     def _delete(self, scope: Scope, request: GlueJson) -> GlueJson:
         self._get(scope, request)

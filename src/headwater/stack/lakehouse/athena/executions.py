@@ -122,6 +122,16 @@ class AthenaStore:
         rows = self._query(sql, (scope.account, scope.region, work_group, submitted, identifier, limit))
         return [(identifier, float(submitted)) for identifier, submitted in rows]
 
+    def succeeded(self, scope: Scope, work_group: str, query: str, since: float) -> Iterator[Stored]:
+        """Executions of a query text that succeeded since a time, newest first."""
+        sql = (
+            "SELECT execution, columns, rows FROM executions WHERE account = ? AND region = ? AND work_group = ? "
+            "AND submitted >= ? AND state = 'SUCCEEDED' AND json_extract(execution, '$.Query') = ? "
+            "ORDER BY submitted DESC"
+        )
+        for execution, columns, rows in self._query(sql, (scope.account, scope.region, work_group, since, query)):
+            yield Stored(scope, json.loads(execution), json.loads(columns), int(rows))
+
     def fail_unfinished(self, now: float) -> int:
         """After a restart: what was queued or running can't finish any more."""
         unfinished = self._query("SELECT execution FROM executions WHERE state IN ('QUEUED', 'RUNNING')", ())

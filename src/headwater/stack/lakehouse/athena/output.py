@@ -11,6 +11,8 @@ from headwater.stack.lakehouse.results.pages import Page, csv_page, text_page
 def result_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Page:
     """Rows of a result from an offset. Raises ``InvalidRequestException`` when the object is gone, as Athena does."""
     location = stored.execution["ResultConfiguration"]["OutputLocation"]
+    if not location.endswith((".csv", ".txt")):
+        return Page([], None)  # statements that write leave data, not rows
     found = _object(storage, stored, location)
     if location.endswith(".csv"):
         return csv_page(found.path, offset, limit)

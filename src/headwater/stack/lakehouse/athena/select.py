@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 
 from headwater.stack.lakehouse.athena.statement import SelectStatement
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.engine import Session
 from headwater.stack.lakehouse.errors import QueryFailed
-from headwater.stack.lakehouse.model import GlueJson, Scope, Storage
+from headwater.stack.lakehouse.model import Column, GlueJson, Scope, Storage
 from headwater.stack.lakehouse.results.columns import column_info
 from headwater.stack.lakehouse.results.encode import csv_header, csv_query
 from headwater.stack.lakehouse.sources.relation import Lake
 from headwater.stack.lakehouse.sql.bind import CatalogTables
 from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.sql.run import translated
 from headwater.stack.lakehouse.sql.translate import Translation, translate
+from headwater.stack.lakehouse.writes.ast import QueryText
+from headwater.stack.lakehouse.writes.context import Prepared, check_columns
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What an execution produced, for its record."""
+    """What an execution produced, for its record. ``manifest`` is where the list of written files is."""
 
     columns: Sequence[GlueJson] = field(default_factory=list)
     rows: int = 0
@@ -36,6 +40,7 @@ class Outcome:
     service_seconds: float = 0.0
     statement: str = ""
     substatement: str = ""
+    manifest: str = ""
 
     def after_service(self, seconds: float) -> Outcome:
         """With the time that storing the result took."""
@@ -51,38 +56,85 @@ class SelectRun:
     storage: Storage
     scope: Scope
     registry: Registry
+    database: str
+    now: datetime
+
+    def translation(self, query: SelectStatement | QueryText) -> Translation:
+        """The query in DuckDB SQL, its scans still open."""
+        tables = CatalogTables(self.catalog, self.scope, self.database)
+        return translate(query.tree, query.text, tables, self.registry, self.now)
+
+    def sources(self, translation: Translation) -> str:
+        """The SQL with its scans filled in."""
+        lake = Lake(self.catalog, self.storage, self.scope, self.now)
+        sources = {scan.number: lake.relation(scan, self.session) for scan in translation.scans}
+        return translation.with_scans(sources)
+
+    def prepare(self, query: QueryText) -> Prepared:
+        """A query that another statement runs."""
+        translation = self.translation(query)
+        with reported(self.session):
+            return Prepared(self.sources(translation), translation.columns)
+
+    def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
+        """Run it and stream its rows."""
+        with reported(self.session):
+            yield from self.session.batches(sql)
 
 
-def run_select(
-    run: SelectRun, statement: SelectStatement, database: str | None, result: Path, clock: Callable[[], float]
-) -> Outcome:
+@contextmanager
+def reported(session: Session) -> Iterator[None]:
+    """DuckDB's errors become Athena's, and each failure carries the bytes read until then."""
+    try:
+        yield
+    except duckdb.Error as error:
+        raise _with_bytes(translated(error), session) from error
+    except QueryFailed as failure:
+        _with_bytes(failure, session)
+        raise
+
+
+def _with_bytes(failure: QueryFailed, session: Session) -> QueryFailed:
+    with suppress(duckdb.Error):
+        failure.bytes_scanned = session.bytes_read()
+    return failure
+
+
+def moment(clock: Callable[[], float]) -> datetime:
+    """The start of a query, which all its parts take for now."""
+    return datetime.fromtimestamp(clock(), timezone.utc).replace(tzinfo=None)
+
+
+def run_select(run: SelectRun, statement: SelectStatement, result: Path) -> Outcome:
     """Write the rows to ``result`` as Athena's CSV. Raises ``QueryFailed``, carrying the bytes read until then."""
     began = time.monotonic()
-    now = datetime.fromtimestamp(clock(), timezone.utc).replace(tzinfo=None)
-    tables = CatalogTables(run.catalog, run.scope, (database or "default").lower())
-    translation = translate(statement.tree, statement.text, tables, run.registry, now)
-    try:
-        sql = _with_sources(run, translation, now)
+    translation = run.translation(statement)
+    with reported(run.session):
+        sql = run.sources(translation)
         planned = time.monotonic()
         rows = _write(run.session, csv_query(sql, translation.columns), translation, result)
-    except duckdb.Error as error:
-        raise _with_bytes(translated(error), run.session) from error
-    except QueryFailed as failure:
-        raise _with_bytes(failure, run.session) from failure
-    return Outcome(
-        columns=[column_info(n, c.type) for n, c in zip(translation.names, translation.columns, strict=True)],
-        rows=rows,
-        bytes_scanned=run.session.bytes_read(),
-        planning_seconds=planned - began,
-        statement="DML",
-        substatement="SELECT",
-    )
+        return Outcome(
+            columns=[column_info(n, c.type) for n, c in zip(translation.names, translation.columns, strict=True)],
+            rows=rows,
+            bytes_scanned=run.session.bytes_read(),
+            planning_seconds=planned - began,
+            statement="DML",
+            substatement="SELECT",
+        )
 
 
-def _with_sources(run: SelectRun, translation: Translation, now: datetime) -> str:
-    lake = Lake(run.catalog, run.storage, run.scope, now)
-    sources = {scan.number: lake.relation(scan, run.session.connection) for scan in translation.scans}
-    return translation.with_scans(sources)
+def view_columns(
+    catalog: Catalog, scope: Scope, registry: Registry, now: datetime
+) -> Callable[[str, str], Sequence[Column]]:
+    """What CREATE VIEW asks of the SELECT engine: the columns of a query, with their Trino types."""
+
+    def columns(sql: str, database: str) -> Sequence[Column]:
+        tables = CatalogTables(catalog, scope, database.lower())
+        found = translate(parse_query(sql), sql, tables, registry, now).columns
+        check_columns(found)
+        return [Column((column.name or "").lower(), str(column.type)) for column in found]
+
+    return columns
 
 
 def _write(session: Session, sql: str, translation: Translation, result: Path) -> int:
@@ -105,10 +157,3 @@ def _text_of(lines: object) -> bytes | memoryview:
     bounds = memoryview(offsets).cast("B").cast("q" if width == 8 else "i")
     first = lines.offset  # type: ignore[attr-defined]
     return memoryview(data)[bounds[first] : bounds[first + len(lines)]]  # type: ignore[arg-type]
-
-
-def _with_bytes(failure: QueryFailed, session: Session) -> QueryFailed:
-    """A failed query has read something too."""
-    with suppress(duckdb.Error):
-        failure.bytes_scanned = session.bytes_read()  # type: ignore[attr-defined]
-    return failure

@@ -3,41 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from sqlglot import exp
-from sqlglot.tokenizer_core import TokenType
 
-from headwater.stack.lakehouse.errors import Unsupported, invalid_request
+from headwater.stack.lakehouse.athena.parameters import with_parameters
+from headwater.stack.lakehouse.errors import QueryFailed, Unsupported, invalid_request
 from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError
 from headwater.stack.lakehouse.hive.parser import parse as parse_ddl
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
-from headwater.stack.lakehouse.sql.parse import AthenaSql, parse_query
+from headwater.stack.lakehouse.sql.parse import parse_query
+from headwater.stack.lakehouse.writes.ast import CreateTableAs, Unload, Write
+from headwater.stack.lakehouse.writes.parse import parse_write
+from headwater.stack.lakehouse.writes.tokens import Tokens
 
 _COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
 _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE", "")
+_WRITES = ("INSERT", "UNLOAD")
 _REFUSED = (
-    *("INSERT", "UNLOAD", "EXPLAIN", "PREPARE", "EXECUTE", "DEALLOCATE", "DELETE", "UPDATE", "MERGE", "OPTIMIZE"),
-    *(
-        "VACUUM",
-        "CREATE",
-        "ALTER",
-        "DROP",
-        "SHOW",
-        "DESCRIBE",
-        "DESC",
-        "MSCK",
-        "CALL",
-        "USE",
-        "SET",
-        "RESET",
-        "ANALYZE",
-    ),
-    *("GRANT", "REVOKE", "TRUNCATE", "COMMENT", "REFRESH"),
+    *("DELETE", "UPDATE", "MERGE", "OPTIMIZE", "VACUUM", "CREATE", "ALTER", "DROP", "SHOW", "DESCRIBE", "DESC", "MSCK"),
+    *("CALL", "USE", "SET", "RESET", "ANALYZE", "GRANT", "REVOKE", "TRUNCATE", "COMMENT", "REFRESH"),
 )
+_EXPECTED = "'ALTER', 'CREATE', 'DELETE', 'DESCRIBE', 'DROP', 'EXPLAIN', 'INSERT', 'MSCK', 'SELECT', 'SHOW', 'WITH'"
+
+PreparedTexts = Callable[[str], str | None]
+"""The text of a prepared statement by its name."""
 
 
 @dataclass(frozen=True)
@@ -56,16 +49,85 @@ class DdlStatement:
 
 
 @dataclass(frozen=True)
-class RefusedStatement:
-    """A statement that Athena knows and this engine does not run: the execution fails with the reason."""
+class WriteStatement:
+    """A statement that writes files."""
 
-    failure: Unsupported
-
-
-Statement = SelectStatement | DdlStatement | RefusedStatement
+    write: Write
 
 
-def read_statement(text: str, parameters: Sequence[str] = ()) -> Statement:
+@dataclass(frozen=True)
+class ExplainStatement:
+    """``EXPLAIN`` and ``EXPLAIN ANALYZE`` of a query; ``style`` is TEXT, JSON or GRAPHVIZ, ``kind`` LOGICAL …"""
+
+    query: SelectStatement
+    analyze: bool = False
+    style: str = "TEXT"
+
+
+@dataclass(frozen=True)
+class PrepareStatement:
+    """``PREPARE name FROM text``."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True)
+class DeallocateStatement:
+    """``DEALLOCATE PREPARE name``."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class FailedStatement:
+    """A statement that can start and only fail: one that this engine does not run, or that names what is not there."""
+
+    failure: QueryFailed
+
+
+Statement = (
+    SelectStatement
+    | DdlStatement
+    | WriteStatement
+    | ExplainStatement
+    | PrepareStatement
+    | DeallocateStatement
+    | FailedStatement
+)
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What Athena says of a statement before it runs, and how the name of its result ends and begins."""
+
+    statement: str
+    substatement: str = ""
+    suffix: str = ".csv"
+    folder: str = ""
+
+
+def shape_of(statement: Statement) -> Shape:
+    """The shape of a statement's record."""
+    if isinstance(statement, DdlStatement | PrepareStatement | DeallocateStatement):
+        return Shape("DDL", suffix=".txt")
+    if isinstance(statement, ExplainStatement):
+        return Shape("UTILITY", "EXPLAIN", ".txt")
+    if isinstance(statement, WriteStatement):
+        if isinstance(statement.write, CreateTableAs):
+            return Shape("DDL", "CREATE_TABLE_AS_SELECT", "", "tables/")
+        return Shape("DML", "UNLOAD" if isinstance(statement.write, Unload) else "INSERT", "")
+    return Shape("DML", "SELECT" if isinstance(statement, SelectStatement) else "")
+
+
+def _no_prepared(name: str) -> str | None:
+    del name
+    return None
+
+
+def read_statement(
+    text: str, parameters: Sequence[str] = (), prepared: PreparedTexts = _no_prepared, depth: int = 0
+) -> Statement:
     """Classify and parse. Raises ``InvalidRequestException`` where Athena refuses to start the execution."""
     sql = text.strip().removesuffix(";").rstrip()
     bare = _COMMENTS.sub(" ", sql, count=1) if _COMMENTS.match(sql) else sql
@@ -74,59 +136,105 @@ def read_statement(text: str, parameters: Sequence[str] = ()) -> Statement:
     if not bare.strip():
         raise invalid_request("Query string cannot be empty", "MALFORMED_QUERY")
     try:
-        if word in _QUERIES:
-            filled = with_parameters(sql, parameters)
-            return SelectStatement(parse_query(filled), filled)
-        ddl = parse_ddl(sql)
+        statement = _read(word, sql, text, parameters) or _command(word, sql, parameters, prepared, depth)
     except Unsupported as failure:
-        return RefusedStatement(failure)
+        return FailedStatement(failure)
     except (SyntaxRefused, DdlSyntaxError) as error:
         message = error.request_message if isinstance(error, SyntaxRefused) else str(error)
         raise invalid_request(message, "MALFORMED_QUERY") from error
+    if statement is not None:
+        return statement
+    if word in _REFUSED:
+        return FailedStatement(Unsupported(_headline(bare, word)))
+    shown = bare.split(None, 1)[0]
+    raise invalid_request(f"line 1:1: mismatched input '{shown}'. Expecting: {_EXPECTED}", "MALFORMED_QUERY")
+
+
+def _read(word: str, sql: str, text: str, parameters: Sequence[str]) -> Statement | None:
+    """Queries, statements that write, and Hive DDL."""
+    if word in _QUERIES:
+        return _select(with_parameters(sql, parameters))
+    if word in _WRITES:
+        write = parse_write(with_parameters(sql, parameters))
+        return None if write is None else WriteStatement(write)
+    ddl = parse_ddl(text.lstrip())
     if ddl is not None:
         return DdlStatement(ddl)
-    if word in _REFUSED:
-        return RefusedStatement(Unsupported(_headline(bare, word)))
-    expecting = "'ALTER', 'CREATE', 'DELETE', 'DESCRIBE', 'DROP', 'EXPLAIN', 'INSERT', 'MSCK', 'SELECT', 'SHOW', 'WITH'"
-    shown = bare.split(None, 1)[0]
-    raise invalid_request(f"line 1:1: mismatched input '{shown}'. Expecting: {expecting}", "MALFORMED_QUERY")
+    if word == "CREATE":
+        write = parse_write(with_parameters(sql, parameters))
+        return None if write is None else WriteStatement(write)
+    return None
+
+
+def _select(sql: str) -> SelectStatement:
+    return SelectStatement(parse_query(sql), sql)
+
+
+def _command(word: str, sql: str, parameters: Sequence[str], prepared: PreparedTexts, depth: int) -> Statement | None:
+    """EXPLAIN, and the statements on prepared statements."""
+    if word not in ("EXPLAIN", "PREPARE", "EXECUTE", "DEALLOCATE"):
+        return None
+    tokens = Tokens(sql)
+    tokens.advance()
+    if word == "EXPLAIN":
+        return _explain(tokens, parameters)
+    if word == "PREPARE":
+        name = tokens.name()
+        tokens.expect("from")
+        return PrepareStatement(name, tokens.sql[tokens.offset :].strip())
+    if word == "DEALLOCATE":
+        tokens.expect("prepare")
+        name = tokens.name()
+        tokens.end()
+        return DeallocateStatement(name)
+    name = tokens.name()
+    values = list(parameters)
+    if tokens.accept("using"):
+        values = _arguments(tokens)
+    tokens.end()
+    body = prepared(name)
+    if body is None or depth:
+        return FailedStatement(QueryFailed(f"NOT_FOUND: line 1:1: Prepared statement not found: {name}"))
+    return read_statement(body, values, prepared, depth + 1)
+
+
+def _arguments(tokens: Tokens) -> list[str]:
+    """The expressions after USING, as text."""
+    found: list[str] = []
+    start, depth = tokens.offset, 0
+    while tokens.coming is not None:
+        if tokens.at("(") or tokens.at("["):
+            depth += 1
+        if tokens.at(")") or tokens.at("]"):
+            depth -= 1
+        if depth == 0 and tokens.at(","):
+            found.append(tokens.sql[start : tokens.offset])
+            tokens.advance()
+            start = tokens.offset
+            continue
+        tokens.advance()
+    return [*found, tokens.sql[start:]]
+
+
+def _explain(tokens: Tokens, parameters: Sequence[str]) -> Statement:
+    analyze = tokens.accept("analyze")
+    style = "TEXT"
+    if tokens.accept("("):
+        while not tokens.accept(")"):
+            option = tokens.advance().text.upper()
+            value = tokens.advance().text.upper()
+            if option == "FORMAT":
+                style = value
+            elif (option, value) not in (("TYPE", "LOGICAL"), ("TYPE", "DISTRIBUTED")):
+                raise Unsupported(f"EXPLAIN ({option} {value})")
+            tokens.accept(",")
+    if style not in ("TEXT", "JSON"):
+        raise Unsupported(f"EXPLAIN (FORMAT {style})")
+    if not any(tokens.at(word) for word in ("select", "with", "values", "(", "table")):
+        raise Unsupported(f"EXPLAIN {tokens.advance().text.upper()}")
+    return ExplainStatement(_select(with_parameters(tokens.rest(), parameters)), analyze, style)
 
 
 def _headline(bare: str, word: str) -> str:
-    if word == "CREATE" and re.match(r"(?is)create\s+table\s.*\bas\b", bare.lstrip()):
-        return "CREATE TABLE AS"
     words = bare.split()
     return " ".join(words[:2]).upper() if word in ("CREATE", "ALTER", "DROP", "SHOW") else word
-
-
-def with_parameters(sql: str, parameters: Sequence[str]) -> str:
-    """The text with each ``?`` replaced by an execution parameter, which must be one literal.
-
-    >>> with_parameters("select '?', ?", ["'a'"])
-    "select '?', 'a'"
-    """
-    if not parameters:
-        return sql
-    marks = [token for token in AthenaSql().tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
-    if len(marks) != len(parameters):
-        message = f"Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}"
-        raise invalid_request(f"INVALID_PARAMETER_USAGE: line 1:1: {message}", "INVALID_INPUT")
-    parts, last = [], 0
-    for token, value in zip(marks, parameters, strict=True):
-        parts += [sql[last : token.start], _literal(value)]
-        last = token.end + 1
-    return "".join([*parts, sql[last:]])
-
-
-_LITERALS = (exp.Literal, exp.Neg, exp.Null, exp.Boolean, exp.Cast, exp.Array, exp.Interval, exp.HexString)
-
-
-def _literal(value: str) -> str:
-    try:
-        item = parse_query(f"SELECT {value}")
-    except SyntaxRefused as error:
-        raise invalid_request(f"Execution parameter is not a literal: {value}") from error
-    found = item.expressions if isinstance(item, exp.Select) and not item.args.get("from_") else []
-    if len(found) != 1 or not isinstance(found[0], _LITERALS) or found[0].find(exp.Anonymous, exp.Column, exp.Query):
-        raise invalid_request(f"Execution parameter is not a literal: {value}")
-    return value.strip()

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.paging import listed
+from headwater.stack.lakehouse.athena.tags import Tags, work_group_arn
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 _KIND = "work-group"
 _PRIMARY = "primary"
-_ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+_VERSION = "Athena engine version 3"
+_ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": _VERSION}
+_NAME = re.compile(r"[a-zA-Z0-9._-]{1,128}")
+_LEAST_CUTOFF = 10_000_000
+"""The smallest BytesScannedCutoffPerQuery that Athena takes."""
 
 
 class WorkGroups:
     """Work groups per account and region, kept in the store."""
 
-    def __init__(self, store: AthenaStore, clock: Callable[[], float]) -> None:
+    def __init__(self, store: AthenaStore, clock: Callable[[], float], tags: Tags) -> None:
         self._store = store
         self._clock = clock
+        self._tags = tags
 
     def operations(self) -> Mapping[str, Callable[[Scope, GlueJson], GlueJson]]:
         """The operations of this family."""
@@ -29,7 +37,7 @@ class WorkGroups:
             "UpdateWorkGroup": self._update,
             "DeleteWorkGroup": self._delete,
             "ListEngineVersions": lambda _, __: {
-                "EngineVersions": [_ENGINE, {**_ENGINE, "SelectedEngineVersion": _ENGINE["EffectiveEngineVersion"]}]
+                "EngineVersions": [_ENGINE, {**_ENGINE, "SelectedEngineVersion": _VERSION}]
             },
         }
 
@@ -51,16 +59,22 @@ class WorkGroups:
 
     def _create(self, scope: Scope, request: GlueJson) -> GlueJson:
         name = request.get("Name") or ""
-        if not name or name == _PRIMARY or self._store.document(_KIND, scope, name) is not None:
+        if not _NAME.fullmatch(name):
+            raise invalid_request(f"Invalid WorkGroup name: {name}")
+        if name == _PRIMARY or self._store.document(_KIND, scope, name) is not None:
             raise invalid_request("WorkGroup is already created")
         configuration = request.get("Configuration") or {}
+        _check(configuration)
         group = _work_group(name, request.get("Description") or "", configuration, self._clock())
         self._store.put_document(_KIND, scope, name, group)
+        self._tags.put(scope, work_group_arn(scope, name), request.get("Tags") or [])
         return {}
 
     def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
         group = self.get(scope, request.get("WorkGroup") or "")
-        configuration = _updated(group["Configuration"], request.get("ConfigurationUpdates") or {})
+        updates = request.get("ConfigurationUpdates") or {}
+        _check(updates)
+        configuration = _updated(group["Configuration"], updates)
         group = {**group, "Configuration": configuration, "State": request.get("State") or group["State"]}
         if "Description" in request:
             group["Description"] = request["Description"]
@@ -75,15 +89,32 @@ class WorkGroups:
         if self._store.listing(scope, name, None, 1) and not request.get("RecursiveDeleteOption"):
             raise invalid_request(f"WorkGroup {name} is not empty")
         self._store.delete_document(_KIND, scope, name)
+        self._tags.forget(scope, work_group_arn(scope, name))
         return {}
 
     def _list(self, scope: Scope, request: GlueJson) -> GlueJson:
-        del request
         groups = {_PRIMARY: self.get(scope, _PRIMARY)}
         groups |= {group["Name"]: group for group in self._store.documents(_KIND, scope)}
         keys = ("Name", "State", "Description", "CreationTime")
-        listed = [{key: group[key] for key in keys if key in group} for group in groups.values()]
-        return {"WorkGroups": [{**group, "EngineVersion": _ENGINE} for group in listed]}
+        shown = [
+            {**{key: group[key] for key in keys if key in group}, "EngineVersion": _engine(group["Configuration"])}
+            for group in groups.values()
+        ]
+        return listed("WorkGroups", shown, request, 50)
+
+
+def _check(configuration: GlueJson) -> None:
+    cutoff = configuration.get("BytesScannedCutoffPerQuery")
+    if cutoff is not None and int(cutoff) < _LEAST_CUTOFF:
+        raise invalid_request(f"BytesScannedCutoffPerQuery must be at least {_LEAST_CUTOFF}")
+    selected = (configuration.get("EngineVersion") or {}).get("SelectedEngineVersion") or "AUTO"
+    if selected not in ("AUTO", _VERSION):
+        raise invalid_request(f"Engine version {selected} is not supported by Headwater's local Athena.")
+
+
+def _engine(configuration: GlueJson) -> GlueJson:
+    selected = (configuration.get("EngineVersion") or {}).get("SelectedEngineVersion") or "AUTO"
+    return {"SelectedEngineVersion": selected, "EffectiveEngineVersion": _VERSION}
 
 
 def _work_group(name: str, description: str, configuration: GlueJson, now: float) -> GlueJson:
@@ -98,7 +129,7 @@ def _work_group(name: str, description: str, configuration: GlueJson, now: float
             "PublishCloudWatchMetricsEnabled": False,
             "RequesterPaysEnabled": False,
             **configuration,
-            "EngineVersion": _ENGINE,
+            "EngineVersion": _engine(configuration),
         },
     }
 
@@ -108,16 +139,21 @@ def _updated(configuration: GlueJson, updates: GlueJson) -> GlueJson:
     results = dict(changed.get("ResultConfiguration") or {})
     for key, value in updates.items():
         if key == "ResultConfigurationUpdates":
-            for name, setting in value.items():
-                if name.startswith("Remove"):
-                    if setting:
-                        results.pop(name.removeprefix("Remove"), None)
-                else:
-                    results[name] = setting
+            _update_results(results, value)
         elif key == "RemoveBytesScannedCutoffPerQuery":
             if value:
                 changed.pop("BytesScannedCutoffPerQuery", None)
-        elif key != "EngineVersion":
+        elif key == "EngineVersion":
+            changed[key] = _engine(updates)
+        else:
             changed[key] = value
     changed["ResultConfiguration"] = results
     return changed
+
+
+def _update_results(results: GlueJson, updates: GlueJson) -> None:
+    for name, setting in updates.items():
+        if not name.startswith("Remove"):
+            results[name] = setting
+        elif setting:
+            results.pop(name.removeprefix("Remove"), None)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.hive.ast import CreateDatabase, CreateTable, CreateView, Format, TableName
 from headwater.stack.lakehouse.hive.cursor import Cursor
-from headwater.stack.lakehouse.hive.formats import DELIMITERS, FORMATS, LAZY_SIMPLE, TEXT
+from headwater.stack.lakehouse.hive.formats import DELIMITERS, FORMATS, LAZY_SIMPLE, OPENX_JSON, OPENX_TEXT, TEXT
 from headwater.stack.lakehouse.model import Column
 
 
@@ -55,8 +55,9 @@ def _view(cursor: Cursor, or_replace: bool) -> CreateView:
     if cursor.at("("):
         raise Unsupported("CREATE VIEW with a list of columns")
     cursor.expect("as")
-    query = cursor.sql[cursor.token.start :].strip().removesuffix(";").rstrip()
-    if not query:
+    # Line ends after the query are part of the view: clients that compare definitions see them again.
+    query = cursor.sql[cursor.token.start :].rstrip(" \t").removesuffix(";")
+    if not query.strip():
         raise cursor.mismatch("'SELECT'", "'WITH'")
     return CreateView(name, query, or_replace)
 
@@ -101,7 +102,7 @@ def _table(cursor: Cursor, external: bool) -> CreateTable | None:
 
 
 def _assemble(table: TableName, clauses: _Clauses, external: bool, if_not_exists: bool) -> CreateTable:
-    base = clauses.stored or TEXT
+    base = clauses.stored or (OPENX_TEXT if clauses.serde == OPENX_JSON else TEXT)
     serde_properties = clauses.serde_properties
     if clauses.serde is None and serde_properties and base.serde != LAZY_SIMPLE:
         serde_properties = {name: value for name, value in serde_properties.items() if name != "serialization.format"}

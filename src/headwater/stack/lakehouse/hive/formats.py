@@ -11,7 +11,10 @@ LAZY_SIMPLE = "org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe"
 _TEXT_INPUT = "org.apache.hadoop.mapred.TextInputFormat"
 _TEXT_OUTPUT = "org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat"
 
+OPENX_JSON = "org.openx.data.jsonserde.JsonSerDe"
 TEXT = Format(LAZY_SIMPLE, _TEXT_INPUT, _TEXT_OUTPUT)
+# What Athena records for this SerDe when the statement says nothing about formats.
+OPENX_TEXT = Format(OPENX_JSON, _TEXT_INPUT, "org.apache.hadoop.hive.ql.io.IgnoreKeyTextOutputFormat")
 FORMATS: Mapping[str, Format] = MappingProxyType(
     {
         "textfile": TEXT,

@@ -80,7 +80,7 @@ def check_columns(columns: Sequence[Column]) -> None:
 def _new_table(statement: ast.CreateTable, now: float) -> GlueJson:
     parameters = {"EXTERNAL": "TRUE", "transient_lastDdlTime": str(int(now)), **statement.properties}
     if statement.comment is not None:
-        parameters["comment"] = statement.comment
+        parameters["comment"] = " ".join(statement.comment.split())
     return {
         "Name": statement.table.name,
         "Owner": "hadoop",
@@ -89,7 +89,7 @@ def _new_table(statement: ast.CreateTable, now: float) -> GlueJson:
         "PartitionKeys": glue_columns(statement.partition_keys),
         "StorageDescriptor": {
             "Columns": glue_columns(statement.columns),
-            "Location": statement.location,
+            "Location": (statement.location or "").rstrip("/"),
             "InputFormat": statement.format.input_format,
             "OutputFormat": statement.format.output_format,
             "Compressed": False,

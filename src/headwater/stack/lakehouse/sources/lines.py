@@ -1,10 +1,10 @@
-"""Delimited text as LazySimpleSerDe reads it: by position, no quoting, ``\\N`` is NULL, a bad value is NULL."""
+"""Lines of text files, and text as Hive takes it for a value: a bad value is NULL."""
 
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
-from headwater.stack.lakehouse.sources.keys import path_list, per_file_columns
+from headwater.stack.lakehouse.sources.keys import path_list
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import fail, quote_text
@@ -38,31 +38,6 @@ def line_reader(source: Source) -> str:
     )
 
 
-def lazy_simple_relation(source: Source) -> str:
-    """``(SELECT … AS c0, …)`` over lines split at the delimiter; columns that a line lacks are NULL."""
-    parameters = source.table.serde_parameters
-    delimiter = _character(parameters.get("field.delim") or parameters.get("serialization.format") or "\x01")
-    if parameters.get("escape.delim"):
-        raise Unsupported("LazySimpleSerDe with an escape character")
-    null = parameters.get("serialization.null.format", "\\N")
-    columns = []
-    for i, kind in enumerate(source.column_types):
-        value = f"list_extract(v, {i + 1})"
-        value = f"CASE WHEN {value} <> {quote_text(null)} THEN {value} END"
-        columns.append(f"{hive_value(value, kind)} AS c{i}")
-    columns += per_file_columns(source, "file_index")
-    lines = f"(SELECT string_split(line, {quote_text(delimiter)}) AS v, file_index FROM {line_reader(source)})"
-    return f"(SELECT {', '.join(columns)} FROM {lines})"
-
-
-def _character(text: str) -> str:
-    """Hive writes control characters as ``\\t``, ``\\001`` or as their number."""
-    if (text.isdigit() and len(text) > 1) or text in ("1", "2", "3", "4", "5", "6", "7", "8", "9"):
-        return chr(int(text))
-    escapes = {"\\t": "\t", "\\n": "\n", "\\u0001": "\x01", "\\001": "\x01", "\\u0009": "\t"}
-    return escapes.get(text, text)
-
-
 def hive_value(sql: str, kind: t.Type) -> str:
     """Text as a column's value, by Hive's lenient rules: what doesn't read is NULL."""
     if t.is_text(kind):
@@ -81,5 +56,6 @@ def hive_value(sql: str, kind: t.Type) -> str:
         rounded = f"hw_round_timestamp(TRY_CAST({sql} AS TIMESTAMP), 1000)"
         return f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {rounded} END"
     if kind.name == "varbinary":
-        return f"TRY(from_base64({sql}))"
+        # What is no base64 is taken as it stands.
+        return f"coalesce(TRY(from_base64({sql})), encode({sql}))"
     raise Unsupported(f"type {kind} in a delimited text file")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
+
+import duckdb
 
 from headwater.stack.lakehouse.model import Partition, StoredObject, Table
 from headwater.stack.lakehouse.sql import types as t
@@ -16,6 +19,23 @@ class DataFile:
     stored: StoredObject
     uri: str
     partition: Partition
+
+
+class Reader(Protocol):
+    """The session that reads, for formats that DuckDB reads through Python."""
+
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """The DuckDB instance."""
+        ...
+
+    def register(self, data: object) -> str:
+        """Make Arrow data a table for the rest of the query, and return its name."""
+        ...
+
+    def count(self, read: int) -> None:
+        """Bytes that are read past DuckDB's own files."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -53,10 +53,10 @@ def parquet_relation(source: Source, connection: duckdb.DuckDBPyConnection) -> s
         if found is None:
             columns.append(f"CAST(NULL AS {t.to_duckdb(wanted)}) AS c{i}")
             continue
-        converted = _converted(quote_name(found[0]), found[1], wanted)
-        if converted is None:
+        value = converted(quote_name(found[0]), found[1], wanted)
+        if value is None:
             raise _incompatible(source, column.name, str(found[1]), wanted)
-        columns.append(f"{converted} AS c{i}")
+        columns.append(f"{value} AS c{i}")
     columns += per_file_columns(source, "file_index")
     return f"(SELECT {', '.join(columns)} FROM {reader})"
 
@@ -68,7 +68,7 @@ def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> Q
     return QueryFailed(f"HIVE_BAD_DATA: {message} is incompatible with type {wanted} defined in table schema")
 
 
-def _converted(sql: str, physical: Physical, wanted: t.Type) -> str | None:
+def converted(sql: str, physical: Physical, wanted: t.Type) -> str | None:
     """The physical value in the wanted type, or ``None`` where Athena refuses."""
     have = physical.id.lower()
     if wanted.name in ("array", "map", "row"):
@@ -113,11 +113,11 @@ def _timestamp(sql: str, have: str) -> str | None:
 
 def _nested(sql: str, physical: Physical, wanted: t.Type) -> str | None:
     if wanted.name == "array" and physical.id == "list":
-        inner = _converted("e", dict(physical.children)["child"], wanted.items[0])
+        inner = converted("e", dict(physical.children)["child"], wanted.items[0])
         return None if inner is None else f"list_transform({sql}, lambda e: {inner})"
     if wanted.name == "map" and physical.id == "map":
-        key = _converted("e", dict(physical.children)["key"], wanted.items[0])
-        value = _converted("e", dict(physical.children)["value"], wanted.items[1])
+        key = converted("e", dict(physical.children)["key"], wanted.items[0])
+        value = converted("e", dict(physical.children)["value"], wanted.items[1])
         if key is None or value is None:
             return None
         keys, values = (
@@ -132,10 +132,10 @@ def _nested(sql: str, physical: Physical, wanted: t.Type) -> str | None:
             found = present.get((name or "").lower())
             inner = f"CAST(NULL AS {t.to_duckdb(kind)})"
             if found is not None:
-                converted = _converted(f"struct_extract({sql}, {quote_text(found[0])})", found[1], kind)
-                if converted is None:
+                value = converted(f"struct_extract({sql}, {quote_text(found[0])})", found[1], kind)
+                if value is None:
                     return None
-                inner = converted
+                inner = value
             parts.append(f"f{i} := {inner}")
         return f"CASE WHEN {sql} IS NOT NULL THEN struct_pack({', '.join(parts)}) END"
     return None

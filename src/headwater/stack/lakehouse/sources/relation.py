@@ -6,16 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
-
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.model import Partition, Scope, Storage, Table
+from headwater.stack.lakehouse.sources.delimited import lazy_simple_relation
 from headwater.stack.lakehouse.sources.files import data_files
 from headwater.stack.lakehouse.sources.jsonlines import json_relation
 from headwater.stack.lakehouse.sources.keys import empty_relation
-from headwater.stack.lakehouse.sources.lines import lazy_simple_relation
-from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sources.opencsv import open_csv_relation
+from headwater.stack.lakehouse.sources.orc import orc_relation
 from headwater.stack.lakehouse.sources.parquet import parquet_relation
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, PartitionCatalog, key_value, surviving
@@ -33,9 +32,9 @@ class Lake:
     scope: Scope
     now: datetime
 
-    def relation(self, scan: Scan, connection: duckdb.DuckDBPyConnection) -> str:
+    def relation(self, scan: Scan, reader: Reader) -> str:
         """The FROM item of a scan; only the surviving partitions are listed, and nothing else is opened."""
-        partitions = surviving(scan, self.catalog, self.scope, self.now, connection)
+        partitions = surviving(scan, self.catalog, self.scope, self.now, reader.connection)
         table = scan.table
         keys = [scan.key_types[key.name.lower()] for key in table.partition_keys]
         if scan.partitions_only:
@@ -44,13 +43,15 @@ class Lake:
         source = Source(table, files, [column_type(c) for c in table.columns], keys)
         if not files:
             return empty_relation(source)
-        return _read(table, source, connection)
+        return _read(table, source, reader)
 
 
-def _read(table: Table, source: Source, connection: duckdb.DuckDBPyConnection) -> str:
+def _read(table: Table, source: Source, reader: Reader) -> str:
     serde = table.serde.rsplit(".", 1)[-1].lower()
     if serde == "parquethiveserde" or "parquet" in table.input_format.lower():
-        return parquet_relation(source, connection)
+        return parquet_relation(source, reader.connection)
+    if serde == "orcserde":
+        return orc_relation(source, reader)
     if serde == "lazysimpleserde":
         return lazy_simple_relation(source)
     if serde == "opencsvserde":

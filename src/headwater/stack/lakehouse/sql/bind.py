@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from headwater.stack.lakehouse.errors import ApiError, Unsupported
 from headwater.stack.lakehouse.model import GlueJson, Scope, Table
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.information import SCHEMA, Databases, Source, information_query
+from headwater.stack.lakehouse.sql.query import Query
 
 CATALOG = "awsdatacatalog"
-_VIEW = "VIRTUAL_VIEW"
 
 
-class TableCatalog(Protocol):
+class TableCatalog(Databases, Protocol):
     """What binding needs of the Glue catalog."""
 
     def get_database(self, scope: Scope, name: str) -> GlueJson:
@@ -40,16 +41,28 @@ class CatalogTables:
         if len(qualifier) == 2 and qualifier[0] != CATALOG:
             raise SqlError("CATALOG_NOT_FOUND", f"Catalog '{qualifier[0]}' does not exist", position)
         database = qualifier[-1] if qualifier else self.database
-        if database == "information_schema":
-            raise Unsupported("information_schema")
         if "$" in name:
             raise Unsupported(f'the metadata table "{name}"')
         found = Table.from_glue(self._get(database, name, position))
-        if found.table_type == _VIEW:
-            raise Unsupported(f"the view {database}.{name}")
         if str(found.parameters.get("table_type", "")).upper() == "ICEBERG":
             raise Unsupported(f"the Iceberg table {database}.{name}")
         return found
+
+    def rows(self, parts: Sequence[str], position: Position) -> Query | None:
+        """The rows of a table of information_schema, or ``None`` for any other table."""
+        *qualifier, name = parts
+        if (qualifier[-1] if qualifier else self.database) != SCHEMA:
+            return None
+        if len(qualifier) == 2 and qualifier[0] != CATALOG:
+            raise SqlError("CATALOG_NOT_FOUND", f"Catalog '{qualifier[0]}' does not exist", position)
+        found = information_query(name, Source(self.catalog, self.scope))
+        if found is None:
+            raise SqlError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{SCHEMA}.{name}' does not exist", position)
+        return found
+
+    def within(self, database: str) -> CatalogTables:
+        """The same catalog with another current database."""
+        return replace(self, database=database.lower())
 
     def _get(self, database: str, name: str, position: Position) -> GlueJson:
         try:

@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.failures import Position
 from headwater.stack.lakehouse.sql.parse import position
 from headwater.stack.lakehouse.sql.predicates import KeyPredicate
+from headwater.stack.lakehouse.sql.query import Query
 
 
 class TableSource(Protocol):
@@ -21,6 +22,14 @@ class TableSource(Protocol):
 
     def table(self, parts: Sequence[str], position: Position) -> Table:
         """The table that a name of one to three parts means."""
+        ...
+
+    def rows(self, parts: Sequence[str], position: Position) -> Query | None:
+        """The rows of a table that is made of what the catalog knows, or ``None`` if the name means no such table."""
+        ...
+
+    def within(self, database: str) -> TableSource:
+        """The same with another current database."""
         ...
 
 
@@ -49,6 +58,7 @@ class Context:
     now: datetime
     scans: list[Scan] = field(default_factory=list)
     relations: int = 0
+    views: tuple[str, ...] = ()
 
     def position(self, node: exp.Expression) -> Position:
         """Line and column of the first token below a node."""

@@ -6,6 +6,7 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.parse import parse_query
 
 _SIMPLE = {
     "BOOLEAN": t.BOOLEAN,
@@ -52,6 +53,18 @@ def type_of(node: exp.DataType) -> t.Type:
     if name == "STRUCT":
         return t.row_of(*(_field(item) for item in node.expressions))
     raise Unsupported(f"type {node.sql(dialect='trino')}")
+
+
+def type_named(text: str) -> t.Type:
+    """The Trino type that a text names, as view definitions keep them.
+
+    >>> str(type_named("timestamp(3) with time zone"))
+    'timestamp(3) with time zone'
+    """
+    found = parse_query(f"SELECT CAST(NULL AS {text})").find(exp.Cast)
+    if found is None:
+        raise Unsupported(f"type {text}")
+    return type_of(found.args["to"])
 
 
 def _field(node: exp.Expression) -> tuple[str | None, t.Type]:

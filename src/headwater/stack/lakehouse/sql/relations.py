@@ -18,9 +18,10 @@ from headwater.stack.lakehouse.sql.information import SCHEMA
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import OutputColumn, Query, Relation, fields_of
-from headwater.stack.lakehouse.sql.scans import scan_relation
+from headwater.stack.lakehouse.sql.scans import named_table, scan_relation
 from headwater.stack.lakehouse.sql.scope import Field, Scope
 from headwater.stack.lakehouse.sql.unnest import unnest_query
+from headwater.stack.lakehouse.sql.views import VIEW, view_query
 
 if TYPE_CHECKING:
     from headwater.stack.lakehouse.sql.select import Queries
@@ -78,8 +79,19 @@ class Relations:
             self._check_names(query, names, cte)
             columns = (replace(c, name=names[i] if names else c.name) for i, c in enumerate(query.columns))
             return self._derived(Query(query.sql, tuple(columns)), node, name=parts[0])
+        return self._catalog_table(parts, node)
+
+    def _catalog_table(self, parts: list[str], node: exp.Table) -> Relation:
+        context = self.queries.context
+        rows = context.tables.rows(parts, context.position(node))
+        if rows is not None:
+            return self._derived(rows, node, name=parts[-1], within=("awsdatacatalog", SCHEMA))
+        table = named_table(context, parts, node)
+        if table.table_type == VIEW:
+            within = ("awsdatacatalog", table.database.lower())
+            return self._derived(view_query(self.queries, table, node), node, name=parts[-1], within=within)
         names = [column.name.lower() for column in node.args["alias"].columns] if node.args.get("alias") else []
-        return scan_relation(self.queries.context, parts, node, names)
+        return scan_relation(context, table, parts, node, names)
 
     def _subquery(self, node: exp.Subquery, scope: Scope) -> Relation:
         if isinstance(node.this, exp.Table) or (node.args.get("joins") and not isinstance(node.this, exp.Query)):
@@ -91,13 +103,17 @@ class Relations:
         unaliased = exp.Subquery(**{k: v for k, v in node.args.items() if k not in ("alias", "joins")})
         return self._derived(self.queries.query(unaliased, scope.parent), node)
 
-    def _derived(self, query: Query, node: exp.Expression, *, name: str = "", lateral: bool = False) -> Relation:
+    def _derived(
+        self, query: Query, node: exp.Expression, *, name: str = "", lateral: bool = False, within: tuple[str, ...] = ()
+    ) -> Relation:
         alias = self.queries.context.relation_name()
         given = node.args.get("alias")
         names = [column.name.lower() for column in given.columns] if given else []
         self._check_names(query, names, node)
         visible = given.name.lower() if given and given.name else name
-        qualifier = (visible,) if visible else ()
+        qualifier: tuple[str, ...] = (visible,) if visible else ()
+        if within and not (given and given.name):
+            qualifier = (*within, name)
         word = "LATERAL " if lateral else ""
         return Relation(f"{word}({query.sql}) AS {alias}", fields_of(alias, qualifier, query, names))
 
@@ -107,6 +123,7 @@ class Relations:
             raise SqlError("MISMATCHED_COLUMN_ALIASES", message, self.queries.context.position(node))
 
     def _unnest(self, node: exp.Unnest, scope: Scope) -> Relation:
+        check_parts(node)
         rules = self.queries.expressions(scope)
         query = unnest_query(node, [rules.translate(item) for item in node.expressions], self.queries.context)
         alias = self.queries.context.relation_name()
@@ -123,7 +140,6 @@ class Relations:
         """``VALUES (…), (…)``: each column in the common type of its rows."""
         rules = self.queries.expressions(Scope((), scope.parent))
         rows = [
-        check_parts(node)
             [rules.translate(v) for v in (row.expressions if isinstance(row, exp.Tuple) else [row])]
             for row in node.expressions
         ]
@@ -143,6 +159,7 @@ class Relations:
     # --- joins -------------------------------------------------------------------------------------------------------
 
     def _join(self, left: Relation, join: exp.Join, outer: Scope | None) -> Relation:
+        check_parts(join)
         side, kind, method = (str(join.args.get(part) or "").upper() for part in ("side", "kind", "method"))
         if method or kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
             raise Unsupported(f"{' '.join(word for word in (method, side, kind) if word)} JOIN")
@@ -159,7 +176,6 @@ class Relations:
         on = self.queries.expressions(both).typed(condition, t.BOOLEAN, "JOIN ON clause")
         optional = {"": both.fields, "LEFT": right.fields, "RIGHT": left.fields}.get(side, ())
         note_conditions(condition, both, self.queries, optional)
-        check_parts(join)
         fields = (*_after(left.fields, side in ("RIGHT", "FULL")), *_after(right.fields, side in ("LEFT", "FULL")))
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {on.sql}", fields)
 

@@ -32,11 +32,17 @@ def column_type(column: Column) -> t.Type:
         raise SqlError("HIVE_INVALID_METADATA", message) from error
 
 
-def scan_relation(context: Context, parts: Sequence[str], node: exp.Table, names: Sequence[str]) -> Relation:
+def named_table(context: Context, parts: Sequence[str], node: exp.Table) -> Table:
+    """The catalog's table of a name; ``table$partitions`` is found as ``table``."""
+    wanted = [*parts[:-1], parts[-1].removesuffix(PARTITIONS_SUFFIX)]
+    return context.tables.table(wanted, context.position(node))
+
+
+def scan_relation(
+    context: Context, table: Table, parts: Sequence[str], node: exp.Table, names: Sequence[str]
+) -> Relation:
     """A named table as a relation. ``names`` are the columns of ``AS t(a, b)``."""
     partitions_only = parts[-1].endswith(PARTITIONS_SUFFIX)
-    wanted = [*parts[:-1], parts[-1].removesuffix(PARTITIONS_SUFFIX)]
-    table = context.tables.table(wanted, context.position(node))
     keys = {key.name.lower(): column_type(key) for key in table.partition_keys}
     scan = Scan(len(context.scans), table, keys, partitions_only=partitions_only)
     context.scans.append(scan)

@@ -42,10 +42,10 @@ class FileFormat:
 
     def hive(self) -> Format:
         """What Glue records of the format."""
-        known = FORMATS[self.name]
         if self.name == "json":
             text = FORMATS["textfile"]
             return Format(_JSON_SERDE, text.input_format, text.output_format)
+        known = FORMATS[self.name]
         if self.name == "textfile" and self.delimiter != "\x01":
             delimiters = {"field.delim": self.delimiter, "serialization.format": self.delimiter}
             return Format(known.serde, known.input_format, known.output_format, delimiters)
@@ -85,8 +85,9 @@ def format_of_table(table: Table) -> FileFormat:
         raise QueryFailed(
             f"HIVE_UNSUPPORTED_FORMAT: Output format {table.output_format} with SerDe {table.serde} is not supported."
         )
-    if name == "textfile" and table.serde_parameters.get("escape.delim"):
-        raise Unsupported("INSERT INTO a text table with an escape character")
+    for parameter in ("escape.delim", "collection.delim", "mapkey.delim", "serialization.null.format"):
+        if name == "textfile" and table.serde_parameters.get(parameter):
+            raise Unsupported(f"INSERT INTO a text table with {parameter}")
     keys = ("write.compression", f"{name}.compression", f"{name}.compress")
     asked = next((table.parameters[key] for key in keys if key in table.parameters), None)
     parameters = table.serde_parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json as encoder
 from collections.abc import Sequence
 
-from headwater.stack.lakehouse.errors import QueryFailed
+from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
 from headwater.stack.lakehouse.sql.text import display_text, timestamp_text
@@ -103,7 +103,9 @@ def json(sql: str, kind: t.Type, depth: int = 0) -> str:
             for i, (name, inner) in enumerate(zip(kind.names, kind.items, strict=True))
         )
         return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {' || chr(44) || '.join(parts)} || '}}' END"
-    text = f"base64({sql})" if kind.name == "varbinary" else partition_text(sql, kind)
+    if kind.name == "varbinary":
+        raise Unsupported("type varbinary in a JSON file")
+    text = partition_text(sql, kind)
     return f"'\"' || {text} || '\"'"
 
 

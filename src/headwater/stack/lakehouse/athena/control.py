@@ -1,0 +1,77 @@
+"""The handle on a running execution: stopping it on request, and at its work group's limit of scanned bytes."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import duckdb
+
+from headwater.stack.lakehouse.engine import Session
+
+_WATCH_SECONDS = 0.02
+
+
+class Stopped(Exception):
+    """The execution was cancelled; ``reason`` is its StateChangeReason."""
+
+    def __init__(self, reason: str = "Query cancelled by user") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+@dataclass
+class Control:
+    """One execution's switch. ``cutoff`` is the most bytes that it may scan, 0 for any number."""
+
+    cutoff: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    stopped: bool = False
+    reason: str = "Query cancelled by user"
+    session: Session | None = None
+
+    def stop(self, reason: str | None = None) -> None:
+        """Stop it, whether it waits or runs."""
+        with self.lock:
+            self.stopped = True
+            self.reason = reason or self.reason
+            if self.session is not None:
+                self.session.interrupt()
+
+    def check(self) -> None:
+        """Raise ``Stopped`` if it was."""
+        if self.stopped:
+            raise Stopped(self.reason)
+
+    @contextmanager
+    def attached(self, session: Session) -> Iterator[None]:
+        """Say which session works for the execution, and watch what it reads."""
+        with self.lock:
+            self.check()
+            self.session = session
+        done = threading.Event()
+        watcher = threading.Thread(target=self._watch, args=(session, done), daemon=True) if self.cutoff else None
+        if watcher is not None:
+            watcher.start()
+        try:
+            yield
+            self._check_bytes(session.bytes_read() if self.cutoff else 0)
+            self.check()
+        finally:
+            done.set()
+            if watcher is not None:
+                watcher.join()
+            with self.lock:
+                self.session = None
+
+    def _check_bytes(self, scanned: int) -> None:
+        if self.cutoff and scanned > self.cutoff:
+            self.stop("Bytes scanned limit was exceeded")
+
+    def _watch(self, session: Session, done: threading.Event) -> None:
+        # An instance that is closing down cannot be asked any more.
+        with suppress(duckdb.Error):
+            while not done.wait(_WATCH_SECONDS) and not self.stopped:
+                self._check_bytes(session.bytes_read_beside())

@@ -1,0 +1,172 @@
+"""Carries out one statement of any kind: what each needs, where its result goes, and what it leaves for its record."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from headwater.stack.lakehouse.athena.control import Control
+from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.explain import explain
+from headwater.stack.lakehouse.athena.prepared import deallocate, prepare
+from headwater.stack.lakehouse.athena.select import Outcome, SelectRun, moment, run_select, view_columns
+from headwater.stack.lakehouse.athena.statement import (
+    DdlStatement,
+    DeallocateStatement,
+    ExplainStatement,
+    FailedStatement,
+    PrepareStatement,
+    SelectStatement,
+    Statement,
+    WriteStatement,
+)
+from headwater.stack.lakehouse.catalog.store import Catalog
+from headwater.stack.lakehouse.engine import Engine
+from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket, QueryFailed
+from headwater.stack.lakehouse.hive.context import DdlContext
+from headwater.stack.lakehouse.hive.execute import execute as execute_ddl
+from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, split_s3_uri
+from headwater.stack.lakehouse.results.columns import column_info, metadata_object, text_column_info
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.writes.context import WriteContext
+from headwater.stack.lakehouse.writes.execute import execute_write
+
+_BINARY = "application/octet-stream"
+
+
+@dataclass(frozen=True)
+class Job:
+    """One execution to run: its record, and the statement that was parsed when it was started."""
+
+    scope: Scope
+    execution: GlueJson
+    statement: Statement
+    enforced: bool = False
+    cutoff: int = 0
+
+    @property
+    def identifier(self) -> str:
+        """The QueryExecutionId."""
+        return str(self.execution["QueryExecutionId"])
+
+    @property
+    def database(self) -> str:
+        """The current database."""
+        return str(self.execution["QueryExecutionContext"].get("Database") or "default")
+
+    @property
+    def output(self) -> str:
+        """Where the result goes."""
+        return str(self.execution["ResultConfiguration"]["OutputLocation"])
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What running needs from the outside."""
+
+    store: AthenaStore
+    catalog: Catalog
+    storage: Storage
+    engine: Engine
+    registry: Registry
+    scratch: Path
+    clock: Callable[[], float] = time.time
+
+
+@dataclass(frozen=True)
+class Executor:
+    """Runs statements. Raises ``QueryFailed`` with Athena's reason, or ``control.Stopped``."""
+
+    resources: Resources
+
+    def run(self, job: Job, control: Control) -> Outcome:
+        """Carry out one statement to its end."""
+        statement = job.statement
+        if isinstance(statement, FailedStatement):
+            raise statement.failure
+        if isinstance(statement, DdlStatement):
+            return self._ddl(job, statement)
+        if isinstance(statement, WriteStatement):
+            return self._write(job, statement, control)
+        if isinstance(statement, ExplainStatement):
+            return self._explain(job, statement, control)
+        if isinstance(statement, PrepareStatement):
+            prepare(self.resources.store, job, statement.name, statement.text, self.resources.clock())
+            return self._text(job, (), "PREPARE")
+        if isinstance(statement, DeallocateStatement):
+            deallocate(self.resources.store, job, statement.name)
+            return self._text(job, (), "DEALLOCATE")
+        return self._select(job, statement, control)
+
+    def _select(self, job: Job, statement: SelectStatement, control: Control) -> Outcome:
+        resources = self.resources
+        result = resources.scratch / f"{job.identifier}.csv"
+        try:
+            with resources.engine.session() as session, control.attached(session):
+                outcome = run_select(self._run_in(job, session), statement, result)
+            stored = time.monotonic()
+            self._put(job.scope, f"{job.output}.metadata", metadata_object(outcome.columns), _BINARY)
+            self._put(job.scope, job.output, result, "text/csv")
+            return outcome.after_service(time.monotonic() - stored)
+        finally:
+            result.unlink(missing_ok=True)
+
+    def _run_in(self, job: Job, session: object) -> SelectRun:
+        r = self.resources
+        return SelectRun(session, r.catalog, r.storage, job.scope, r.registry, job.database, moment(r.clock))  # type: ignore[arg-type]
+
+    def _explain(self, job: Job, statement: ExplainStatement, control: Control) -> Outcome:
+        with self.resources.engine.session() as session, control.attached(session):
+            lines, scanned = explain(self._run_in(job, session), statement)
+        return self._text(job, lines, "EXPLAIN", "Query Plan", scanned)
+
+    def _ddl(self, job: Job, ddl: DdlStatement) -> Outcome:
+        r = self.resources
+        columns = view_columns(r.catalog, job.scope, r.registry, moment(r.clock))
+        context = DdlContext(job.scope, r.catalog, r.storage, job.database, r.clock, columns)
+        # Athena checks the output location before it changes anything.
+        self._put(job.scope, f"{job.output}.metadata", b"", _BINARY)
+        result = execute_ddl(ddl.statement, context)
+        infos = [text_column_info(column.name) for column in result.columns]
+        lines = ["\t".join(value or "" for value in row) for row in result.rows]
+        self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "text/plain")
+        if infos:
+            self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
+        return Outcome(infos, len(lines), statement=result.statement_type, substatement=result.substatement_type)
+
+    def _text(self, job: Job, lines: tuple[str, ...], substatement: str, column: str = "", scanned: int = 0) -> Outcome:
+        infos = [column_info(column, t.VARCHAR)] if column else []
+        self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
+        self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "text/plain")
+        return Outcome(infos, len(lines), scanned, substatement=substatement)
+
+    def _write(self, job: Job, statement: WriteStatement, control: Control) -> Outcome:
+        r = self.resources
+        infos = [column_info("rows", t.BIGINT)]
+        began = time.monotonic()
+        with r.engine.session() as session, control.attached(session):
+            run = self._run_in(job, session)
+            context = WriteContext(
+                *(job.scope, r.catalog, r.storage, run, r.scratch, job.identifier, job.output, job.database),
+                enforced=job.enforced,
+                clock=r.clock,
+            )
+            self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
+            result = execute_write(statement.write, context)
+            scanned = session.bytes_read()
+        manifest = f"{job.output}-manifest.csv"
+        self._put(job.scope, manifest, "".join(f"{uri}\n" for uri in result.files).encode(), "text/csv")
+        return Outcome(
+            infos, result.rows, scanned, time.monotonic() - began, 0.0, result.statement, result.substatement, manifest
+        )
+
+    def _put(self, scope: Scope, uri: str, body: bytes | Path, content_type: str) -> None:
+        bucket, key = split_s3_uri(uri)
+        try:
+            self.resources.storage.put(scope, bucket, key, body, content_type)
+        except (NoSuchBucket, AccessDenied) as error:
+            message = f"Unable to verify/create output bucket {bucket}"
+            raise QueryFailed(message, category=2, error_type=1205) from error

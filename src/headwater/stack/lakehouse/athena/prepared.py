@@ -1,0 +1,137 @@
+"""Prepared statements: the API's operations and the SQL statements on the same documents."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+
+from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.paging import listed
+from headwater.stack.lakehouse.errors import ApiError, QueryFailed, invalid_request
+from headwater.stack.lakehouse.model import GlueJson, Scope
+
+_KIND = "prepared-statement"
+
+
+class Running(Protocol):
+    """The execution that a SQL statement runs in."""
+
+    @property
+    def scope(self) -> Scope:
+        """Whose."""
+        ...
+
+    @property
+    def execution(self) -> dict[str, Any]:
+        """Its record."""
+        ...
+
+
+class PreparedStatements:
+    """The operations on prepared statements, each within its work group."""
+
+    def __init__(self, store: AthenaStore, clock: Callable[[], float] = time.time) -> None:
+        self._store = store
+        self._clock = clock
+
+    def operations(self) -> Mapping[str, Callable[[Scope, GlueJson], GlueJson]]:
+        """The operations of this family."""
+        return {
+            "CreatePreparedStatement": self._create,
+            "GetPreparedStatement": lambda scope, request: {"PreparedStatement": self._get(scope, request)},
+            "BatchGetPreparedStatement": self._batch_get,
+            "ListPreparedStatements": self._list,
+            "UpdatePreparedStatement": self._update,
+            "DeletePreparedStatement": self._delete,
+        }
+
+    def text(self, scope: Scope, group: str, name: str) -> str | None:
+        """The SQL of a prepared statement, or ``None``."""
+        found = self._store.document(_KIND, scope, _key(group, name))
+        return None if found is None else str(found["QueryStatement"])
+
+    def _create(self, scope: Scope, request: GlueJson) -> GlueJson:
+        group, name = _names(request)
+        if self._store.document(_KIND, scope, _key(group, name)) is not None:
+            raise invalid_request(f"PreparedStatement {name} already exists in WorkGroup {group}")
+        self._store.put_document(_KIND, scope, _key(group, name), _document(group, name, request, self._clock()))
+        return {}
+
+    def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
+        known = self._get(scope, request)
+        group, name = _names(request)
+        changed = {**known, **_document(group, name, request, self._clock())}
+        self._store.put_document(_KIND, scope, _key(group, name), changed)
+        return {}
+
+    def _get(self, scope: Scope, request: GlueJson) -> GlueJson:
+        group, name = _names(request)
+        found = self._store.document(_KIND, scope, _key(group, name))
+        if found is None:
+            message = f"PreparedStatement {name} was not found in WorkGroup {group}"
+            raise ApiError("ResourceNotFoundException", message, ResourceName=name)
+        return found
+
+    def _batch_get(self, scope: Scope, request: GlueJson) -> GlueJson:
+        group = request.get("WorkGroup") or "primary"
+        found, missing = [], []
+        for name in request.get("PreparedStatementNames") or []:
+            document = self._store.document(_KIND, scope, _key(group, name))
+            if document is not None:
+                found.append(document)
+                continue
+            message = f"PreparedStatement {name} was not found in WorkGroup {group}"
+            missing.append({"StatementName": name, "ErrorCode": "STATEMENT_NOT_FOUND", "ErrorMessage": message})
+        return {"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing}
+
+    def _list(self, scope: Scope, request: GlueJson) -> GlueJson:
+        group = request.get("WorkGroup") or "primary"
+        names = ("StatementName", "LastModifiedTime")
+        found = [
+            {name: document[name] for name in names}
+            for document in self._store.documents(_KIND, scope)
+            if document["WorkGroupName"] == group
+        ]
+        return listed("PreparedStatements", found, request, 50)
+
+    def _delete(self, scope: Scope, request: GlueJson) -> GlueJson:
+        self._get(scope, request)
+        self._store.delete_document(_KIND, scope, _key(*_names(request)))
+        return {}
+
+
+def prepare(store: AthenaStore, job: Running, name: str, text: str, now: float) -> None:
+    """``PREPARE name FROM text``: a name that is taken is an error."""
+    group = str(job.execution["WorkGroup"])
+    if store.document(_KIND, job.scope, _key(group, name)) is not None:
+        raise QueryFailed(f"ALREADY_EXISTS: Prepared statement already exists: {name}")
+    request = {"QueryStatement": text}
+    store.put_document(_KIND, job.scope, _key(group, name), _document(group, name, request, now))
+
+
+def deallocate(store: AthenaStore, job: Running, name: str) -> None:
+    """``DEALLOCATE PREPARE name``."""
+    key = _key(str(job.execution["WorkGroup"]), name)
+    if store.document(_KIND, job.scope, key) is None:
+        raise QueryFailed(f"NOT_FOUND: Prepared statement not found: {name}")
+    store.delete_document(_KIND, job.scope, key)
+
+
+def _document(group: str, name: str, request: GlueJson, now: float) -> GlueJson:
+    text = request.get("QueryStatement")
+    if not text:
+        raise invalid_request("QueryStatement is required")
+    document = {"StatementName": name, "QueryStatement": text, "WorkGroupName": group, "LastModifiedTime": now}
+    return document | ({"Description": request["Description"]} if request.get("Description") else {})
+
+
+def _names(request: GlueJson) -> tuple[str, str]:
+    name = request.get("StatementName")
+    if not name:
+        raise invalid_request("StatementName is required")
+    return str(request.get("WorkGroup") or "primary"), str(name)
+
+
+def _key(group: str, name: str) -> str:
+    return f"{group}/{name.lower()}"

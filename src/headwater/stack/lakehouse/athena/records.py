@@ -1,0 +1,86 @@
+"""The record of an execution when it starts: its shape, its place for results, and an earlier result to reuse."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from headwater.stack.lakehouse.athena.executions import AthenaStore, Stored
+from headwater.stack.lakehouse.athena.statement import Statement, shape_of
+from headwater.stack.lakehouse.errors import invalid_request
+from headwater.stack.lakehouse.model import GlueJson, Scope, split_s3_uri
+
+ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
+COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE", "CREATE_TABLE_AS_SELECT")
+"""The statements whose results have an UpdateCount."""
+_NO_REUSE = {"ResultReuseByAgeConfiguration": {"Enabled": False}}
+
+
+def new_record(identifier: str, request: GlueJson, statement: Statement, location: str, now: float) -> GlueJson:
+    """The ``QueryExecution`` of a statement that was just accepted."""
+    shape = shape_of(statement)
+    context = request.get("QueryExecutionContext") or {}
+    execution: GlueJson = {
+        "QueryExecutionId": identifier,
+        "Query": request["QueryString"],
+        "StatementType": shape.statement,
+        "ResultConfiguration": {
+            **{k: v for k, v in (request.get("ResultConfiguration") or {}).items() if k != "OutputLocation"},
+            "OutputLocation": f"{location}{shape.folder}{identifier}{shape.suffix}",
+        },
+        "ResultReuseConfiguration": request.get("ResultReuseConfiguration") or _NO_REUSE,
+        # Some clients quote the database as DDL does.
+        "QueryExecutionContext": {key: str(value).strip("`").lower() for key, value in context.items() if value},
+        "Status": {"State": "QUEUED", "SubmissionDateTime": now},
+        "Statistics": {},
+        "WorkGroup": request.get("WorkGroup") or "primary",
+        "EngineVersion": ENGINE,
+    }
+    if shape.substatement:
+        execution["SubstatementType"] = shape.substatement
+    if request.get("ExecutionParameters"):
+        execution["ExecutionParameters"] = request["ExecutionParameters"]
+    return execution
+
+
+def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJson, now: float) -> Stored | None:
+    """A result young enough for ResultReuseConfiguration; the record is then complete."""
+    wanted: dict[str, Any] = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
+    if not wanted.get("Enabled") or execution.get("SubstatementType") != "SELECT":
+        return None
+    youngest = now - 60 * float(wanted.get("MaxAgeInMinutes") or 60)
+    for earlier in store.succeeded(scope, execution["WorkGroup"], execution["Query"], youngest):
+        known = earlier.execution
+        same = ("QueryExecutionContext", "ExecutionParameters", "SubstatementType")
+        if all(known.get(key) == execution.get(key) for key in same):
+            execution["ResultConfiguration"] = known["ResultConfiguration"]
+            execution["Status"] |= {"State": "SUCCEEDED", "CompletionDateTime": now}
+            times = ("EngineExecutionTimeInMillis", "QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis")
+            execution["Statistics"] = {
+                **dict.fromkeys(times, 1),
+                "DataScannedInBytes": 0,
+                "TotalExecutionTimeInMillis": 3,
+                "ResultReuseInformation": {"ReusedPreviousResult": True},
+            }
+            return earlier
+    return None
+
+
+def output_location(request: GlueJson, group: GlueJson) -> str:
+    """Where results go: the work group's place when it insists, otherwise the request's, otherwise the work group's."""
+    configuration = group["Configuration"]
+    theirs = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
+    ours = (request.get("ResultConfiguration") or {}).get("OutputLocation")
+    location = theirs if theirs and configuration.get("EnforceWorkGroupConfiguration") else ours or theirs
+    if not location:
+        raise invalid_request(
+            "No output location provided. An output location is required either through the Workgroup result "
+            "configuration setting or as an API input.",
+            "INVALID_INPUT",
+        )
+    try:
+        bucket, _ = split_s3_uri(location)
+    except ValueError:
+        bucket = ""
+    if not bucket:
+        raise invalid_request("outputLocation is not a valid S3 path.")
+    return str(location if location.endswith("/") else location + "/")

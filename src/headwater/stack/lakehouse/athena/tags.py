@@ -1,0 +1,70 @@
+"""Tags of work groups and data catalogs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.paging import listed
+from headwater.stack.lakehouse.errors import ApiError, invalid_request
+from headwater.stack.lakehouse.model import GlueJson, Scope
+
+_KIND = "tags"
+_ARN = re.compile(r"arn:aws[\w-]*:athena:[\w-]+:\d{12}:(workgroup|datacatalog)/.+")
+
+
+class Tags:
+    """The operations on tags, kept by the ARN of what they are on."""
+
+    def __init__(self, store: AthenaStore) -> None:
+        self._store = store
+
+    def operations(self) -> Mapping[str, Callable[[Scope, GlueJson], GlueJson]]:
+        """The operations of this family."""
+        return {"TagResource": self._tag, "UntagResource": self._untag, "ListTagsForResource": self._list}
+
+    def put(self, scope: Scope, arn: str, tags: Sequence[GlueJson]) -> None:
+        """Add or replace tags."""
+        known = self._tags(scope, arn) | {str(tag["Key"]): str(tag.get("Value") or "") for tag in tags}
+        self._store.put_document(_KIND, scope, arn, known)
+
+    def forget(self, scope: Scope, arn: str) -> None:
+        """Remove all tags of what is no more."""
+        self._store.delete_document(_KIND, scope, arn)
+
+    def _tags(self, scope: Scope, arn: str) -> dict[str, str]:
+        return self._store.document(_KIND, scope, arn) or {}
+
+    def _tag(self, scope: Scope, request: GlueJson) -> GlueJson:
+        self.put(scope, self._arn(scope, request), request.get("Tags") or [])
+        return {}
+
+    def _untag(self, scope: Scope, request: GlueJson) -> GlueJson:
+        arn = self._arn(scope, request)
+        gone = request.get("TagKeys") or []
+        self._store.put_document(_KIND, scope, arn, {k: v for k, v in self._tags(scope, arn).items() if k not in gone})
+        return {}
+
+    def _list(self, scope: Scope, request: GlueJson) -> GlueJson:
+        found = sorted(self._tags(scope, self._arn(scope, request)).items())
+        return listed("Tags", [{"Key": key, "Value": value} for key, value in found], request, 75)
+
+    def _arn(self, scope: Scope, request: GlueJson) -> str:
+        arn = str(request.get("ResourceARN") or "")
+        if not _ARN.fullmatch(arn):
+            raise invalid_request(f"Invalid ResourceARN: {arn}")
+        kind, _, name = arn.rsplit(":", 1)[-1].partition("/")
+        known = name == "primary" or self._store.document("work-group", scope, name) is not None
+        if kind == "workgroup" and not known:
+            raise ApiError("ResourceNotFoundException", f"WorkGroup {name} is not found.", ResourceName=arn)
+        return arn
+
+
+def work_group_arn(scope: Scope, name: str) -> str:
+    """The ARN of a work group.
+
+    >>> work_group_arn(Scope("000000000000", "us-east-1"), "primary")
+    'arn:aws:athena:us-east-1:000000000000:workgroup/primary'
+    """
+    return f"arn:aws:athena:{scope.region}:{scope.account}:workgroup/{name}"

@@ -1,0 +1,112 @@
+r"""Delimited text as LazySimpleSerDe reads it: by position, no quoting, ``\N`` is NULL, separators nest."""
+
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sources.keys import per_file_columns
+from headwater.stack.lakehouse.sources.lines import hive_value, line_reader
+from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import quote_text
+
+# They stand for an escaped escape character and an escaped delimiter while a line is split.
+_ESCAPE_MARK, _DELIMITER_MARK = "\x1c", "\x1d"
+_MAX_LEVELS = 8
+
+
+@dataclass(frozen=True)
+class Delimited:
+    """How a table's lines are cut up. ``separators`` are those of fields, then of nested values level by level."""
+
+    separators: Sequence[str]
+    null: str
+    escape: str | None
+
+    @classmethod
+    def of(cls, parameters: Mapping[str, str]) -> Delimited:
+        """What a SerDe's parameters say."""
+        field = _character(parameters.get("field.delim") or parameters.get("serialization.format") or "\x01")
+        items = _character(parameters.get("collection.delim") or parameters.get("colelction.delim") or "\x02")
+        keys = _character(parameters.get("mapkey.delim") or "\x03")
+        more = [chr(level) for level in range(4, _MAX_LEVELS + 1)]
+        escape = parameters.get("escape.delim")
+        null = parameters.get("serialization.null.format", "\\N")
+        return cls((field, items, keys, *more), null, _character(escape) if escape else None)
+
+
+def lazy_simple_relation(source: Source) -> str:
+    """``(SELECT … AS c0, …)`` over lines split at the delimiter; columns that a line lacks are NULL."""
+    form = Delimited.of(source.table.serde_parameters)
+    columns = []
+    for i, kind in enumerate(source.column_types):
+        value = f"list_extract(v, {i + 1})"
+        value = f"CASE WHEN {value} <> {quote_text(form.null)} THEN {_unescaped(value, form)} END"
+        columns.append(f"{_value(value, kind, form, 1)} AS c{i}")
+    columns += per_file_columns(source, "file_index")
+    lines = f"(SELECT {_split(form)} AS v, file_index FROM {line_reader(source)})"
+    return f"(SELECT {', '.join(columns)} FROM {lines})"
+
+
+def _split(form: Delimited) -> str:
+    delimiter, escape = form.separators[0], form.escape
+    line = "line"
+    if escape is not None:
+        line = f"replace(line, {quote_text(escape * 2)}, {quote_text(_ESCAPE_MARK)})"
+        line = f"replace({line}, {quote_text(escape + delimiter)}, {quote_text(_DELIMITER_MARK)})"
+    return f"string_split({line}, {quote_text(delimiter)})"
+
+
+def _unescaped(sql: str, form: Delimited) -> str:
+    """``\\n`` and ``\\r`` are line ends; any other escaped character is itself."""
+    escape = form.escape
+    if escape is None:
+        return sql
+    for written, meant in (("n", "\n"), ("r", "\r")):
+        sql = f"replace({sql}, {quote_text(escape + written)}, {quote_text(meant)})"
+    plain = f"replace({sql}, {quote_text(escape)}, '')"
+    plain = f"replace({plain}, {quote_text(_DELIMITER_MARK)}, {quote_text(form.separators[0])})"
+    return f"replace({plain}, {quote_text(_ESCAPE_MARK)}, {quote_text(escape)})"
+
+
+def _value(sql: str, kind: t.Type, form: Delimited, level: int) -> str:
+    if not kind.items:
+        return hive_value(sql, kind)
+    if form.escape is not None:
+        raise Unsupported(f"type {kind} in a delimited text file with an escape character")
+    if level + 1 >= len(form.separators):
+        raise Unsupported(f"type {kind} nested so deeply in a delimited text file")
+    item, parts = f"n{level}", f"string_split({sql}, {quote_text(form.separators[level])})"
+    if kind.name == "array":
+        inner = _value(_or_null(item, form), kind.items[0], form, level + 1)
+        empty = f"CAST([] AS {t.to_duckdb(kind)})"
+        return f"CASE WHEN {sql} = '' THEN {empty} ELSE list_transform({parts}, lambda {item}: {inner}) END"
+    if kind.name == "row":
+        fields = (
+            f"f{i} := {_value(_or_null(f'list_extract({parts}, {i + 1})', form), inner, form, level + 1)}"
+            for i, inner in enumerate(kind.items)
+        )
+        return f"CASE WHEN {sql} IS NOT NULL THEN struct_pack({', '.join(fields)}) END"
+    pair = f"string_split({item}, {quote_text(form.separators[level + 1])})"
+    key = _value(f"list_extract({pair}, 1)", kind.items[0], form, level + 2)
+    value = _value(_or_null(f"list_extract({pair}, 2)", form), kind.items[1], form, level + 2)
+    entries = f"list_transform({parts}, lambda {item}: struct_pack(k := {key}, v := {value}))"
+    known = f"list_filter({entries}, lambda {item}: {item}.k IS NOT NULL)"
+    empty = f"CAST(MAP {{}} AS {t.to_duckdb(kind)})"
+    whole = f"CASE WHEN {sql} = '' THEN {empty} ELSE map_from_entries({known}) END"
+    return f"CASE WHEN {sql} IS NOT NULL THEN {whole} END"
+
+
+def _or_null(sql: str, form: Delimited) -> str:
+    return f"nullif({sql}, {quote_text(form.null)})"
+
+
+def _character(text: str) -> str:
+    """Hive writes control characters as ``\\t``, ``\\001`` or as their number."""
+    if (text.isdigit() and len(text) > 1) or text in ("1", "2", "3", "4", "5", "6", "7", "8", "9"):
+        return chr(int(text))
+    escapes = {"\\t": "\t", "\\n": "\n", "\\u0001": "\x01", "\\001": "\x01", "\\u0009": "\t"}
+    return escapes.get(text, text)

@@ -1,0 +1,77 @@
+"""Views keep their query with its meaning, are kept as Athena keeps them, and read as tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from athena_fixtures import AthenaClient, make_client
+
+
+@pytest.fixture
+def athena(tmp_path: Path) -> Iterator[AthenaClient]:
+    client = make_client(tmp_path)
+    client.run("CREATE DATABASE lake")
+    client.run("CREATE DATABASE other")
+    client.run("CREATE TABLE base AS SELECT 1 AS id, 'a' AS name")
+    yield client
+    client.lakehouse.close()
+
+
+def test_a_view_is_its_query_in_the_database_it_was_made_in(athena: AthenaClient) -> None:
+    athena.run("CREATE VIEW other.v AS SELECT id + 1 AS more, b.name FROM base b")
+    context = {"Database": "other"}
+    assert athena.rows('SELECT v.more, "other".v.name FROM v WHERE more = 2', QueryExecutionContext=context) == [
+        ["2", "a"]
+    ]
+    found = athena.glue("GetTable", DatabaseName="other", Name="v")["Table"]
+    assert found["TableType"] == "VIRTUAL_VIEW"
+    assert [(c["Name"], c["Type"]) for c in found["StorageDescriptor"]["Columns"]] == [
+        ("more", "int"),
+        ("name", "varchar(1)"),
+    ]
+
+
+def test_a_view_is_replaced_shown_and_dropped(athena: AthenaClient) -> None:
+    athena.run("CREATE OR REPLACE VIEW v AS SELECT 1 AS a")
+    assert "already exists" in athena.failure("CREATE VIEW v AS SELECT 2 AS a")
+    athena.run("CREATE OR REPLACE VIEW v AS\nSELECT 2 AS a\nFROM base")
+    assert athena.rows("SELECT * FROM v") == [["2"]]
+    shown = athena.result(athena.run("SHOW CREATE VIEW v")["QueryExecutionId"])
+    assert shown == [["CREATE VIEW v AS"], ["SELECT 2 AS a"], ["FROM base"]]
+    assert athena.result(athena.run("SHOW VIEWS")["QueryExecutionId"]) == [["v"]]
+    athena.run("DROP VIEW v")
+    assert athena.failure("SELECT * FROM v").startswith("TABLE_NOT_FOUND")
+
+
+def test_a_view_that_does_not_fit_its_tables_any_more_says_so(athena: AthenaClient) -> None:
+    athena.run("CREATE VIEW v AS SELECT name FROM base")
+    athena.run("DROP TABLE base")
+    assert "INVALID_VIEW: line 1:15: Failed analyzing stored view 'awsdatacatalog.lake.v'" in athena.failure(
+        "SELECT * FROM v"
+    )
+    athena.run("CREATE TABLE base AS SELECT 1 AS id, 5 AS name")
+    assert "is stale" in athena.failure("SELECT * FROM v")
+    assert athena.failure("INSERT INTO v VALUES ('x')").startswith("NOT_SUPPORTED: line 1:1: Inserting into views")
+
+
+def test_a_view_of_itself_is_refused(athena: AthenaClient) -> None:
+    athena.run("CREATE VIEW v AS SELECT 1 AS a")
+    athena.run("CREATE VIEW w AS SELECT * FROM v")
+    athena.run("CREATE OR REPLACE VIEW v AS SELECT * FROM w")
+    assert "recursive" in athena.failure("SELECT * FROM v")
+
+
+def test_the_catalog_is_readable_as_information_schema(athena: AthenaClient) -> None:
+    athena.run("CREATE VIEW v AS SELECT 1 AS a")
+    assert athena.rows(
+        "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = 'lake' ORDER BY 1"
+    ) == [["base", "BASE TABLE"], ["v", "VIEW"]]
+    assert athena.rows(
+        "SELECT column_name, ordinal_position, data_type FROM awsdatacatalog.information_schema.columns "
+        "WHERE table_name = 'base' ORDER BY 2"
+    ) == [["id", "1", "integer"], ["name", "2", "varchar(1)"]]
+    assert athena.rows("SELECT view_definition FROM information_schema.views") == [["SELECT 1 AS a"]]
+    assert athena.rows("SELECT count(*) FROM information_schema.schemata") == [["3"]]
+    assert athena.failure("SELECT * FROM information_schema.nope").startswith("TABLE_NOT_FOUND")

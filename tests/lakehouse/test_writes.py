@@ -1,0 +1,156 @@
+"""CREATE TABLE AS, INSERT INTO and UNLOAD write what Athena would, and read back as it was written."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from athena_fixtures import OUTPUT, AthenaClient, make_client
+
+EVERY_TYPE = (
+    "SELECT CAST(1 AS tinyint) a, CAST(2 AS smallint) b, 3 c, CAST(4 AS bigint) d, CAST(0.5 AS real) e, 0.25e0 f, "
+    "CAST('1.10' AS decimal(10,2)) g, true h, 'text' i, CAST('ab' AS varchar) j, DATE '2025-01-02' k, "
+    "TIMESTAMP '2025-01-02 03:04:05.678' l, ARRAY[1, NULL] m, MAP(ARRAY['x'], ARRAY[2]) n, "
+    "CAST(ROW(1, 'z') AS ROW(p integer, q varchar)) o, X'6162' r"
+)
+
+
+@pytest.fixture
+def athena(tmp_path: Path) -> Iterator[AthenaClient]:
+    client = make_client(tmp_path)
+    client.run("CREATE DATABASE lake")
+    yield client
+    client.lakehouse.close()
+
+
+def _location(athena: AthenaClient, table: str) -> Path:
+    found = athena.glue("GetTable", DatabaseName="lake", Name=table)["Table"]["StorageDescriptor"]["Location"]
+    return athena.storage.root / found.removeprefix("s3://")
+
+
+@pytest.mark.parametrize("form", ["PARQUET", "ORC", "JSON", "TEXTFILE"])
+def test_a_table_made_from_a_query_reads_back_as_the_query(athena: AthenaClient, form: str) -> None:
+    query = EVERY_TYPE.removesuffix(", X'6162' r") if form == "JSON" else EVERY_TYPE
+    expected = athena.rows(query)
+    execution = athena.run(f"CREATE TABLE made WITH (format = '{form}') AS {query}")
+    assert (execution["StatementType"], execution["SubstatementType"]) == ("DDL", "CREATE_TABLE_AS_SELECT")
+    assert athena.rows("SELECT * FROM made") == expected
+
+
+def test_the_result_of_writing_is_a_count_and_a_manifest(athena: AthenaClient) -> None:
+    execution = athena.run("CREATE TABLE made AS SELECT x FROM UNNEST(sequence(1, 3)) t(x)")
+    identifier = execution["QueryExecutionId"]
+    answer = athena.call("GetQueryResults", QueryExecutionId=identifier)
+    assert answer["UpdateCount"] == 3
+    assert answer["ResultSet"]["Rows"] == []
+    assert execution["ResultConfiguration"]["OutputLocation"] == f"{OUTPUT}tables/{identifier}"
+    manifest = execution["Statistics"]["DataManifestLocation"]
+    assert manifest == f"{OUTPUT}tables/{identifier}-manifest.csv"
+    (written,) = (athena.storage.root / manifest.removeprefix("s3://")).read_text().splitlines()
+    assert written.startswith(f"{OUTPUT}tables/{identifier}/")
+    assert (athena.storage.root / written.removeprefix("s3://")).is_file()
+
+
+def test_partitions_are_directories_and_registered(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE TABLE made WITH (external_location = 's3://data/made/', partitioned_by = ARRAY['day', 'kind']) AS "
+        "SELECT x, DATE '2025-01-01' AS day, IF(x = 1, 'a/b', CAST(NULL AS varchar)) AS kind "
+        "FROM UNNEST(sequence(1, 2)) t(x)"
+    )
+    found = [row[0] for row in athena.result(athena.run("SHOW PARTITIONS made")["QueryExecutionId"])]
+    assert found == ["day=2025-01-01/kind=__HIVE_DEFAULT_PARTITION__", "day=2025-01-01/kind=a%2Fb"]
+    assert athena.rows("SELECT * FROM made ORDER BY x") == [["1", "2025-01-01", "a/b"], ["2", "2025-01-01", None]]
+    athena.run("INSERT INTO made SELECT 3, DATE '2025-01-02', 'c'")
+    assert athena.rows("SELECT x FROM made WHERE day = DATE '2025-01-02'") == [["3"]]
+    assert athena.rows('SELECT kind FROM "made$partitions" ORDER BY kind') == [["a/b"], ["c"], [None]]
+
+
+def test_what_no_table_can_hold_is_refused_as_athena_refuses_it(athena: AthenaClient) -> None:
+    for query, reason in (
+        ("SELECT 1", "MISSING_COLUMN_NAME: line 1:1: Column name not specified at position 1"),
+        ("SELECT NULL AS a", "COLUMN_TYPE_UNKNOWN: line 1:1: Column type is unknown at position 1"),
+        ("SELECT 1 AS foo, 2 AS foo", "DUPLICATE_COLUMN_NAME: line 1:1: Column name 'foo' specified more than once"),
+        ("SELECT TIME '01:02:03' AS a", "NOT_SUPPORTED: Unsupported Hive type: time(0)"),
+        ("SELECT current_timestamp AS a", "NOT_SUPPORTED: Unsupported Hive type: timestamp(3) with time zone"),
+        ("SELECT ROW(1) AS a", "NOT_SUPPORTED: Anonymous row type is not supported in Hive"),
+    ):
+        assert athena.failure(f"CREATE TABLE made AS {query}").startswith(reason)
+    reason = athena.failure(
+        "CREATE TABLE made WITH (partitioned_by = ARRAY['p']) AS "
+        "SELECT 1 AS a, x AS p FROM UNNEST(sequence(1, 101)) t(x)"
+    )
+    assert reason.startswith("HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100 open writers")
+    assert "NOT_SUPPORTED" in athena.failure("CREATE TABLE made WITH (format = 'AVRO') AS SELECT 1 AS a")
+    assert athena.glue("GetTables", DatabaseName="lake")["TableList"] == []
+
+
+def test_a_location_with_data_is_not_written_over(athena: AthenaClient) -> None:
+    made = "WITH (external_location = 's3://data/made/') AS SELECT 1 AS a"
+    athena.run(f"CREATE TABLE one {made}")
+    assert athena.failure(f"CREATE TABLE two {made}").startswith("HIVE_PATH_ALREADY_EXISTS")
+    assert athena.failure("CREATE TABLE one AS SELECT 1 AS a").startswith("TABLE_ALREADY_EXISTS")
+    athena.run("CREATE TABLE IF NOT EXISTS one AS SELECT 1 AS a")
+    assert athena.rows("SELECT * FROM one") == [["1"]]
+
+
+def test_a_work_group_that_insists_decides_the_place(athena: AthenaClient) -> None:
+    place = {"ResultConfiguration": {"OutputLocation": "s3://results/forced/"}}
+    athena.call("CreateWorkGroup", Name="strict", Configuration=place)
+    reason = athena.failure(
+        "CREATE TABLE t WITH (external_location = 's3://data/t/') AS SELECT 1 AS a", WorkGroup="strict"
+    )
+    assert "enforces a centralized output location" in reason
+    execution = athena.run("CREATE TABLE t AS SELECT 1 AS a", WorkGroup="strict")
+    assert execution["ResultConfiguration"]["OutputLocation"].startswith("s3://results/forced/tables/")
+
+
+def test_a_table_can_be_made_without_its_rows(athena: AthenaClient) -> None:
+    athena.run("CREATE TABLE made AS SELECT 1 AS a, 'x' AS b WITH NO DATA")
+    assert athena.rows("SELECT * FROM made") == []
+
+
+def test_rows_are_inserted_by_position_or_by_name(athena: AthenaClient) -> None:
+    athena.run("CREATE EXTERNAL TABLE t (a int, b string, c decimal(5,1)) LOCATION 's3://data/t/'")
+    athena.run("INSERT INTO t VALUES (1, 'one', 1.5), (2, NULL, 2.0)")
+    execution = athena.run("INSERT INTO lake.t (b, a) SELECT 'three', 3")
+    assert execution["SubstatementType"] == "INSERT"
+    assert athena.rows("SELECT * FROM t ORDER BY a") == [["1", "one", "1.5"], ["2", None, "2.0"], ["3", "three", None]]
+
+
+def test_values_that_do_not_fit_are_not_inserted(athena: AthenaClient) -> None:
+    athena.run("CREATE EXTERNAL TABLE t (a tinyint, b varchar(3)) STORED AS PARQUET LOCATION 's3://data/t/'")
+    mismatch = "TYPE_MISMATCH: line 1:1: Insert query has mismatched column types: Table: [tinyint, varchar(3)]"
+    assert athena.failure("INSERT INTO t VALUES (1, 'abc')").startswith(mismatch)
+    athena.run("INSERT INTO t VALUES (TINYINT '1', 'ab  ')")
+    assert "Cannot truncate non-space characters" in athena.failure("INSERT INTO t VALUES (TINYINT '1', 'abcd')")
+    assert athena.failure("INSERT INTO t (nope) VALUES (1)").startswith("COLUMN_NOT_FOUND")
+    assert athena.failure("INSERT INTO nope VALUES (1)").startswith("TABLE_NOT_FOUND")
+    assert athena.rows("SELECT count(*) FROM t") == [["1"]]
+
+
+def test_unloaded_rows_are_files_named_by_the_manifest(athena: AthenaClient) -> None:
+    execution = athena.run(
+        "UNLOAD (SELECT 1 AS id, 'a' AS name, 'p' AS part) TO 's3://data/out/' "
+        "WITH (format = 'PARQUET', compression = 'SNAPPY', partitioned_by = ARRAY['part'])"
+    )
+    assert execution["SubstatementType"] == "UNLOAD"
+    manifest = athena.storage.root / execution["Statistics"]["DataManifestLocation"].removeprefix("s3://")
+    (uri,) = manifest.read_text().splitlines()
+    assert uri.startswith("s3://data/out/part=p/")
+    table = pq.read_table(athena.storage.root / uri.removeprefix("s3://"), partitioning=None)
+    assert table.to_pylist() == [{"id": 1, "name": "a"}]
+    assert athena.failure("UNLOAD (SELECT 1 AS a) TO 's3://data/out/' WITH (format = 'JSON')").startswith(
+        "HIVE_PATH_ALREADY_EXISTS"
+    )
+
+
+def test_unloaded_text_is_compressed_lines(athena: AthenaClient) -> None:
+    athena.run(
+        "UNLOAD (SELECT 1 AS id, CAST(NULL AS varchar) AS gone, ARRAY['x', 'y'] AS more) TO 's3://data/out' "
+        "WITH (format = 'TEXTFILE', field_delimiter = ',')"
+    )
+    (file,) = (athena.storage.root / "data" / "out").iterdir()
+    assert gzip.decompress(file.read_bytes()) == b"1,\\N,x\x02y\n"
