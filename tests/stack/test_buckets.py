@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import ModuleType
 from typing import Any, cast
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from headwater.stack import fast_checksums
 from headwater.stack.buckets import MinistackStorage
 from headwater.stack.info import StackInfo, read
 from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket
@@ -116,3 +119,33 @@ def test_other_accounts_and_missing_buckets_are_told_apart(stack: StackInfo, sta
     for bucket in ("absent", "../s3", "..", "UPPER"):
         with pytest.raises(NoSuchBucket):
             list(storage(stack_state).objects(MINE, bucket, ""))
+
+
+@pytest.mark.parametrize("algorithm", ["CRC32", "CRC32C", "CRC64NVME", "SHA1", "SHA256"])
+def test_checksums_of_every_kind_are_stored_and_wrong_ones_refused(stack: StackInfo, algorithm: Any) -> None:
+    client, name = s3(stack), f"Checksum{algorithm}"
+    client.create_bucket(Bucket="sums")
+    client.put_object(Bucket="sums", Key="k", Body=b"body", ChecksumAlgorithm=algorithm)
+    right = client.head_object(Bucket="sums", Key="k", ChecksumMode="ENABLED")[name]
+    client.put_object(Bucket="sums", Key="k", Body=b"body", **{name: right})
+    with pytest.raises(ClientError, match="BadDigest"):
+        client.put_object(Bucket="sums", Key="k", Body=b"not the body", **{name: right})
+
+
+def test_ministacks_slow_checksums_are_replaced_by_equal_fast_ones() -> None:
+    from ministack.services import s3 as ministack_s3
+
+    slow = ministack_s3._crc32c, ministack_s3._crc64nvme
+    assert fast_checksums.install(ministack_s3)
+    fast = ministack_s3._crc32c, ministack_s3._crc64nvme
+    ministack_s3._crc32c, ministack_s3._crc64nvme = slow
+    assert fast[0] is not slow[0]
+    for data in (b"", b"a", bytes(range(256)) * 7):
+        assert [f(data) for f in fast] == [s(data) for s in slow]
+
+
+def test_an_unknown_ministack_is_left_as_it_is() -> None:
+    other = ModuleType("s3")
+    other._crc32c = lambda body: 0  # type: ignore[attr-defined] # a function of another meaning
+    assert not fast_checksums.install(other)
+    assert other._crc32c(b"x") == 0

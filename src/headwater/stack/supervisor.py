@@ -111,6 +111,7 @@ async def _serve(state: Path, listener: socket.socket, database: Database, start
     from ministack.core import persistence
     from ministack.services import s3
 
+    from headwater.stack import fast_checksums
     from headwater.stack.buckets import MinistackStorage
     from headwater.stack.front_door import FrontDoor
     from headwater.stack.lakehouse.service import Lakehouse
@@ -118,6 +119,8 @@ async def _serve(state: Path, listener: socket.socket, database: Database, start
     def save_buckets() -> None:
         persistence.save_state("s3", s3.get_state())
 
+    if not fast_checksums.install(s3):
+        logging.warning("this MiniStack computes checksums in another way: CRC32C and CRC64NVME stay slow")
     loop = asyncio.get_running_loop()
     data = Path(s3.DATA_DIR)
     data.mkdir(exist_ok=True)

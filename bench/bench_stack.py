@@ -1,0 +1,69 @@
+"""How quickly the stack starts, what it weighs when idle, and how fast its S3 takes and gives an object."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from bench.timing import best, note, ratio
+from headwater.connections import Connections
+from headwater.settings import load
+
+OBJECT = 128 * 1024 * 1024
+
+
+def main() -> None:
+    """Start twice, weigh, then move one object through S3 and the same bytes through a file."""
+    with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
+        connections = Connections(load(Path(folder), environ={}))
+        try:
+            note(f"cold start (initdb included): {_start(connections):.2f} s")
+            connections.stop_stack()
+            warm = _start(connections)
+            ratio("warm start, seconds", warm, "< 3")
+            stack = connections.stack
+            assert stack is not None
+            note(f"idle supervisor: {_rss(stack.pid)} MiB RSS")
+            _objects(connections, Path(folder))
+        finally:
+            connections.stop_stack(remove=True)
+
+
+def _start(connections: Connections) -> float:
+    began = time.perf_counter()
+    _ = connections.stack
+    return time.perf_counter() - began
+
+
+def _rss(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) // 1024
+
+
+def _objects(connections: Connections, folder: Path) -> None:
+    body = os.urandom(OBJECT)
+    s3 = connections.s3
+    s3.create_bucket(Bucket="bench")
+
+    def to_file() -> None:
+        with (folder / "file").open("wb") as file:
+            file.write(body)
+            os.fsync(file.fileno())
+
+    def down() -> bytes:
+        return s3.get_object(Bucket="bench", Key="k")["Body"].read()
+
+    times = best(
+        {
+            "up": lambda: s3.put_object(Bucket="bench", Key="k", Body=body),
+            "up CRC64NVME": lambda: s3.put_object(Bucket="bench", Key="k", Body=body, ChecksumAlgorithm="CRC64NVME"),
+            "down": down,
+            "file": to_file,
+        },
+        rounds=3,
+    )
+    for name in ("up", "up CRC64NVME", "down"):
+        note(f"S3 {name}: {OBJECT / times[name] / 2**20:.0f} MiB/s")
+        ratio(f"S3 {name} / writing and syncing a file", times[name] / times["file"], "reported")
