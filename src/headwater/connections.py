@@ -133,7 +133,8 @@ class Connections:
         endpoint = {} if self.stack is None else {"endpoint_url": self.stack.endpoint_url}
         config = Config(retries={"mode": "standard", "max_attempts": 5}, max_pool_connections=32, connect_timeout=10)
         if self.stack is not None:
-            config = config.merge(Config(s3={"addressing_style": "path"}))
+            # Every body carries a CRC32 that the server checks: hashing it for the signature too would only cost time.
+            config = config.merge(Config(s3={"addressing_style": "path", "payload_signing_enabled": False}))
         session = self.session
         with aws_errors(f"make a client for {service}"):
             try:

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from headwater.errors import AwsError, VerificationError
 from headwater.services import objects
 from headwater.services.aws import aws_errors, error_code
-from headwater.services.checksums import MIB, composite_crc32, crc32_base64, part_size, same_checksum
+from headwater.services.checksums import MIB, composite_crc32, crc32_base64, joined_crc32, part_size, same_checksum
 from headwater.services.objects import WriteOptions
 
 if TYPE_CHECKING:
@@ -48,6 +48,18 @@ class UnfinishedUpload:
     started: datetime
 
 
+@dataclass(frozen=True)
+class _SentPart:
+    number: int
+    etag: str
+    crc: int
+    size: int
+
+    def named(self) -> dict[str, Any]:
+        """The part as CompleteMultipartUpload takes it."""
+        return {"PartNumber": self.number, "ETag": self.etag, "ChecksumCRC32": crc32_base64(self.crc)}
+
+
 class MultipartWriter:
     """A context manager with ``write(bytes)``: the object appears, whole, when the block ends without an exception.
 
@@ -68,13 +80,12 @@ class MultipartWriter:
         self._options = options or WriteOptions()
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="upload-part")
         self._concurrency = concurrency
-        self._buffer = bytearray()
+        self._pieces: list[bytes] = []
+        self._waiting = 0
         self._upload_id: str | None = None
-        self._sent: list[Future[dict[str, Any]]] = []
-        self._crcs: list[int] = []
+        self._sent: list[Future[_SentPart]] = []
         self._written: WrittenObject | None = None
         self.size = 0
-        self.stream_crc32 = 0
 
     @property
     def written(self) -> WrittenObject:
@@ -85,14 +96,15 @@ class MultipartWriter:
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Take bytes; blocks while too many parts are under way. Raises AwsError when a part could not be sent."""
-        self._buffer += data
+        # bytes are kept as they are and joined once for each part: a large stream is copied once, not three times.
+        self._pieces.append(data if isinstance(data, bytes) else bytes(data))
+        self._waiting += len(data)
         self.size += len(data)
-        self.stream_crc32 = zlib.crc32(data, self.stream_crc32)
-        while len(self._buffer) >= (wanted := part_size(len(self._sent) + 1)):
-            with memoryview(self._buffer) as view:
-                part = bytes(view[:wanted])
-            del self._buffer[:wanted]
-            self._send(part)
+        while self._waiting >= (wanted := part_size(len(self._sent) + 1)):
+            joined = b"".join(self._pieces)
+            rest = joined[wanted:]
+            self._pieces, self._waiting = [rest], len(rest)
+            self._send(joined[:wanted] if rest else joined)
         return len(data)
 
     def __enter__(self) -> MultipartWriter:
@@ -114,10 +126,7 @@ class MultipartWriter:
         if self._upload_id is None:
             self._upload_id = self._create()
         self._wait_for_room(len(part))
-        number = len(self._sent) + 1
-        crc = zlib.crc32(part)
-        self._crcs.append(crc)
-        self._sent.append(self._threads.submit(self._upload_part, number, part, crc))
+        self._sent.append(self._threads.submit(self._upload_part, len(self._sent) + 1, part))
 
     def _wait_for_room(self, size: int) -> None:
         allowed = max(1, min(self._concurrency, IN_FLIGHT_BYTES // size))
@@ -134,7 +143,8 @@ class MultipartWriter:
             )
         return answer["UploadId"]
 
-    def _upload_part(self, number: int, part: bytes, crc: int) -> dict[str, Any]:
+    def _upload_part(self, number: int, part: bytes) -> _SentPart:
+        crc = zlib.crc32(part)
         with aws_errors(f"upload part {number} of s3://{self._bucket}/{self._key}"):
             for attempt in range(1, DAMAGED_ATTEMPTS + 1):
                 try:
@@ -150,22 +160,31 @@ class MultipartWriter:
                 except ClientError as error:  # botocore does not send again what was damaged on the way
                     if error_code(error) not in DAMAGED or attempt == DAMAGED_ATTEMPTS:
                         raise
-        return {"PartNumber": number, "ETag": answer["ETag"], "ChecksumCRC32": crc32_base64(crc)}
+        return _SentPart(number, answer["ETag"], crc, len(part))
 
     def _finish(self) -> None:
         if self._upload_id is None:
             self._threads.shutdown()
-            crc = crc32_base64(self.stream_crc32)
-            etag = objects.put_bytes(self._s3, self._bucket, self._key, bytes(self._buffer), self._options)
+            data = b"".join(self._pieces)
+            stream_crc = zlib.crc32(data)
+            crc = crc32_base64(stream_crc)
+            etag = objects.put_bytes(self._s3, self._bucket, self._key, data, self._options)
         else:
-            if self._buffer:
-                self._send(bytes(self._buffer))
+            if self._waiting:
+                self._send(b"".join(self._pieces))
             parts = [future.result() for future in self._sent]
             self._threads.shutdown()
-            crc = composite_crc32(self._crcs)
-            etag = self._complete(parts, crc)
-        self._buffer.clear()
-        self._written = WrittenObject(self._key, self.size, etag, crc, self.stream_crc32)
+            self._check_parts(parts)
+            crc = composite_crc32([part.crc for part in parts])
+            stream_crc = joined_crc32((part.crc, part.size) for part in parts)
+            etag = self._complete([part.named() for part in parts], crc)
+        self._pieces.clear()
+        self._written = WrittenObject(self._key, self.size, etag, crc, stream_crc)
+
+    def _check_parts(self, parts: list[_SentPart]) -> None:
+        sent = sum(part.size for part in parts)
+        if sent != self.size:
+            raise VerificationError(f"s3://{self._bucket}/{self._key}: {self.size:,} bytes came, {sent:,} were sent")
 
     def _complete(self, parts: list[Any], crc: str) -> str:
         with aws_errors(f"complete the upload of s3://{self._bucket}/{self._key}"):
@@ -200,7 +219,7 @@ class MultipartWriter:
     def _abort(self) -> None:
         # Parts under way have to end first: one that arrives after the abort would be kept, and paid for.
         self._threads.shutdown(wait=True, cancel_futures=True)
-        self._buffer.clear()
+        self._pieces.clear()
         if self._upload_id is None:
             return
         try:

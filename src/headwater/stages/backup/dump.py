@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -81,12 +82,19 @@ class Dump:
         """The process id of pg_dump."""
         return self._running().pid
 
-    def blocks(self) -> Iterator[bytes]:
-        """Its output, in blocks of up to a mebibyte, until it ends for whichever reason."""
+    def blocks(self) -> Iterator[memoryview]:
+        """Its output, in blocks of up to a mebibyte, until it ends for whichever reason.
+
+        A block is overwritten by the next one: one buffer for all, because a fresh mebibyte for each read costs more
+        than the read itself.
+        """
         stdout = self._running().stdout
         assert stdout is not None  # noqa: S101 - asked for in __enter__
-        while block := stdout.read(BLOCK):
-            if not self._wrote and not block.startswith(ARCHIVE_MAGIC[: len(block)]):
+        _enlarge(stdout.fileno())
+        buffer = memoryview(bytearray(BLOCK))
+        while size := stdout.readinto(buffer):  # type: ignore[attr-defined] # unbuffered: a FileIO
+            block = buffer[:size]
+            if not self._wrote and bytes(block[:5]) != ARCHIVE_MAGIC[:size]:
                 raise BackupError("pg_dump wrote something that is not an archive", hint=self._complaint())
             self._wrote = True
             yield block
@@ -122,3 +130,10 @@ class Dump:
         lines = [line.strip() for line in self._lines() if line.strip()]
         errors = [line for line in lines if "error:" in line]
         return "; ".join((errors or lines)[-3:])
+
+
+def _enlarge(pipe: int) -> None:
+    """Let pg_dump run ahead by a mebibyte instead of 64 KiB: fewer switches between it and us. Linux only."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # the user's allowance for pipes is spent: slower, nothing else
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, BLOCK)

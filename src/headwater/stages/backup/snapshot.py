@@ -50,6 +50,8 @@ def export_snapshot(address: PostgresAddress) -> Iterator[Snapshot]:
         # A dump may take hours, and this connection mostly waits: none of the server's time-outs may end it.
         connection.execute("SET idle_in_transaction_session_timeout = 0; SET statement_timeout = 0")
         connection.execute("SET lock_timeout = '10s'; SET row_security = off")
+        # Counting is not urgent: workers for it would only take the processor away from the dump.
+        connection.execute("SET max_parallel_workers_per_gather = 0")
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
         snapshot = Snapshot(str(row[0]) if row else "", _source(connection), connection, executor)
