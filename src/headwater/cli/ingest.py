@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("table_name", metavar="TABLE")
 @click.option("--partition-by", metavar="COLUMN", required=True, help="A date or timestamp; its day (UTC) is the key.")
-@click.option("--as", "name", metavar="NAME", help="The table's name in the lake (default: its own).")
+@click.option("--as", "name", metavar="NAME", help="The table's name in the lake (default: its own; orders_live and events_live).")
 @click.option("--dry-run", is_flag=True, help="Print columns, types, rows and partitions; copy nothing.")
 @json_option
 @click.pass_context
@@ -32,7 +32,7 @@ def ingest(
     \b
     Example:
       headwater ingest flights --partition-by time_hour
-      headwater ingest orders --partition-by created_at --as orders_live
+      headwater ingest orders --partition-by created_at
     """
     from headwater.stages.ingest import IngestOptions
 

@@ -90,7 +90,7 @@ def plan(connections: Connections, options: IngestOptions) -> IngestPlan:
         _check_partition_column(described, options)
         columns = _columns(described)
         extent = source.measure(connection, schema, table, options.partition_by)
-    lake_table = lake_name(options.name or table)
+    lake_table = lake_name(options.name or default_name(table))
     days = (extent.last - extent.first).days + 1 if extent.first and extent.last else 0
     draft = IngestPlan(
         database=settings.db_name,
@@ -109,6 +109,15 @@ def plan(connections: Connections, options: IngestOptions) -> IngestPlan:
         replaces=None,
     )
     return replace(draft, replaces=_replaced_run(connections, draft))
+
+
+def default_name(table: str) -> str:
+    """The table's own name; ``orders_live`` and ``events_live`` beside the lake's generated orders and events.
+
+    >>> default_name("flights"), default_name("orders")
+    ('flights', 'orders_live')
+    """
+    return f"{table}_live" if table.lower() in {generated.name for generated in LAKE_TABLES} else table
 
 
 def _find_table(connection: psycopg.Connection[Any], text: str) -> tuple[str, str]:
