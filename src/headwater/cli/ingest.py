@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("table_name", metavar="TABLE")
 @click.option("--partition-by", metavar="COLUMN", required=True, help="A date or timestamp; its day (UTC) is the key.")
-@click.option("--as", "name", metavar="NAME", help="The table's name in the lake (default: its own; orders_live and events_live).")
+@click.option("--as", "name", metavar="NAME", help="Name in the lake (default: its own, or orders_live, events_live).")
 @click.option("--dry-run", is_flag=True, help="Print columns, types, rows and partitions; copy nothing.")
 @json_option
 @click.pass_context
