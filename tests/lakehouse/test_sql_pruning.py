@@ -104,6 +104,46 @@ def test_bytes_scanned_are_those_of_the_read_columns(athena: AthenaClient) -> No
     assert one < both < size * 1.05
 
 
+def test_bytes_scanned_are_the_same_for_every_run_of_a_query(athena: AthenaClient) -> None:
+    path = write_day(athena, "again", 1, "SELECT range::int id, random() a FROM range(20000)")
+    write_day(athena, "again", 2, "SELECT range::int id, random() a FROM range(20000)")
+    athena.run(
+        "CREATE EXTERNAL TABLE again (id int, a double) PARTITIONED BY (year int, month int, day string) "
+        "STORED AS PARQUET LOCATION 's3://data/again/'"
+    )
+    athena.run("MSCK REPAIR TABLE again")
+    scanned = {athena.run("SELECT sum(a) FROM again")["Statistics"]["DataScannedInBytes"] for _ in range(4)}
+    assert len(scanned) == 1
+    one = athena.run("SELECT sum(a) FROM again WHERE day = '01'")["Statistics"]["DataScannedInBytes"]
+    footer = int.from_bytes(path.read_bytes()[-8:-4], "little") + 8
+    assert footer < one < path.stat().st_size
+    twice = "SELECT count(*) FROM again x JOIN again y ON x.a = y.a WHERE x.day = '01' AND y.day = '01'"
+    assert one * 1.8 < athena.run(twice)["Statistics"]["DataScannedInBytes"] <= one * 2
+
+
+def test_conditions_on_timestamps_skip_row_groups(athena: AthenaClient) -> None:
+    path = athena.storage.root / "data" / "timed" / "part.parquet"
+    path.parent.mkdir(parents=True)
+    rows = "SELECT TIMESTAMP '2025-01-01' + to_microseconds(range * 1700) AS at, random() AS a FROM range(100000)"
+    duckdb.connect().execute(f"COPY ({rows}) TO '{path}' (ROW_GROUP_SIZE 10000)")
+    athena.run("CREATE EXTERNAL TABLE timed (at timestamp, a double) STORED AS PARQUET LOCATION 's3://data/timed/'")
+    everything = athena.run("SELECT count(a) FROM timed WHERE at IS NOT NULL")["Statistics"]["DataScannedInBytes"]
+    conditions = [
+        ("at < TIMESTAMP '2025-01-01 00:00:00.002'", "1"),
+        ("at = TIMESTAMP '2025-01-01 00:00:00.002'", "1"),
+        ("TIMESTAMP '2025-01-01 00:00:00.003' = at", "1"),
+        ("at <= TIMESTAMP '2025-01-01 00:00:00.003'", "3"),
+        ("at BETWEEN TIMESTAMP '2025-01-01 00:00:00.002' AND TIMESTAMP '2025-01-01 00:00:00.004'", "2"),
+        ("at >= TIMESTAMP '2025-01-01 00:02:49.998'", "1"),
+        ("at > TIMESTAMP '2025-01-01 00:02:49.997'", "1"),
+        ("at < DATE '2025-01-01'", "0"),
+    ]
+    for condition, count in conditions:
+        execution = athena.run(f"SELECT count(a) FROM timed WHERE {condition}")
+        assert athena.result(execution["QueryExecutionId"])[1] == [count], condition
+        assert execution["Statistics"]["DataScannedInBytes"] < everything * 0.3, condition
+
+
 def test_only_registered_partitions_are_visible_and_values_come_from_the_catalog(athena: AthenaClient) -> None:
     write_day(athena, "elsewhere", 9)
     athena.run(DDL.format(name="placed"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
@@ -89,17 +90,20 @@ def _walk(folder: Path, path: str, prefix: str) -> Iterator[StoredObject]:
         if any(part in ("", ".", "..") for part in head.split("/")):
             return
         folder, path = folder / head, f"{head}/"
-    if not folder.is_dir():
+    try:
+        # One system call for all entries and their kinds: a query may list thousands of folders.
+        with os.scandir(folder) as found:
+            entries = [(entry.name + "/" if entry.is_dir() else entry.name, entry.path) for entry in found]
+    except (FileNotFoundError, NotADirectoryError):
         return
     # A folder sorts as its name plus "/", which is where its keys stand among the others.
-    entries = sorted(folder.iterdir(), key=lambda e: (e.name + "/" if e.is_dir() else e.name).encode())
-    for entry in entries:
-        if not entry.name.startswith(tail) or (not path and entry.name == _ENCODED_KEYS):
+    for name, location in sorted(entries, key=lambda entry: entry[0].encode()):
+        if not name.startswith(tail) or (not path and name == f"{_ENCODED_KEYS}/"):
             continue
-        if entry.is_dir():
-            yield from _walk(entry, f"{path}{entry.name}/", "")
-        elif not entry.name.endswith((_SIDECAR, _PARTIAL)):
-            stored = _stored(f"{path}{entry.name}", entry)
+        if name.endswith("/"):
+            yield from _walk(Path(location), f"{path}{name}", "")
+        elif not name.endswith((_SIDECAR, _PARTIAL)):
+            stored = _stored(f"{path}{name}", Path(location))
             if stored is not None:
                 yield stored
 

@@ -51,14 +51,21 @@ def parquet_relation(source: Source, connection: duckdb.DuckDBPyConnection) -> s
     for i, (column, wanted) in enumerate(zip(source.table.columns, source.column_types, strict=True)):
         found = present.get(column.name.lower())
         if found is None:
-            columns.append(f"CAST(NULL AS {t.to_duckdb(wanted)}) AS c{i}")
+            columns += [f"CAST(NULL AS {t.to_duckdb(wanted)}) AS {name}" for name in _names(i, wanted)]
             continue
         value = converted(quote_name(found[0]), found[1], wanted)
         if value is None:
             raise _incompatible(source, column.name, str(found[1]), wanted)
         columns.append(f"{value} AS c{i}")
+        if wanted == t.TIMESTAMP:
+            columns.append(f"{quote_name(found[0]) if found[1].id == 'timestamp' else value} AS r{i}")
     columns += per_file_columns(source, "file_index")
     return f"(SELECT {', '.join(columns)} FROM {reader})"
+
+
+def _names(index: int, wanted: t.Type) -> list[str]:
+    """A column's names in the relation: a timestamp is there rounded and as the file has it."""
+    return [f"c{index}", f"r{index}"] if wanted == t.TIMESTAMP else [f"c{index}"]
 
 
 def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> QueryFailed:

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,12 @@ from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, PartitionCa
 from headwater.stack.lakehouse.sql.context import Scan
 from headwater.stack.lakehouse.sql.expression import quote_text
 from headwater.stack.lakehouse.sql.scans import column_type
+
+_TEXT: Mapping[str, Callable[[Source], str]] = {
+    "lazysimpleserde": lazy_simple_relation,
+    "opencsvserde": open_csv_relation,
+    "jsonserde": json_relation,
+}
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Lake:
         files = list(data_files(self.storage, self.scope, partitions))
         source = Source(table, files, [column_type(c) for c in table.columns], keys)
         if not files:
-            return empty_relation(source)
+            return _with_raw(empty_relation(source), source)
         return _read(table, source, reader)
 
 
@@ -51,14 +58,17 @@ def _read(table: Table, source: Source, reader: Reader) -> str:
     if serde == "parquethiveserde" or "parquet" in table.input_format.lower():
         return parquet_relation(source, reader.connection)
     if serde == "orcserde":
-        return orc_relation(source, reader)
-    if serde == "lazysimpleserde":
-        return lazy_simple_relation(source)
-    if serde == "opencsvserde":
-        return open_csv_relation(source)
-    if serde == "jsonserde":
-        return json_relation(source)
-    raise Unsupported(f"SerDe {table.serde or table.input_format}")
+        return _with_raw(orc_relation(source, reader), source)
+    relation = _TEXT.get(serde)
+    if relation is None:
+        raise Unsupported(f"SerDe {table.serde or table.input_format}")
+    return _with_raw(relation(source), source)
+
+
+def _with_raw(relation: str, source: Source) -> str:
+    """With each timestamp once more, under the name that conditions on the file's own values use."""
+    raw = [f"c{i} AS r{i}" for i, kind in enumerate(source.column_types) if kind == t.TIMESTAMP]
+    return f"(SELECT {', '.join(['*', *raw])} FROM {relation})" if raw else relation
 
 
 def _partition_rows(partitions: list[Partition], kinds: list[t.Type]) -> str:

@@ -29,7 +29,7 @@ def note_conditions(condition: exp.Expression, scope: Scope, queries: Queries, p
     allowed = {origin for f in prunable for origin in f.origins}
     if not allowed:
         return
-    for conjunct in _conjuncts(condition):
+    for conjunct in conjuncts(condition):
         for number, keys in _scans(conjunct, scope, allowed):
             scan = queries.context.scans[number]
             fields = tuple(_as_key(f, number, scan.key_types) for f in scope.fields)
@@ -37,12 +37,13 @@ def note_conditions(condition: exp.Expression, scope: Scope, queries: Queries, p
             scan.predicates.append(KeyPredicate(value.sql, tuple(_filters(conjunct, keys, scan.key_types))))
 
 
-def _conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
+def conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
+    """The conditions that all have to hold."""
     if isinstance(node, exp.Paren):
-        yield from _conjuncts(node.this)
+        yield from conjuncts(node.this)
     elif isinstance(node, exp.And):
-        yield from _conjuncts(node.this)
-        yield from _conjuncts(node.expression)
+        yield from conjuncts(node.this)
+        yield from conjuncts(node.expression)
     else:
         yield node
 
@@ -76,16 +77,16 @@ def _as_key(f: Field, number: int, kinds: dict[str, t.Type]) -> Field:
 
 # --- what the catalog's index can answer ---------------------------------------------------------------------------
 
-_OPERATORS: dict[type[exp.Expression], str] = {exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
-_MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+OPERATORS: dict[type[exp.Expression], str] = {exp.EQ: "=", exp.LT: "<", exp.LTE: "<=", exp.GT: ">", exp.GTE: ">="}
+MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
 
 
 def _filters(node: exp.Expression, keys: dict[str, str], kinds: dict[str, t.Type]) -> Iterator[KeyFilter]:
-    operator = _OPERATORS.get(type(node))
+    operator = OPERATORS.get(type(node))
     if operator is not None:
         left, right = node.this, node.expression
         if isinstance(right, exp.Column):
-            left, right, operator = right, left, _MIRRORED[operator]
+            left, right, operator = right, left, MIRRORED[operator]
         yield from _filter(left, operator, [right], keys, kinds)
     elif isinstance(node, exp.Between):
         yield from _filter(node.this, ">=", [node.args["low"]], keys, kinds)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -56,7 +57,7 @@ def scan_relation(
                 f"Column alias list has {len(names)} entries but '{table.name}' has {len(fields)} columns available"
             )
             raise SqlError("MISMATCHED_COLUMN_ALIASES", message, context.position(node))
-        fields = [Field(n, f.value, f.qualifier, f.origins) for n, f in zip(names, fields, strict=True)]
+        fields = [replace(f, name=n) for n, f in zip(names, fields, strict=True)]
     if not partitions_only:
         for i, (name, kind) in enumerate(PSEUDO_COLUMNS.items()):
             fields.append(Field(name, Expr(f"{alias}.p{i}", kind), qualifier, hidden=True))
@@ -67,8 +68,8 @@ def _columns(table: Table, alias: str, qualifier: tuple[str, ...], scan: Scan) -
     if scan.partitions_only:
         return []
     return [
-        Field(column.name.lower(), Expr(f"{alias}.c{i}", column_type(column)), qualifier)
-        for i, column in enumerate(table.columns)
+        Field(name, Expr(f"{alias}.c{i}", kind), qualifier, raw=f"{alias}.r{i}" if kind == t.TIMESTAMP else "")
+        for i, (name, kind) in enumerate((column.name.lower(), column_type(column)) for column in table.columns)
     ]
 
 

@@ -17,7 +17,8 @@ class Field:
     """A column in sight: its name, the relation names that may qualify it, and what it is in DuckDB.
 
     ``origins`` are the partition keys whose values the column passes on unchanged; a condition on the column prunes
-    those scans. ``hidden`` columns (``"$path"``) are found by name but are not part of ``*``.
+    those scans. ``raw`` is a timestamp as the file has it, before it is rounded. ``hidden`` columns (``"$path"``) are
+    found by name but are not part of ``*``.
     """
 
     name: str | None
@@ -25,6 +26,7 @@ class Field:
     qualifier: tuple[str, ...] = ()
     origins: frozenset[KeyOrigin] = frozenset()
     hidden: bool = False
+    raw: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.bounds import raw_bounds
 from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.coerce import coerce, common_type
 from headwater.stack.lakehouse.sql.context import Context
@@ -136,7 +137,7 @@ class Queries:
         where = ""
         if tree.args.get("where") is not None:
             condition = tree.args["where"].this
-            where = f" WHERE {rules.typed(condition, t.BOOLEAN, 'WHERE clause').sql}"
+            where = f" WHERE {rules.typed(condition, t.BOOLEAN, 'WHERE clause').sql}{raw_bounds(condition, rules)}"
             note_conditions(condition, scope, self, relation.fields if relation else ())
         grouping = group_by(tree, rules, lambda: self._items(tree, rules))
         if grouping is None and is_aggregated(tree, self.registry):
