@@ -154,19 +154,31 @@ class Executor:
                 enforced=job.enforced,
                 clock=r.clock,
             )
-            self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
+            self._check_output(job)
             result = execute_write(statement.write, context)
             scanned = session.bytes_read()
+        # Not earlier: UNLOAD may write to the place of the results, which must be empty.
+        self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
         manifest = f"{job.output}-manifest.csv"
         self._put(job.scope, manifest, "".join(f"{uri}\n" for uri in result.files).encode(), "text/csv")
         return Outcome(
             infos, result.rows, scanned, time.monotonic() - began, 0.0, result.statement, result.substatement, manifest
         )
 
+    def _check_output(self, job: Job) -> None:
+        bucket, key = split_s3_uri(job.output)
+        try:
+            next(iter(self.resources.storage.objects(job.scope, bucket, key)), None)
+        except (NoSuchBucket, AccessDenied) as error:
+            raise _no_output(bucket) from error
+
     def _put(self, scope: Scope, uri: str, body: bytes | Path, content_type: str) -> None:
         bucket, key = split_s3_uri(uri)
         try:
             self.resources.storage.put(scope, bucket, key, body, content_type)
         except (NoSuchBucket, AccessDenied) as error:
-            message = f"Unable to verify/create output bucket {bucket}"
-            raise QueryFailed(message, category=2, error_type=1205) from error
+            raise _no_output(bucket) from error
+
+
+def _no_output(bucket: str) -> QueryFailed:
+    return QueryFailed(f"Unable to verify/create output bucket {bucket}", category=2, error_type=1205)

@@ -11,7 +11,6 @@ from datetime import datetime
 from itertools import product
 from math import prod
 
-from headwater.stack.lakehouse.catalog import paths
 from headwater.stack.lakehouse.catalog.filters import matches
 from headwater.stack.lakehouse.catalog.series import Series, date_series, enum_series, integer_series
 from headwater.stack.lakehouse.errors import QueryFailed
@@ -101,6 +100,12 @@ def _type(table: Table, key: str) -> str:
     return kind.strip().lower()
 
 
+def projected_location(table: Table, values: Sequence[str]) -> str:
+    """Where the partition of these values is."""
+    keys = [key.name for key in table.partition_keys]
+    return _location(table, _template(table, keys), keys, values)
+
+
 def _template(table: Table, keys: Sequence[str]) -> str | None:
     template = table.parameters.get("storage.location.template")
     if template is None:
@@ -117,7 +122,9 @@ def _template(table: Table, keys: Sequence[str]) -> str | None:
 
 def _location(table: Table, template: str | None, keys: Sequence[str], values: Sequence[str]) -> str:
     if template is None:
-        return paths.below(table.location, paths.partition_path(keys, values)) + "/"
+        # Not escaped, unlike the directories of registered partitions.
+        path = "/".join(f"{key}={value}" for key, value in zip(keys, values, strict=True))
+        return f"{table.location.rstrip('/')}/{path}/"
     by_name = {key.lower(): value for key, value in zip(keys, values, strict=True)}
     location = _PLACEHOLDER.sub(lambda match: by_name[match.group(1).lower()], template)
     return location if location.endswith("/") else location + "/"

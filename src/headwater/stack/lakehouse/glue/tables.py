@@ -9,6 +9,7 @@ from functools import partial
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError, invalid_input, not_found
 from headwater.stack.lakehouse.glue.failures import failure_of
+from headwater.stack.lakehouse.glue.ordering import ordered_table
 from headwater.stack.lakehouse.glue.paging import page
 from headwater.stack.lakehouse.glue.validation import flag, items, optional_text, page_size, table_input, text
 from headwater.stack.lakehouse.model import GlueJson, Scope
@@ -26,7 +27,7 @@ def create_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
 
 def get_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetTable``."""
-    return {"Table": catalog.get_table(scope, text(request, "DatabaseName"), text(request, "Name"))}
+    return {"Table": ordered_table(catalog.get_table(scope, text(request, "DatabaseName"), text(request, "Name")))}
 
 
 def get_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
@@ -40,6 +41,8 @@ def get_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     shown, token = page(tables, request.get("NextToken"), page_size(request, _PAGE), lambda item: (item["Name"],))
     if wanted and set(wanted) == {"NAME"}:
         shown = [{"Name": table["Name"], "DatabaseName": table["DatabaseName"]} for table in shown]
+    else:
+        shown = [ordered_table(table) for table in shown]
     return {"TableList": shown} | ({"NextToken": token} if token else {})
 
 

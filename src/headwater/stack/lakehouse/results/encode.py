@@ -42,8 +42,8 @@ def _value(sql: str, column: OutputColumn) -> str:
 
 
 def _shown(kind: t.Type) -> t.Type:
-    """Athena's results show at least milliseconds."""
-    if kind.name in ("timestamp", "timestamptz", "time") and t.precision_of(kind) < 3:
+    """Athena's results show at least milliseconds of timestamps."""
+    if kind.name in ("timestamp", "timestamptz") and t.precision_of(kind) < 3:
         return t.Type(kind.name, (3,), zone=kind.zone)
     return kind
 

@@ -3,9 +3,6 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-import mmap
-from pathlib import Path
-
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.lines import line_reader
@@ -17,34 +14,24 @@ from headwater.stack.lakehouse.sql.expression import fail, quote_text
 def open_csv_relation(source: Source) -> str:
     """``(SELECT … AS c0, …)`` over the records.
 
-    The SerDe reads line by line, so that a line end inside quotes ends the record there too; its own escape
-    character (a backslash unless set otherwise) is refused when a file holds it.
+    The SerDe reads line by line, so that a line end inside quotes ends the record there too. Its escape character is
+    a backslash, also where a quote is given for it.
     """
     parameters = source.table.serde_parameters
     separator = parameters.get("separatorChar", ",") or ","
     quote = parameters.get("quoteChar", '"') or '"'
     escape = parameters.get("escapeChar", "\\") or "\\"
     separator = {"\\t": "\t", "\\u0001": "\x01"}.get(separator, separator)
-    if len(separator) != 1 or len(quote) != 1:
-        raise Unsupported("OpenCSVSerde with a separator or quote of several characters")
-    if escape not in (quote, ""):
-        _refuse_escapes(source, escape[:1])
+    escape = "\\" if escape in ("\\\\", '"') else escape
+    if len({separator, quote, escape}) != 3:
+        raise Unsupported("OpenCSVSerde with the same character in two roles")
+    if any(len(character) != 1 for character in (separator, quote, escape)):
+        raise Unsupported("OpenCSVSerde with a separator, quote or escape of several characters")
     lines = line_reader(source)
-    fields = f"hw_opencsv(line, {quote_text(separator)}, {quote_text(quote)})"
+    fields = f"hw_opencsv(line, {', '.join(map(quote_text, (separator, quote, escape)))})"
     columns = [f"{_value(f'list_extract(v, {i + 1})', kind)} AS c{i}" for i, kind in enumerate(source.column_types)]
     columns += per_file_columns(source, "file_index")
     return f"(SELECT {', '.join(columns)} FROM (SELECT {fields} AS v, file_index FROM {lines}))"
-
-
-def _refuse_escapes(source: Source, escape: str) -> None:
-    for file in source.files:
-        if not file.stored.key.endswith((".gz", ".zst")) and _holds(file.stored.path, escape.encode()):
-            raise Unsupported(f"OpenCSVSerde's escape character in {file.uri}")
-
-
-def _holds(path: Path, text: bytes) -> bool:
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return content.find(text) >= 0
 
 
 def _value(sql: str, kind: t.Type) -> str:

@@ -9,6 +9,7 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
 from headwater.stack.lakehouse.sql.expression import Expr, fail, null_of, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.jsonvalues import json_text
 from headwater.stack.lakehouse.sql.text import display_text
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
@@ -52,10 +53,13 @@ _JSON_SCALARS = ("boolean", "varchar", "double", "real", "decimal", *t.INTEGERS)
 
 
 def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
-    """A JSON scalar as a SQL value and back. Arrays and objects are refused: their rules differ in details."""
+    """A SQL value as JSON, and a JSON scalar as a SQL value; arrays and objects as SQL values are refused."""
     source = value.type
     if target.name == "json" and source.name in _JSON_SCALARS and source.name not in ("double", "real", "decimal"):
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN to_json({value}) END", t.JSON)
+    if target.name == "json":
+        written = json_text(value.sql, source)
+        return Expr(f"CASE WHEN {value} IS NOT NULL THEN CAST({written} AS JSON) END", t.JSON)
     if source.name != "json" or target.name not in _JSON_SCALARS:
         raise Unsupported(f"CAST from {source} to {target}")
     kind = f"json_type({value})"

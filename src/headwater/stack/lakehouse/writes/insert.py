@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headwater.stack.lakehouse.catalog.paths import below, partition_path
+from headwater.stack.lakehouse.catalog.projection import is_projected, projected_location
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
 from headwater.stack.lakehouse.model import Column, Table
 from headwater.stack.lakehouse.sql import types as t
@@ -34,7 +35,7 @@ def insert_into(statement: Insert, context: WriteContext) -> WriteResult:
     fitted = fit(statement, prepared, columns)
     target = Target(form, table.columns, table.partition_keys, lambda key: _directory(context, table, key))
     written = write(context.engine.batches(select_for(target, fitted.sql, fitted.columns)), target, context.place())
-    if str(table.parameters.get("projection.enabled", "")).lower() != "true":
+    if not is_projected(table):
         try:
             add_partitions(context, table.database, table.glue, written.partitions)
         except ApiError as error:
@@ -57,6 +58,8 @@ def find_table(statement: Insert, context: WriteContext) -> Table:
 def _directory(context: WriteContext, table: Table, key: Key) -> str:
     if not key:
         return table.location
+    if is_projected(table):
+        return projected_location(table, key)
     try:
         known = context.catalog.get_partition(context.scope, table.database, table.name, key)
         return str(known["StorageDescriptor"]["Location"])

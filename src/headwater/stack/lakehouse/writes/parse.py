@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from headwater.stack.lakehouse.sql.parse import parse_query
+from sqlglot import exp
+
+from headwater.stack.lakehouse.sql.failures import SyntaxRefused
+from headwater.stack.lakehouse.sql.parse import parse_query, position
 from headwater.stack.lakehouse.writes.ast import CreateTableAs, Insert, QueryText, Unload, Write
 from headwater.stack.lakehouse.writes.tokens import Tokens, blank
 
@@ -70,4 +73,9 @@ def _unload(tokens: Tokens) -> Unload:
 
 
 def _query(text: str) -> QueryText:
-    return QueryText(parse_query(text), text)
+    tree = parse_query(text)
+    if not isinstance(tree, exp.Query | exp.Values):
+        word = text.split(None, 1)[0]
+        place = position(text, len(text) - len(text.lstrip()))
+        raise SyntaxRefused(f"mismatched input '{word}'. Expecting: '(', 'SELECT', 'TABLE', 'VALUES', 'WITH'", place)
+    return QueryText(tree, text)
