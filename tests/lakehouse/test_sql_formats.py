@@ -71,6 +71,17 @@ def test_open_csv_has_quotes_and_refuses_what_does_not_read(athena: AthenaClient
     assert athena.failure("SELECT * FROM opened_wrongly").startswith("HIVE_BAD_DATA: Error Parsing a column")
 
 
+def test_open_csv_reads_escapes_in_compressed_files_too(athena: AthenaClient) -> None:
+    body = b'1,"a \\"q\\" b"\n2,"c\\\\d"\n3,x\\y\n4,a"b"c\n5,"open\n'
+    write(athena, "escaped/a.csv.gz", gzip.compress(body))
+    athena.run(
+        "CREATE EXTERNAL TABLE escaped (id int, name string) ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://data/escaped/'"
+    )
+    rows = [["1", 'a "q" b'], ["2", "c\\d"], ["3", "xy"], ["4", 'a"b"c'], ["5", None]]
+    assert athena.rows("SELECT * FROM escaped") == rows
+
+
 def test_json_lines_are_read_by_key_without_regard_to_case(athena: AthenaClient) -> None:
     body = b"""{"ID":1,"name":"x","tags":["a",null],"o":{"K":"v"},"t":"2020-01-01 00:00:00","n":10.00}
 {"id":"2","name":{"a":1},"m":{"k":1}}

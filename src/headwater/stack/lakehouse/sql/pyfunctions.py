@@ -8,6 +8,8 @@ from typing import Any
 
 import duckdb
 
+from headwater.stack.lakehouse.sources.csvfields import csv_fields
+
 _PART = re.compile(r'\."([^"]*)"|\[(\d+)\]')
 
 
@@ -58,34 +60,9 @@ def _canonical(text: str) -> str:
     return _written(json.loads(text, parse_float=_Number), sort=True)
 
 
-def _opencsv(line: str, separator: str, quote: str) -> list[str]:
-    """The fields of one line: quotes enclose separators, a doubled quote inside stands for one."""
-    if quote not in line:
-        return line.split(separator)
-    fields: list[str] = []
-    field: list[str] = []
-    inside, position = False, 0
-    while position < len(line):
-        character = line[position]
-        if character == quote:
-            if inside and line[position + 1 : position + 2] == quote:
-                field.append(quote)
-                position += 1
-            else:
-                inside = not inside
-        elif character == separator and not inside:
-            fields.append("".join(field))
-            field = []
-        else:
-            field.append(character)
-        position += 1
-    fields.append("".join(field))
-    return fields
-
-
 def register(connection: duckdb.DuckDBPyConnection) -> None:
     """Make the functions known to a connection."""
     connection.create_function("hw_json_number", _number, ["VARCHAR", "VARCHAR"], "VARCHAR")
     connection.create_function("hw_json_extract", _number, ["VARCHAR", "VARCHAR"], "JSON")
-    connection.create_function("hw_opencsv", _opencsv, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR[]")
+    connection.create_function("hw_opencsv", csv_fields, ["VARCHAR"] * 4, "VARCHAR[]")
     connection.create_function("hw_json_canonical", _canonical, ["VARCHAR"], "JSON")
