@@ -222,6 +222,18 @@ def create_empty_database(maintenance: PostgresAddress, name: str, locale: Datab
         connection.execute(statement)
 
 
+def rename_database(maintenance: PostgresAddress, old: str, new: str) -> None:
+    """Rename a database that nobody is connected to. Raises PostgresError, also if there is a ``new`` one by now."""
+    with connect(maintenance, autocommit=True) as connection:
+        connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new)))
+
+
+def drop_idle_database(maintenance: PostgresAddress, name: str) -> None:
+    """Drop a database unless somebody is connected to it; one that is not there is fine. Raises PostgresError."""
+    with connect(maintenance, autocommit=True) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
+
+
 def drop_database(maintenance: PostgresAddress, name: str) -> None:
     """Drop a database and end the sessions in it; one that is already gone is fine. Raises PostgresError."""
     with connect(maintenance, autocommit=True) as connection:

@@ -42,7 +42,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
     Raises VerificationError, BackupError, PostgresError, AwsError.
     """
     started = time.monotonic()
-    manifest, address = plan.backup, connections.postgres(plan.to)
+    manifest, address = plan.backup, connections.postgres(_unfinished_name(plan.to))
     maintenance = connections.postgres("postgres")
     with fetched(connections, manifest, on_progress) as archive, _new_database(maintenance, plan.to, manifest.source):
         on_progress(Progress("restore", 0, None, "pg_restore"))
@@ -63,17 +63,30 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
 
 @contextmanager
 def _new_database(maintenance: PostgresAddress, name: str, source: SourceDatabase) -> Iterator[None]:
-    """An empty database like the source; gone again if the block fails, Ctrl-C included."""
+    """An empty database like the source, ``name`` only when the block ended well; gone if it fails, Ctrl-C included."""
     locale = postgres.DatabaseLocale(
         source.encoding, source.collate, source.ctype, source.locale_provider, source.locale
     )
-    postgres.create_empty_database(maintenance, name, locale)
+    unfinished = _unfinished_name(name)
+    postgres.drop_idle_database(maintenance, unfinished)  # what a killed restore left behind
+    postgres.create_empty_database(maintenance, unfinished, locale)
     try:
         yield
+        postgres.rename_database(maintenance, unfinished, name)
     except BaseException:
         with suppress(HeadwaterError):  # what failed first says more
-            postgres.drop_database(maintenance, name)
+            postgres.drop_database(maintenance, unfinished)
         raise
+
+
+def _unfinished_name(name: str) -> str:
+    """What the database is called until its rows have been compared: a kill -9 must not leave half of one as ``name``.
+
+    >>> _unfinished_name("app_restored")
+    'app_restored (restoring)'
+    """
+    ending = " (restoring)"
+    return name.encode()[: 63 - len(ending)].decode(errors="ignore") + ending
 
 
 def _pg_restore(plan: RestorePlan, address: PostgresAddress, archive: Path) -> None:
@@ -83,7 +96,7 @@ def _pg_restore(plan: RestorePlan, address: PostgresAddress, archive: Path) -> N
         "--exit-on-error",
         "--no-password",
         # Only a connection string takes any name as it is; the login comes from the environment.
-        f"--dbname={make_conninfo(dbname=plan.to)}",
+        f"--dbname={make_conninfo(dbname=address.database)}",
         *([] if plan.owner else ["--no-owner", "--no-privileges"]),
         str(archive),
     ]
