@@ -87,15 +87,15 @@ FAULTS = (
     Fault("stored", "truncated", "the dump is replaced by its first half", LISTED, BELIEVED),
     Fault("stored", "gone", "the dump is deleted", LISTED, NOTICED),
     Fault("stored", "flipped", "the dump is replaced by one with a bit flipped", HEAD, BELIEVED),
-    Fault("stored", "rotten", "a bit flips on the storage's disk, its checksums do not", FULL, BELIEVED),
-    Fault("stored", "swapped", "two dumps are swapped", LISTED, BELIEVED),
+    Fault("stored", "rotten", "a bit flips on the storage's disk, its checksums do not", FULL, NOTICED),
+    Fault("stored", "swapped", "two dumps are swapped", HEAD, BELIEVED),
     Fault("stored", "manifest-gone", "the manifest is deleted", LISTED),
     Fault("stored", "manifest-cut", "the manifest is cut in half", LISTED),
     Fault("stored", "manifest-digest", "another SHA-256 is edited into the manifest", FULL),
     Fault("stored", "manifest-size", "another size is edited into the manifest", LISTED),
     Fault("stored", "manifest-rows", "another row count is edited into the manifest", RESTORED),
     Fault("stored", "manifest-other", "the manifest is another database's", LISTED),
-    Fault("restore", "download-flip", "a bit changes in the download", FULL, BELIEVED),
+    Fault("restore", "download-flip", "a bit changes in the download", FULL, NOTICED),
     Fault("restore", "download-cut", "the download breaks once", HOLDS, FINE),
     Fault("restore", "spool-full", "the disk of the spool is full", HOLDS),
     Fault("restore", "killed", "SIGKILL of Headwater while pg_restore works", HOLDS),
@@ -111,7 +111,7 @@ GROUPS = {
     "pg_dump": ("pg_dump", "what must happen"),
     "upload": ("Between Headwater and S3, while a backup of three parts is made", "what must happen"),
     "killed": ("SIGKILL of Headwater while it makes a backup", "what must be believed"),
-    "stored": ("What is stored", "found at the level"),
+    "stored": ("What is stored", "found at the latest by"),
     "restore": ("While restoring", "what must happen"),
     "together": ("Several things at once, and all the time", "what must happen"),
 }
@@ -125,8 +125,9 @@ from the very table that they read. Beside it, where there is something to compa
 `pg_dump | gzip > file`, an upload with boto3, and `gunzip | psql` report under the same fault: **believed** means that
 both ends said success, and the rows were not there.
 
-Levels: **list** is `backup list` (manifests and a listing), **head** the check before a download (size and checksum
-as S3 reports them), **full** every byte read and compared, **restore** a restore with its rows counted.
+Levels, of which each one finds what those before it find: **list** is `backup list` (manifests and a listing),
+**head** the check before a download (size and checksum as S3 reports them), **full** every byte read and
+compared, **restore** a restore with its rows counted.
 *refused* includes: the exit code is not 0, no object, no unfinished upload. *holds*: the command ends well, or ends
 with an error and leaves no database behind.
 """

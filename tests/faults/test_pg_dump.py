@@ -9,7 +9,7 @@ from pathlib import Path
 
 import matrix
 import pytest
-from conftest import Site
+from fault_site import Site
 from matrix import Fault
 
 from headwater.connections import Connections

@@ -5,7 +5,7 @@ from __future__ import annotations
 import matrix
 import proxy
 import pytest
-from conftest import Site
+from fault_site import Site
 from matrix import Fault
 from proxy import COMPLETE, MANIFEST, PART, Rule, fail
 

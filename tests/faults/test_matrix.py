@@ -1,0 +1,46 @@
+"""The page says what the tests assert, and every row of it is tested."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import matrix
+import test_killed
+import test_pg_dump
+import test_upload
+
+FOLDER = Path(__file__).resolve().parent
+
+# Rows that are no parameter of a test, and the test of each.
+TESTS = {
+    "download-flip": "test_a_bit_changes_in_the_download",
+    "download-cut": "test_the_download_breaks_once",
+    "spool-full": "test_the_disk_of_the_spool_is_full",
+    "killed": "test_headwater_is_killed_while_pg_restore_works",
+    "two-backups": "test_two_backups_in_one_second",
+    "prune-create": "test_a_prune_while_a_backup_waits_for_its_manifest",
+    "prune-restore": "test_a_prune_removes_the_backup_that_is_being_downloaded",
+    "secrets": "test_no_secret_is_ever_shown",
+    "fidelity": "test_every_kind_of_object_comes_back",
+    "memory": "test_ten_times_the_data_need_no_more_memory",
+}
+
+
+def test_the_page_is_the_matrix() -> None:
+    assert matrix.PAGE.read_text() == matrix.page(), "run `python tests/faults/matrix.py`"
+
+
+def test_every_row_is_tested() -> None:
+    assert {fault.id for fault in matrix.of("pg_dump")} == set(test_pg_dump.BROKEN)
+    assert {fault.id for fault in matrix.of("upload")} == set(test_upload.RULES)
+    steps = {f"{when}-{step}" for when in ("before", "after") for step in test_killed.STEPS}
+    assert {fault.id for fault in matrix.of("killed")} == steps
+    defined = {
+        node.name
+        for path in FOLDER.glob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert set(TESTS.values()) <= defined
+    assert {fault.id for group in ("restore", "together") for fault in matrix.of(group)} == set(TESTS)
