@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
 
@@ -15,7 +15,16 @@ from headwater.errors import BackupError
 
 SCHEMA_VERSION = 1
 MANIFEST_SUFFIX = ".manifest.json"
+VERIFY_SUFFIX = ".verify.json"
+GLOBALS_SUFFIX = ".globals.sql"
 DUMP_SUFFIX = ".dump.zst"
+DUMP_SUFFIXES = tuple(
+    f".{kind}{packed}{sealed}"
+    for kind in ("dump", "dir.tar")
+    for packed in ("", ".zst", ".gz")
+    for sealed in ("", ".age")
+)
+"""Every ending that a dump can have: archive or directory, how it is compressed, whether it is encrypted."""
 ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -35,6 +44,20 @@ class StoredDump:
     raw_size: int
     raw_sha256: str
     compression: str
+
+
+@dataclass(frozen=True)
+class StoredGlobals:
+    """The roles and tablespaces, as pg_dumpall writes them: an SQL script of its own beside the dump.
+
+    ``passwords``: whether it holds the roles' password hashes. ``encryption``: ``age`` if encrypted like the dump.
+    """
+
+    key: str
+    size: int
+    sha256: str
+    passwords: bool
+    encryption: str | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +81,9 @@ class BackupManifest:
     """One backup. ``row_counts`` are exact, in the dump's own snapshot; None if they could not be taken.
 
     ``id`` is the UTC second of its beginning, for example ``20250115T103005Z``; times are UTC, ``seconds`` is how long
-    the dump took. ``warnings`` is what pg_dump said although it succeeded.
+    the dump took, ``durations`` its steps. ``warnings`` is what pg_dump said although it succeeded. ``partial``: tables
+    were left out on purpose, so that it never stands for the database. ``content_hashes`` are sums of 64-bit row hashes
+    by table, as decimal text. ``integrity`` says for each check whether this S3 provider did it.
     """
 
     id: str
@@ -73,8 +98,25 @@ class BackupManifest:
     row_counts: Mapping[str, int] | None
     warnings: tuple[str, ...]
     headwater_version: str
+    format: str = "custom"
+    flags: tuple[str, ...] = ()
+    partial: bool = False
+    encryption: str | None = None
+    globals: StoredGlobals | None = None
+    extensions: Mapping[str, str] = field(default_factory=dict)
+    collation_versions: Mapping[str, str] = field(default_factory=dict)
+    content_hashes: Mapping[str, str] | None = None
+    integrity: Mapping[str, str] = field(default_factory=dict)
+    durations: Mapping[str, float] = field(default_factory=dict)
     kind: str = "logical"
     schema_version: int = SCHEMA_VERSION
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every object of this backup, the manifest first: removed in this order, it is never half there."""
+        own = manifest_key(self.dump.key)
+        beside = (self.globals.key,) if self.globals else ()
+        return (own, self.dump.key, *beside, verify_key(own))
 
     def to_json(self) -> bytes:
         """The manifest as it is stored: UTF-8, keys sorted, so that equal manifests are equal bytes."""
@@ -101,6 +143,15 @@ def manifest_key(dump_key: str) -> str:
     return f"{folder}/{name.partition('.')[0]}{MANIFEST_SUFFIX}"
 
 
+def verify_key(manifest: str) -> str:
+    """The key of the verification record that belongs to a manifest.
+
+    >>> verify_key("b/app/2025/01/15/backup_20250115T103005Z.manifest.json")
+    'b/app/2025/01/15/backup_20250115T103005Z.verify.json'
+    """
+    return manifest.removesuffix(MANIFEST_SUFFIX) + VERIFY_SUFFIX
+
+
 def parse(data: bytes, key: str) -> BackupManifest:
     """Read a stored manifest. Raises BackupError that names the object if it is not one that this version knows."""
     try:
@@ -117,6 +168,9 @@ def parse(data: bytes, key: str) -> BackupManifest:
         body["dump"] = StoredDump(**body["dump"])
         body["source"] = SourceDatabase(**body["source"])
         body["warnings"] = tuple(body["warnings"])
+        body["flags"] = tuple(body.get("flags", ()))
+        if body.get("globals") is not None:
+            body["globals"] = StoredGlobals(**body["globals"])
         return BackupManifest(**body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BackupError(

@@ -44,6 +44,9 @@ class Settings:
     datalake_prefix: str = _setting("datalake", "Key prefix of the lake.")
     athena_database: str = _setting("saas_datalake", "Athena (Glue) database.")
     retention_days: int = _setting(30, "Days that a backup is kept.")
+    retention_rules: str = _setting(
+        "", "More backups to keep: `last=7 hourly=24 daily=14 weekly=8 monthly=12 yearly=3 minimum=2` or some of these."
+    )
     project: Path = field(default_factory=Path.cwd)
 
     @property
@@ -193,6 +196,12 @@ def _port(value: Any) -> int | None:
     return None if value in (None, "") else _whole(value, 1, 65535)
 
 
+def _rules(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"([a-z]+=\d{1,6}[ ,]*)*", value.strip()):
+        raise ValueError("must be rules such as daily=7 monthly=12")
+    return value.strip()
+
+
 def _days(value: Any) -> int:
     return _whole(value, 1, 36500)
 
@@ -238,4 +247,5 @@ _RULES = {
     "DATALAKE_PREFIX": _prefix,
     "ATHENA_DATABASE": _athena_name,
     "RETENTION_DAYS": _days,
+    "RETENTION_RULES": _rules,
 }

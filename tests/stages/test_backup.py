@@ -213,6 +213,7 @@ def test_ctrl_c_ends_the_command_with_130_and_leaves_nothing(ready: Headwater, p
 
 
 def test_the_password_is_never_in_the_arguments_or_the_manifest(ready: Headwater) -> None:
+    ready.setup(rows=30_000)  # pg_dump still runs when the first block arrives
     password = ready.connections.postgres().password
     assert password
     seen: list[str] = []
@@ -323,7 +324,7 @@ def test_prune_removes_what_is_expired_and_never_the_newest(ready: Headwater) ->
     assert report.freed_bytes > 0
     assert keys(ready) == [
         f"backups/postgres/{ready.settings.db_name}/2025/03/21/backup_20250321T120000Z{suffix}"
-        for suffix in (".dump.zst", ".manifest.json")
+        for suffix in (".dump.zst", ".globals.sql", ".manifest.json")
     ]
     assert backup.plan_prune(ready.connections, NOW + timedelta(days=800)).removed == ()
 
@@ -455,7 +456,8 @@ def test_an_interrupted_restore_leaves_no_database(ready: Headwater) -> None:
 def test_the_manifest_of_a_dump_lies_beside_it(ready: Headwater) -> None:
     made: BackupManifest = ready.backup_create().backup
 
-    assert set(keys(ready)) == {made.dump.key, manifest_key(made.dump.key)}
+    assert made.globals is not None
+    assert set(keys(ready)) == {made.dump.key, made.globals.key, manifest_key(made.dump.key)}
 
 
 def children(name: str, of: int | None = os.getpid(), argument: str = "") -> list[int]:

@@ -87,7 +87,7 @@ def test_reasons_say_why() -> None:
 
     assert {(d.backup.database, d.action, d.reason) for d in decisions} == {
         ("app2", "keep", "belongs to app2, not to app"),
-        ("app", "keep", "the newest"),
+        ("app", "keep", "the newest; 0 days old, within 30 days"),
         ("app", "keep", "1 day old, within 30 days"),
         ("app", "keep", "30 days old, within 30 days"),
         ("app", "remove", "31 days old, over 30 days"),

@@ -1,29 +1,68 @@
-"""The backups on S3: manifests, the dumps that they speak of, and what does not fit together."""
+"""The backups on S3: manifests, the dumps that they speak of, their verifications, and what does not fit together."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from headwater.errors import BackupError
 from headwater.layout import Layout
-from headwater.manifest import DUMP_SUFFIX, MANIFEST_SUFFIX, BackupManifest, parse
-from headwater.services import objects
+from headwater.manifest import (
+    DUMP_SUFFIXES,
+    GLOBALS_SUFFIX,
+    MANIFEST_SUFFIX,
+    VERIFY_SUFFIX,
+    BackupManifest,
+    parse,
+    verify_key,
+)
+from headwater.services import objects, verification
+from headwater.services.objects import ObjectInfo
+from headwater.services.verification import Verification
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 READERS = 8
+_DUMPS = (*DUMP_SUFFIXES, GLOBALS_SUFFIX, f"{GLOBALS_SUFFIX}.age")
 
 
 @dataclass(frozen=True)
 class ListedBackup:
-    """A backup and where its manifest is. ``problem`` is empty if the dump is there in its recorded size."""
+    """A backup and where its manifest is. ``problem`` is empty if the dump is there in its recorded size.
+
+    ``manifest_etag`` makes removing it conditional. ``verifications`` are about whichever dump was there at the time.
+    """
 
     manifest: BackupManifest
     manifest_key: str
     problem: str
+    manifest_etag: str = ""
+    verifications: tuple[Verification, ...] = ()
+
+    @property
+    def last_verification(self) -> Verification | None:
+        """The newest one of this dump, passed or not."""
+        return verification.newest(self.verifications, self.manifest.dump.etag)
+
+    @property
+    def proof(self) -> Verification | None:
+        """The newest full or restore verification that this dump passed, unless it failed one since."""
+        return None if self.problem else verification.proves(self.verifications, self.manifest.dump.etag)
+
+
+@dataclass(frozen=True)
+class Orphan:
+    """A dump or roles script without a manifest: an interrupted run's, or not ours."""
+
+    key: str
+    size: int
+    etag: str
+    last_modified: datetime
 
 
 @dataclass(frozen=True)
@@ -34,46 +73,74 @@ class Backups:
     backups: tuple[ListedBackup, ...]
     orphans: tuple[str, ...]
     unreadable: tuple[str, ...]
+    orphan_objects: tuple[Orphan, ...] = ()
 
     @property
     def usable(self) -> tuple[ListedBackup, ...]:
         """Those whose dump is there."""
         return tuple(backup for backup in self.backups if not backup.problem)
 
+    @property
+    def whole(self) -> tuple[ListedBackup, ...]:
+        """The usable ones of the whole database: what `latest` means, and what its freshness is measured by."""
+        return tuple(backup for backup in self.usable if not backup.manifest.partial)
+
+    @property
+    def newest_proven(self) -> ListedBackup | None:
+        """The newest whole backup that a full or restore verification has proven."""
+        return next((backup for backup in self.whole if backup.proof), None)
+
 
 def list_backups(s3: S3Client, layout: Layout, database: str) -> Backups:
-    """List the backups of ``database``. Raises AwsError."""
-    sizes: dict[str, int] = {}
-    for item in objects.list_objects(s3, layout.bucket, layout.backup_folder(database)):
-        if item.key.endswith((MANIFEST_SUFFIX, DUMP_SUFFIX)):
-            sizes[item.key] = item.size
-    keys = [key for key in sizes if key.endswith(MANIFEST_SUFFIX)]
+    """List the logical backups of ``database``. Raises AwsError."""
+    found = {
+        item.key: item
+        for item in objects.list_objects(s3, layout.bucket, layout.backup_folder(database))
+        if item.key.endswith((MANIFEST_SUFFIX, VERIFY_SUFFIX, *_DUMPS))
+    }
+    keys = [key for key in found if key.endswith(MANIFEST_SUFFIX)]
     with ThreadPoolExecutor(READERS, "headwater-manifests") as executor:
-        read = list(executor.map(lambda key: _read(s3, layout.bucket, key), keys))
-    listed, unreadable = [], []
-    for key, manifest in zip(keys, read, strict=True):
-        if isinstance(manifest, str):
-            unreadable.append(manifest)
-        else:
-            listed.append(ListedBackup(manifest, key, _problem(manifest, database, sizes)))
-    # A dump whose manifest cannot be read is no orphan: somebody may be able to read it.
-    spoken_for = {backup.manifest.dump.key for backup in listed}
-    spoken_for |= {key.removesuffix(MANIFEST_SUFFIX) + DUMP_SUFFIX for key in keys}
+        read = list(executor.map(lambda key: _read(s3, layout.bucket, key, database, found), keys))
+    listed = [item for item in read if isinstance(item, ListedBackup)]
+    orphans = _orphans(found, keys)
     return Backups(
         database=database,
         backups=tuple(sorted(listed, key=lambda item: (item.manifest.taken, item.manifest.id), reverse=True)),
-        orphans=tuple(key for key in sizes if key.endswith(DUMP_SUFFIX) and key not in spoken_for),
-        unreadable=tuple(unreadable),
+        orphans=tuple(orphan.key for orphan in orphans),
+        unreadable=tuple(item for item in read if isinstance(item, str)),
+        orphan_objects=orphans,
     )
 
 
+def _orphans(found: dict[str, ObjectInfo], manifests: Iterable[str]) -> tuple[Orphan, ...]:
+    """Dumps beside which no manifest lies. One whose manifest cannot be read is none: somebody may be able to."""
+    known = {key.removesuffix(MANIFEST_SUFFIX) for key in manifests}
+    return tuple(
+        Orphan(item.key, item.size, item.etag, item.last_modified)
+        for item in found.values()
+        if item.key.endswith(_DUMPS) and _stem(item.key) not in known
+    )
+
+
+def _stem(key: str) -> str:
+    """A key up to its id: what a backup's objects have in common."""
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{name.partition('.')[0]}"
+
+
 def choose(found: Backups, wanted: str) -> ListedBackup:
-    """The backup with this id, or the newest usable one for ``latest``. Raises BackupError that says what there is."""
+    """The backup with this id; the newest usable one for ``latest``; the newest up to a time such as 2025-01-15T10:00Z.
+
+    Raises BackupError that says what there is.
+    """
     make_one = "make one: `headwater backup create`"
-    if wanted == "latest":
-        if found.usable:
-            return found.usable[0]
-        raise BackupError(f"there is no backup of {found.database} to restore", hint=make_one)
+    moment = _moment(wanted)
+    if wanted == "latest" or moment is not None:
+        until = [item for item in found.whole if moment is None or item.manifest.taken <= moment]
+        if until:
+            return until[0]
+        when = "" if moment is None else f" taken up to {moment.isoformat()}"
+        raise BackupError(f"there is no backup of {found.database} to restore{when}", hint=make_one)
     for backup in found.backups:
         if backup.manifest.id == wanted:
             if backup.problem:
@@ -84,20 +151,46 @@ def choose(found: Backups, wanted: str) -> ListedBackup:
     raise BackupError(f"there is no backup {wanted} of {found.database}", hint=hint)
 
 
-def _read(s3: S3Client, bucket: str, key: str) -> BackupManifest | str:
-    data = objects.read_bytes(s3, bucket, key)
+def _moment(text: str) -> datetime | None:
+    """A time with its zone; None if the text is none. Raises BackupError for a time without a zone."""
+    if not re.match(r"\d{4}-\d{2}-\d{2}", text):
+        return None
     try:
-        return parse(data, key)
+        moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        raise BackupError(f"{text} has no time zone", hint=f"for UTC, write {text}Z or {text}+00:00")
+    return moment
+
+
+def _read(
+    s3: S3Client, bucket: str, key: str, database: str, found: dict[str, ObjectInfo]
+) -> ListedBackup | str | None:
+    """The backup of a manifest; a text if it cannot be read, None if it is of another kind."""
+    try:
+        manifest = parse(objects.read_bytes(s3, bucket, key), key)
     except BackupError as error:
         return str(error)
+    if manifest.kind != "logical":
+        return None
+    records: tuple[Verification, ...] = ()
+    if (record := verify_key(key)) in found:
+        records = verification.parse(objects.read_bytes(s3, bucket, record))
+    problem = _problem(manifest, key, database, found)
+    return ListedBackup(manifest, key, problem, found[key].etag, records)
 
 
-def _problem(manifest: BackupManifest, database: str, sizes: dict[str, int]) -> str:
-    size = sizes.get(manifest.dump.key)
+def _problem(manifest: BackupManifest, key: str, database: str, found: dict[str, ObjectInfo]) -> str:
+    dump = found.get(manifest.dump.key)
     if manifest.database != database:
         return f"its manifest speaks of database {manifest.database}"
-    if size is None:
+    if _stem(manifest.dump.key) != _stem(key):
+        return f"its manifest speaks of another backup's dump, {manifest.dump.key}"
+    if dump is None:
         return f"its dump {manifest.dump.key} is gone"
-    if size != manifest.dump.size:
-        return f"its dump has {size:,} bytes, {manifest.dump.size:,} were written"
+    if dump.size != manifest.dump.size:
+        return f"its dump has {dump.size:,} bytes, {manifest.dump.size:,} were written"
+    if dump.etag != manifest.dump.etag:
+        return f"its dump was replaced: its ETag is {dump.etag}, {manifest.dump.etag} was written"
     return ""

@@ -65,7 +65,8 @@ class MultipartWriter:
 
     After any exception, KeyboardInterrupt included, nothing appears and no parts stay behind. Parts are sent by
     ``concurrency`` threads while the next one fills; at most that many wait, so that a slow network slows the writer
-    instead of filling memory. A stream that fits into the first part is sent in one request.
+    instead of filling memory. A stream that fits into the first part is sent in one request. ``full_object``: let S3
+    check one CRC32 over all the bytes at the end, where the provider can; otherwise the CRC32 of the parts' CRC32s.
 
     >>> with MultipartWriter(s3, "lake", "backup.dump", options=WriteOptions(if_none_match=True)) as writer:
     ...     writer.write(b"...")                                                              # doctest: +SKIP
@@ -74,7 +75,14 @@ class MultipartWriter:
     """
 
     def __init__(
-        self, s3: S3Client, bucket: str, key: str, *, options: WriteOptions | None = None, concurrency: int = 4
+        self,
+        s3: S3Client,
+        bucket: str,
+        key: str,
+        *,
+        options: WriteOptions | None = None,
+        concurrency: int = 4,
+        full_object: bool = False,
     ) -> None:
         self._s3, self._bucket, self._key = s3, bucket, key
         self._options = options or WriteOptions()
@@ -85,6 +93,7 @@ class MultipartWriter:
         self._upload_id: str | None = None
         self._sent: list[Future[_SentPart]] = []
         self._written: WrittenObject | None = None
+        self._want_full, self._full, self._name_checksum = full_object, False, False
         self.size = 0
 
     @property
@@ -138,9 +147,13 @@ class MultipartWriter:
 
     def _create(self) -> str:
         with aws_errors(f"begin the upload of s3://{self._bucket}/{self._key}"):
+            whole: Any = {"ChecksumType": "FULL_OBJECT"} if self._want_full else {}
             answer = self._s3.create_multipart_upload(
-                Bucket=self._bucket, Key=self._key, ChecksumAlgorithm="CRC32", **self._options.request()
+                Bucket=self._bucket, Key=self._key, ChecksumAlgorithm="CRC32", **whole, **self._options.request()
             )
+        # A provider that does not know the type leaves it out of the answer.
+        kind = answer.get("ChecksumType")
+        self._full, self._name_checksum = kind == "FULL_OBJECT", self._want_full and kind is not None
         return answer["UploadId"]
 
     def _upload_part(self, number: int, part: bytes) -> _SentPart:
@@ -175,8 +188,8 @@ class MultipartWriter:
             parts = [future.result() for future in self._sent]
             self._threads.shutdown()
             self._check_parts(parts)
-            crc = composite_crc32([part.crc for part in parts])
             stream_crc = joined_crc32((part.crc, part.size) for part in parts)
+            crc = crc32_base64(stream_crc) if self._full else composite_crc32([part.crc for part in parts])
             etag = self._complete([part.named() for part in parts], crc)
         self._pieces.clear()
         self._written = WrittenObject(self._key, self.size, etag, crc, stream_crc)
@@ -189,12 +202,16 @@ class MultipartWriter:
     def _complete(self, parts: list[Any], crc: str) -> str:
         with aws_errors(f"complete the upload of s3://{self._bucket}/{self._key}"):
             try:
+                checks: Any = {"ChecksumCRC32": crc} if self._name_checksum else {}
+                if self._full:
+                    checks["ChecksumType"] = "FULL_OBJECT"
                 answer = self._s3.complete_multipart_upload(
                     Bucket=self._bucket,
                     Key=self._key,
                     UploadId=self._upload_id or "",
                     MultipartUpload={"Parts": parts},
                     MpuObjectSize=self.size,
+                    **checks,
                     **self._options.condition(),
                 )
             except ClientError as error:

@@ -63,16 +63,20 @@ class ObjectVersion:
 
 @dataclass(frozen=True)
 class WriteOptions:
-    """How an object is written. ``if_none_match``: raise ObjectExists instead of replacing one."""
+    """How an object is written. ``if_none_match``: raise ObjectExists instead of replacing one.
+
+    ``extra``: further arguments of PutObject and CreateMultipartUpload, such as ``StorageClass``.
+    """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     metadata: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/octet-stream"
     if_none_match: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
     def request(self) -> dict[str, Any]:
         """The arguments that PutObject and CreateMultipartUpload share."""
-        given: dict[str, Any] = {"ContentType": self.content_type}
+        given: dict[str, Any] = {"ContentType": self.content_type, **self.extra}
         if self.tags:
             given["Tagging"] = urlencode(self.tags)
         if self.metadata:

@@ -252,17 +252,22 @@ class TableContent:
 
 def read_contents(address: PostgresAddress) -> dict[str, TableContent]:
     """Every user table's content by its label, all in one snapshot. Reads every row. Raises PostgresError."""
+    with connect(address) as connection:
+        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        return all_contents(connection)
+
+
+def all_contents(connection: psycopg.Connection[Any]) -> dict[str, TableContent]:
+    """Every user table's content by its label, inside the connection's transaction. Raises psycopg's errors."""
     # The row as text is exact for every type, once both sides agree on how text is written.
     query = sql.SQL(
         "SELECT count(*), coalesce(sum(hashtextextended(headwater_row::text, 0)::numeric), 0)"
         " FROM ONLY {} AS headwater_row"
     )
     contents = {}
-    with connect(address) as connection:
-        connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        set_exact_text(connection)
-        for schema, table in user_tables(connection):
-            row = connection.execute(query.format(sql.Identifier(schema, table))).fetchone()
-            if row:
-                contents[table_label(schema, table)] = TableContent(int(row[0]), int(row[1]))
+    set_exact_text(connection)
+    for schema, table in user_tables(connection):
+        row = connection.execute(query.format(sql.Identifier(schema, table))).fetchone()
+        if row:
+            contents[table_label(schema, table)] = TableContent(int(row[0]), int(row[1]))
     return contents

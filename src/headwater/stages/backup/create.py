@@ -1,94 +1,53 @@
-"""Makes a backup: pg_dump, zstd and the upload as one stream, no temporary file, committed by its manifest."""
+"""Makes a backup: pg_dump, compression and the upload as one stream, no temporary file, committed by its manifest."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
-
-import zstandard
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
 from headwater import __version__
 from headwater.connections import Connections
 from headwater.errors import AwsError, BackupError, HeadwaterError, VerificationError
-from headwater.manifest import DUMP_SUFFIX, BackupManifest, StoredDump, backup_id, manifest_key
+from headwater.manifest import BackupManifest, StoredDump, StoredGlobals, backup_id
 from headwater.model import OnProgress, Progress, no_progress
-from headwater.services import buckets, objects, postgres, tools
+from headwater.services import codec, objects
+from headwater.services.backups import list_backups
 from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
+from headwater.services.postgres import TableContent
+from headwater.stages.backup import roles
+from headwater.stages.backup.directory import DirectoryDump
 from headwater.stages.backup.dump import Dump
+from headwater.stages.backup.plan import CreatePlan
 from headwater.stages.backup.prune import PruneReport, plan_prune, prune
 from headwater.stages.backup.snapshot import Snapshot, export_snapshot
 
-ZSTD_LEVEL = 1  # faster than pg_dump can write; 3 saves a tenth of the size at twice the time
-ZSTD_THREADS = 2
 UPLOADS = 3
 
 
 @dataclass(frozen=True)
-class CreatePlan:
-    """What will be dumped, with what, and where it will go. ``estimate`` is the database's size on disk, in bytes."""
-
-    database: str
-    bucket: str
-    key: str
-    manifest_key: str
-    taken: datetime
-    retention_days: int
-    server_version: str
-    estimate: int
-    tool: tools.Tool
-
-
-@dataclass(frozen=True)
 class CreateReport:
-    """The backup that was made, where its manifest is, and what the retention rule removed afterwards."""
+    """The backup that was made, where its manifest is, and what the retention rule removed afterwards.
+
+    ``alarms``: what is odd about it although it succeeded, such as a much smaller size than the backup before.
+    """
 
     backup: BackupManifest
     manifest_key: str
     pruned: PruneReport
+    alarms: tuple[str, ...] = ()
 
 
 @dataclass
 class _Stream:
-    """What went through so far: the sizes and digests of both ends."""
+    """What went through so far: the sizes and digests of both ends, and when each step ended."""
 
     raw_size: int = 0
     raw_sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
     stored_sha256: hashlib._Hash = field(default_factory=hashlib.sha256)
-
-
-def plan_create(connections: Connections, now: datetime) -> CreatePlan:
-    """Check what can be checked before anything is read: the server, pg_dump, the bucket, the key.
-
-    Raises PostgresError, BackupError (pg_dump missing or older than the server), BucketError, AwsError.
-    """
-    settings, address = connections.settings, connections.postgres()
-    with postgres.connect(address) as connection:
-        major = postgres.server_major(connection)
-        version = postgres.server_version_text(connection)
-        size = postgres.database_size(connection)
-    tool = tools.find("pg_dump", major, connections.postgres_tools)
-    bucket = settings.bucket_name
-    buckets.require(connections.s3, connections.sts, bucket)
-    taken = now.replace(microsecond=0)
-    key = settings.layout.backup_key(address.database, taken, DUMP_SUFFIX)
-    while objects.head(connections.s3, bucket, key) is not None:  # another backup began in this second
-        taken += timedelta(seconds=1)
-        key = settings.layout.backup_key(address.database, taken, DUMP_SUFFIX)
-    return CreatePlan(
-        database=address.database,
-        bucket=bucket,
-        key=key,
-        manifest_key=manifest_key(key),
-        taken=taken,
-        retention_days=settings.retention_days,
-        server_version=version,
-        estimate=size,
-        tool=tool,
-    )
+    durations: dict[str, float] = field(default_factory=dict)
 
 
 def create(plan: CreatePlan, connections: Connections, on_progress: OnProgress = no_progress) -> CreateReport:
@@ -99,63 +58,154 @@ def create(plan: CreatePlan, connections: Connections, on_progress: OnProgress =
     """
     manifest = _dump(plan, connections, on_progress)
     try:
-        pruned = prune(plan_prune(connections, plan.taken), connections, on_progress)
+        found = list_backups(connections.s3, connections.settings.layout, plan.database)
+        pruned = PruneReport(plan.database, tuple(item.manifest.id for item in found.usable), (), 0)
+        if plan.options.prune:
+            pruned = prune(plan_prune(connections, plan.taken, found), connections, on_progress)
     except HeadwaterError as error:
         raise BackupError(
             f"backup {manifest.id} was made, but older ones could not be pruned: {error}",
             hint=error.hint or "try `headwater backup prune`",
         ) from error
-    return CreateReport(manifest, plan.manifest_key, pruned)
+    before = [item.manifest for item in found.usable if item.manifest.taken < manifest.taken]
+    return CreateReport(manifest, plan.manifest_key, pruned, size_alarms(manifest, before, plan.options.max_size_drop))
+
+
+def size_alarms(made: BackupManifest, before: Iterable[BackupManifest], most: float) -> tuple[str, ...]:
+    """An alarm if a backup is smaller than the one before by more than the share ``most``; partial ones don't count."""
+    previous = next((manifest for manifest in before if not manifest.partial), None)
+    if made.partial or previous is None or made.dump.raw_size >= previous.dump.raw_size * (1 - most):
+        return ()
+    drop = 1 - made.dump.raw_size / previous.dump.raw_size
+    return (f"{drop:.0%} smaller than {previous.id}: {made.dump.raw_size:,} bytes, {previous.dump.raw_size:,} before",)
 
 
 def _dump(plan: CreatePlan, connections: Connections, on_progress: OnProgress) -> BackupManifest:
-    address = connections.postgres(plan.database)
-    options = WriteOptions(tags=tags(plan.database, plan.retention_days), if_none_match=True)
+    address, options = connections.postgres(plan.database), plan.options
+    recipients = codec.age_recipients(options.encrypt_to) if options.encrypt_to else []
     stream, started = _Stream(), time.monotonic()
     # Inside out: pg_dump ends before the upload is completed or aborted, the snapshot outlives both.
     with (
         export_snapshot(address) as snapshot,
-        MultipartWriter(connections.s3, plan.bucket, plan.key, options=options, concurrency=UPLOADS) as writer,
-        Dump(plan.tool, address, snapshot.id) as dump,
+        MultipartWriter(
+            connections.s3, plan.bucket, plan.key, options=_written_as(plan), concurrency=UPLOADS, full_object=True
+        ) as writer,
+        Dump(plan.tool, address, _flags(plan, connections, snapshot)) as dump,
     ):
-        for block in _compressed(dump, snapshot, stream, on_progress):
-            stream.stored_sha256.update(block)
-            writer.write(block)
+        blocks = _archive(dump, plan, connections)
+        chunks = codec.compressed(_seen(blocks, snapshot, stream, plan, on_progress), options.compression)
+        for chunk in _slowed(codec.encrypted(chunks, recipients) if recipients else chunks, options.limit_rate):
+            stream.stored_sha256.update(chunk)
+            writer.write(chunk)
         warnings = dump.finish()  # raises unless pg_dump is content: the writer then aborts
-        counts = snapshot.counts()  # here, so that an interruption while it counts aborts as well
-    stored = _stored(writer.written, stream)
-    manifest = BackupManifest(
+        stream.durations["dump"] = round(time.monotonic() - started, 3)
+        snapshot.finish_counting()  # here, so that an interruption while it counts aborts as well
+        script, complaint = _globals(plan, connections)
+        stream.durations["count"] = round(time.monotonic() - started, 3)
+    written = writer.written
+    stream.durations["upload"] = round(time.monotonic() - started, 3)
+    manifest = _manifest(plan, snapshot, stream, _stored(written, stream, plan))
+    manifest = replace(manifest, warnings=(*plan.warnings, *warnings, *complaint), integrity=_integrity(written, plan))
+    return _commit(replace(manifest, seconds=round(time.monotonic() - started, 3)), plan, connections, script)
+
+
+def _flags(plan: CreatePlan, connections: Connections, snapshot: Snapshot) -> tuple[str, ...]:
+    flags = (*plan.options.flags, f"--snapshot={snapshot.id}")
+    if plan.options.format == "directory":
+        flags = (*flags, f"--file={_spool(plan, connections)}")
+    return flags
+
+
+def _spool(plan: CreatePlan, connections: Connections) -> str:
+    return str(connections.settings.layout.state / f"dump-{backup_id(plan.taken)}-{plan.database}")
+
+
+def _archive(dump: Dump, plan: CreatePlan, connections: Connections) -> Iterator[bytes | memoryview]:
+    if plan.options.format == "directory":
+        connections.settings.layout.state.mkdir(parents=True, exist_ok=True)
+        return DirectoryDump(dump, _spool(plan, connections)).blocks()
+    return dump.blocks()
+
+
+def _seen(
+    blocks: Iterable[bytes | memoryview], snapshot: Snapshot, stream: _Stream, plan: CreatePlan, report: OnProgress
+) -> Iterator[bytes | memoryview]:
+    """The same blocks, digested and counted on the way."""
+    for block in blocks:
+        if not plan.options.partial:
+            snapshot.start_counting(hashes=plan.options.hashes)  # once; pg_dump takes its locks before it writes
+        stream.raw_sha256.update(block)
+        stream.raw_size += len(block)
+        report(Progress("dump", stream.raw_size >> 20, None, "MiB"))
+        yield block
+
+
+def _slowed(chunks: Iterable[bytes], rate: int | None) -> Iterator[bytes]:
+    """The same chunks, at most ``rate`` bytes a second on average."""
+    began, sent = time.monotonic(), 0
+    for chunk in chunks:
+        yield chunk
+        sent += len(chunk)
+        if rate:
+            time.sleep(max(0.0, sent / rate - (time.monotonic() - began)))
+
+
+def _written_as(plan: CreatePlan, content_type: str = "application/octet-stream") -> WriteOptions:
+    return WriteOptions(
+        tags=tags(plan.database, plan.retention_days),
+        content_type=content_type,
+        if_none_match=True,
+        extra=plan.options.storage.request(plan.taken),
+    )
+
+
+def _globals(plan: CreatePlan, connections: Connections) -> tuple[bytes | None, tuple[str, ...]]:
+    """The roles' script, and the warning if it could not be had although nobody insisted on it."""
+    wanted = plan.options.globals
+    if wanted == "none" or plan.options.partial:
+        return None, ()
+    major = int(plan.server_version.partition(".")[0])
+    try:
+        address, folders = connections.postgres(plan.database), connections.postgres_tools
+        return roles.read_globals(address, major, folders, passwords=wanted == "passwords"), ()
+    except BackupError as error:
+        if wanted == "passwords":
+            raise
+        return None, (f"roles are not in this backup: {error}",)
+
+
+def _manifest(plan: CreatePlan, snapshot: Snapshot, stream: _Stream, stored: StoredDump) -> BackupManifest:
+    contents = snapshot.contents
+    return BackupManifest(
         id=backup_id(plan.taken),
         database=plan.database,
         taken=plan.taken,
-        seconds=round(time.monotonic() - started, 3),
+        seconds=0.0,
         retention_days=plan.retention_days,
         dump=stored,
         source=snapshot.source,
         client_version=plan.tool.version_text,
         snapshot=snapshot.id,
-        row_counts=counts,
-        warnings=warnings,
+        row_counts=None if contents is None else {name: content.rows for name, content in contents.items()},
+        content_hashes=None if contents is None or not plan.options.hashes else hashes_of(contents),
+        warnings=(),
         headwater_version=__version__,
+        format=plan.options.format,
+        flags=plan.options.flags,
+        partial=plan.options.partial,
+        encryption="age" if plan.options.encrypt_to else None,
+        extensions=snapshot.extensions,
+        collation_versions=snapshot.collation_versions,
+        durations=stream.durations,
     )
-    _commit(manifest, plan, connections)
-    return manifest
 
 
-def _compressed(dump: Dump, snapshot: Snapshot, stream: _Stream, on_progress: OnProgress) -> Iterator[bytes]:
-    """The archive as one zstd frame with a checksum of its own; digests and counts the raw bytes on the way."""
-    compressor = zstandard.ZstdCompressor(level=ZSTD_LEVEL, threads=ZSTD_THREADS, write_checksum=True).compressobj()
-    for block in dump.blocks():
-        snapshot.start_counting()  # once; pg_dump takes its locks before it writes
-        stream.raw_sha256.update(block)
-        stream.raw_size += len(block)
-        if packed := compressor.compress(block):
-            yield packed
-        on_progress(Progress("dump", stream.raw_size >> 20, None, "MiB"))
-    yield compressor.flush()
+def hashes_of(contents: Mapping[str, TableContent]) -> dict[str, str]:
+    """The content hashes as the manifest holds them: text, because JSON's numbers end at 2**53."""
+    return {name: str(content.hash) for name, content in contents.items()}
 
 
-def _stored(written: WrittenObject, stream: _Stream) -> StoredDump:
+def _stored(written: WrittenObject, stream: _Stream, plan: CreatePlan) -> StoredDump:
     return StoredDump(
         key=written.key,
         size=written.size,
@@ -165,35 +215,61 @@ def _stored(written: WrittenObject, stream: _Stream) -> StoredDump:
         etag=written.etag,
         raw_size=stream.raw_size,
         raw_sha256=stream.raw_sha256.hexdigest(),
-        compression="zstd",
+        compression=plan.options.compression.method,
     )
 
 
-def _commit(manifest: BackupManifest, plan: CreatePlan, connections: Connections) -> None:
+def _integrity(written: WrittenObject, plan: CreatePlan) -> dict[str, str]:
+    """Which checks this provider did, in words for people; ``object_checksum`` is completed after looking at it."""
+    whole = "crc32 of the whole" if "-" not in written.crc32 else "crc32 of the parts' crc32s"
+    return {"part_checksum": "crc32", "object_checksum": whole, "versioning": plan.versioning}
+
+
+def _commit(
+    manifest: BackupManifest, plan: CreatePlan, connections: Connections, script: bytes | None
+) -> BackupManifest:
     """Believe the dump only as S3 reports it, then write the manifest; without one, the dump goes again."""
-    options = WriteOptions(
-        tags=tags(plan.database, plan.retention_days), content_type="application/json", if_none_match=True
-    )
     try:
-        _verify(manifest.dump, plan, connections)
-        objects.put_bytes(connections.s3, plan.bucket, plan.manifest_key, manifest.to_json(), options)
+        found = _verify(manifest.dump, plan, connections)
+        if not found:
+            integrity = {**manifest.integrity, "object_checksum": "not reported by this provider"}
+            manifest = replace(manifest, integrity=integrity)
+        if script is not None:
+            manifest = replace(manifest, globals=_store_globals(plan, connections, script))
+        _put_manifest(manifest, plan, connections)
     except ObjectExists as error:
         raise BackupError(f"backup {manifest.id} of {plan.database} exists already", hint="try again") from error
     except BaseException:
         _take_back(plan, connections)
         raise
+    return manifest
+
+
+def _store_globals(plan: CreatePlan, connections: Connections, script: bytes) -> StoredGlobals:
+    recipients = codec.age_recipients(plan.options.encrypt_to) if plan.options.encrypt_to else []
+    stored = roles.store_globals(
+        connections, plan.globals_key, script, _written_as(plan, "application/sql"), recipients
+    )
+    method = "age" if recipients else None
+    return roles.described(stored, passwords=plan.options.globals == "passwords", encryption=method)
+
+
+def _put_manifest(manifest: BackupManifest, plan: CreatePlan, connections: Connections) -> None:
+    options = _written_as(plan, "application/json")
+    objects.put_bytes(connections.s3, plan.bucket, plan.manifest_key, manifest.to_json(), options)
 
 
 def _take_back(plan: CreatePlan, connections: Connections) -> None:
     """Delete the uncommitted dump, unless the manifest did arrive and only its answer was lost."""
     try:
         if objects.head(connections.s3, plan.bucket, plan.manifest_key) is None:
-            objects.delete(connections.s3, plan.bucket, [plan.key])
+            objects.delete(connections.s3, plan.bucket, [plan.key, *([plan.globals_key] if plan.globals_key else [])])
     except AwsError:
         pass  # S3 is out of reach, which is what is being reported: the dump stays as an orphan, `list` shows it
 
 
-def _verify(dump: StoredDump, plan: CreatePlan, connections: Connections) -> None:
+def _verify(dump: StoredDump, plan: CreatePlan, connections: Connections) -> bool:
+    """Compare the object with what was sent; False if the provider reports no checksum."""
     found = objects.head(connections.s3, plan.bucket, plan.key)
     if found is None:
         raise VerificationError(f"s3://{plan.bucket}/{plan.key} was uploaded, but S3 does not have it")
@@ -203,6 +279,7 @@ def _verify(dump: StoredDump, plan: CreatePlan, connections: Connections) -> Non
         raise VerificationError(f"{plan.key}: CRC32 {dump.checksum} was sent, S3 has {found.crc32}")
     if found.etag != dump.etag:
         raise VerificationError(f"{plan.key} was replaced while it was verified: ETag {dump.etag}, now {found.etag}")
+    return found.crc32 is not None
 
 
 def tags(database: str, retention_days: int) -> dict[str, str]:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import BinaryIO
@@ -18,26 +18,18 @@ from headwater.services.tools import Tool, login
 
 BLOCK = 1024 * 1024
 STDERR_KEPT = 64 * 1024
-LOCK_WAIT = "60s"
 ARCHIVE_MAGIC = b"PGDMP"
 
 
 class Dump:
-    """A running ``pg_dump -Fc``; a context manager that never leaves the process behind.
+    """A running pg_dump that writes a custom archive to us; a context manager that never leaves the process behind.
 
     Read ``blocks()`` to their end, then call ``finish()``: only that tells a whole dump from one that was cut short,
     because a killed pg_dump's output just ends.
     """
 
-    def __init__(self, tool: Tool, address: PostgresAddress, snapshot: str) -> None:
-        self._arguments = [
-            str(tool.path),
-            "--format=custom",
-            "--compress=0",  # zstd does it: faster and smaller than pg_dump's own gzip
-            "--no-password",
-            f"--lock-wait-timeout={LOCK_WAIT}",
-            f"--snapshot={snapshot}",
-        ]
+    def __init__(self, tool: Tool, address: PostgresAddress, flags: Sequence[str]) -> None:
+        self._arguments = [str(tool.path), *flags]
         self._environment = dict(login(address))
         self._stderr = bytearray()
         self._wrote = False
@@ -98,6 +90,22 @@ class Dump:
                 raise BackupError("pg_dump wrote something that is not an archive", hint=self._complaint())
             self._wrote = True
             yield block
+
+    def signal(self, number: int) -> None:
+        """Send a signal to pg_dump and its workers; one that has ended is fine."""
+        process = self._running()
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
+
+    @property
+    def ended(self) -> bool:
+        """Whether pg_dump has ended, well or not."""
+        return self._running().poll() is not None
+
+    def accept(self) -> None:
+        """Note that an archive was seen where it was to be written: without one, ``finish`` raises."""
+        self._wrote = True
 
     def finish(self) -> tuple[str, ...]:
         """Wait for pg_dump; its warnings. Raises BackupError unless it wrote something and ended with exit code 0."""

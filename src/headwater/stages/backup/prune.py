@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 
 from headwater.connections import Connections
 from headwater.errors import BackupError
-from headwater.manifest import manifest_key
 from headwater.model import OnProgress, Progress, no_progress
-from headwater.services import objects
-from headwater.services.backups import Backups, list_backups
-from headwater.stages.backup.retention import Decision, Policy, decide
+from headwater.services import removal
+from headwater.services.backups import Backups, ListedBackup, Orphan, list_backups
+from headwater.stages.backup.retention import Decision, Policy, decide, parse_rules
+
+ORPHAN_GRACE = timedelta(days=2)
+"""How old a dump without a manifest has to be before it goes: a backup that is being made has none either."""
 
 
 @dataclass(frozen=True)
 class PrunePlan:
-    """One decision for each usable backup, newest first. Those with a problem are never touched."""
+    """One decision for each usable backup, newest first. Those with a problem are never touched.
+
+    ``orphans`` are dumps without a manifest that are older than the grace period, and go too.
+    """
 
     database: str
     retention_days: int
     decisions: tuple[Decision, ...]
+    policy: Policy
+    backups: tuple[ListedBackup, ...]
+    orphans: tuple[Orphan, ...] = ()
 
     @property
     def removed(self) -> tuple[Decision, ...]:
@@ -29,41 +37,102 @@ class PrunePlan:
 
 
 @dataclass(frozen=True)
+class Held:
+    """A backup or an orphan that should have gone and could not, and why: locked, or replaced meanwhile."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class PruneReport:
-    """What was kept and what was removed, by id, and the bytes that were freed."""
+    """What was kept and what was removed, by id, and the bytes that were freed; ``held``: what S3 would not let go."""
 
     database: str
     kept: tuple[str, ...]
     removed: tuple[str, ...]
     freed_bytes: int
+    held: tuple[Held, ...] = ()
+    orphans_removed: tuple[str, ...] = ()
 
 
-def plan_prune(connections: Connections, now: datetime, found: Backups | None = None) -> PrunePlan:
+def policy_of(connections: Connections, rules: str = "") -> Policy:
+    """The settings' policy, or with further rules instead of the settings' own. Raises SettingsError."""
+    settings = connections.settings
+    return parse_rules(Policy(settings.db_name, settings.retention_days), rules or settings.retention_rules)
+
+
+def plan_prune(
+    connections: Connections,
+    now: datetime,
+    found: Backups | None = None,
+    policy: Policy | None = None,
+    orphan_grace: timedelta = ORPHAN_GRACE,
+) -> PrunePlan:
     """What would be removed at ``now``. Raises AwsError."""
     settings = connections.settings
     backups = found or list_backups(connections.s3, settings.layout, settings.db_name)
-    policy = Policy(backups.database, settings.retention_days)
-    decisions = decide([backup.manifest for backup in backups.usable], policy, now)
-    return PrunePlan(backups.database, policy.retention_days, decisions)
+    policy = policy or policy_of(connections)
+    proven = {backup.manifest.id for backup in backups.usable if backup.proof}
+    decisions = decide([backup.manifest for backup in backups.usable], policy, now, proven)
+    orphans = tuple(orphan for orphan in backups.orphan_objects if now - orphan.last_modified > orphan_grace)
+    return PrunePlan(backups.database, policy.retention_days, decisions, policy, backups.usable, orphans)
 
 
 def prune(plan: PrunePlan, connections: Connections, on_progress: OnProgress = no_progress) -> PruneReport:
-    """Remove what the plan says. Raises BackupError that names what S3 would not delete."""
-    bucket = connections.settings.bucket_name
-    removed = []
+    """Remove what the plan says, unless it has changed since; what is locked is reported and left whole.
+
+    Raises BackupError if the plan would leave nothing, AwsError.
+    """
+    if plan.decisions and len(plan.removed) == len(plan.decisions):
+        raise BackupError(f"this plan would leave no backup of {plan.database}", hint="report this: it must not happen")
+    listed = {backup.manifest.id: backup for backup in plan.backups}
+    removed, held = [], []
     for done, decision in enumerate(plan.removed, 1):
-        dump = decision.backup.dump
-        # Two calls, in this order: DeleteObjects promises none.
-        for key in (manifest_key(dump.key), dump.key):
-            result = objects.delete(connections.s3, bucket, [key])
-            if result.failures:
-                failure = result.failures[0]
-                raise BackupError(f"cannot remove s3://{bucket}/{failure.key}: {failure.code}: {failure.message}")
-        removed.append(decision.backup.id)
+        problem = _remove(listed[decision.backup.id], connections)
+        if problem:
+            held.append(Held(decision.backup.id, problem))
+        else:
+            removed.append(decision.backup)
         on_progress(Progress("prune", done, len(plan.removed), "backups", decision.backup.id))
+    orphans = []
+    for orphan in plan.orphans:
+        if problem := _remove_orphan(orphan, connections):
+            held.append(Held(orphan.key, problem))
+        else:
+            orphans.append(orphan.key)
     return PruneReport(
         database=plan.database,
         kept=tuple(decision.backup.id for decision in plan.decisions if decision.action == "keep"),
-        removed=tuple(removed),
-        freed_bytes=sum(decision.backup.dump.size for decision in plan.removed),
+        removed=tuple(backup.id for backup in removed),
+        freed_bytes=sum(backup.dump.size for backup in removed),
+        held=tuple(held),
+        orphans_removed=tuple(orphans),
     )
+
+
+def _remove(backup: ListedBackup, connections: Connections) -> str:
+    """Why a backup is still there, or nothing. Locks are looked at first: half a backup would be an orphan."""
+    s3, bucket = connections.s3, connections.settings.bucket_name
+    now = _server_now()
+    for key in backup.manifest.keys:
+        if hold := removal.hold_of(s3, bucket, key, now):
+            return hold.text
+    etags = {backup.manifest_key: backup.manifest_etag, backup.manifest.dump.key: backup.manifest.dump.etag}
+    # One after the other, the manifest first: DeleteObjects promises no order.
+    for key in backup.manifest.keys:
+        if problem := removal.delete_if(s3, bucket, key, etags.get(key)):
+            return f"{key}: {problem}"
+    return ""
+
+
+def _remove_orphan(orphan: Orphan, connections: Connections) -> str:
+    s3, bucket = connections.s3, connections.settings.bucket_name
+    if hold := removal.hold_of(s3, bucket, orphan.key, _server_now()):
+        return hold.text
+    return removal.delete_if(s3, bucket, orphan.key, orphan.etag)
+
+
+def _server_now() -> datetime:
+    """Now, for a lock's end: the lock is S3's own, so that no argument of a plan may move it."""
+    return datetime.now(timezone.utc)

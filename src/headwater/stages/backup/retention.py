@@ -1,26 +1,66 @@
-"""Which backups are kept and which go: pure, of manifests, policy and time, with a reason each."""
+"""Which backups are kept and which go: pure, of manifests, proofs, policy and time, with a reason each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, Literal
 
 from headwater.errors import SettingsError
 from headwater.manifest import BackupManifest
 
+_PERIODS: dict[str, Callable[[datetime], object]] = {
+    "hourly": lambda moment: moment.strftime("%Y-%m-%d %H"),
+    "daily": lambda moment: moment.date(),
+    "weekly": lambda moment: moment.isocalendar()[:2],
+    "monthly": lambda moment: (moment.year, moment.month),
+    "yearly": lambda moment: moment.year,
+}
+
 
 @dataclass(frozen=True)
 class Policy:
-    """Keep what is at most ``retention_days`` old, and always the newest; only ``database``'s backups are looked at."""
+    """What to keep of ``database``'s backups; whatever any rule keeps, stays.
+
+    ``retention_days``: everything at most so old (0: no such rule). ``last``: the newest N. ``hourly`` to ``yearly``:
+    the newest of each of the last N hours, days, ISO weeks, months, years (UTC) that have one. ``minimum``: never fewer
+    than N, whatever the rules say.
+    """
 
     database: str
-    retention_days: int
+    retention_days: int = 0
+    last: int = 0
+    hourly: int = 0
+    daily: int = 0
+    weekly: int = 0
+    monthly: int = 0
+    yearly: int = 0
+    minimum: int = 1
 
     def __post_init__(self) -> None:
-        if self.retention_days < 1:
-            raise SettingsError(f"RETENTION_DAYS = {self.retention_days}: must be at least 1")
+        for field in fields(self)[1:]:
+            value = getattr(self, field.name)
+            if value < (1 if field.name == "minimum" else 0):
+                raise SettingsError(f"retention: {field.name} = {value} is too little")
+        if not any(getattr(self, field.name) for field in fields(self)[1:-1]):
+            raise SettingsError("retention without any rule would remove everything but the newest backup")
+
+
+def parse_rules(policy: Policy, text: str) -> Policy:
+    """The policy with further rules, such as ``last=7 daily=14 within=30 minimum=3``. Raises SettingsError.
+
+    >>> parse_rules(Policy("app", 30), "daily=7").daily
+    7
+    """
+    names = {field.name for field in fields(Policy)[2:]} | {"within"}
+    given: dict[str, Any] = {}
+    for rule in text.replace(",", " ").split():
+        name, _, number = rule.partition("=")
+        if name not in names or not number.isdecimal():
+            raise SettingsError(f"retention rule {rule!r} is not known", hint=f"use {', '.join(sorted(names))} =N")
+        given["retention_days" if name == "within" else name] = int(number)
+    return replace(policy, **given)
 
 
 @dataclass(frozen=True)
@@ -32,28 +72,66 @@ class Decision:
     reason: str
 
 
-def decide(manifests: Iterable[BackupManifest], policy: Policy, now: datetime) -> tuple[Decision, ...]:
-    """One decision for each manifest, newest first.
+def decide(
+    manifests: Iterable[BackupManifest], policy: Policy, now: datetime, proven: Collection[str] = ()
+) -> tuple[Decision, ...]:
+    """One decision for each manifest, newest first; ``proven``: ids that a verification showed to be readable.
 
-    The newest backup of the database stays whatever its age: retention must never leave a database without one. A
-    manifest of another database, should one get here, is kept.
+    The newest backup of the database stays whatever its age, and so does the newest proven one: retention must never
+    leave a database without one that is known to restore. A backup of some tables only never takes a whole one's place,
+    and a manifest of another database, should one get here, is kept.
     """
     newest_first = sorted(manifests, key=lambda manifest: (manifest.taken, manifest.id), reverse=True)
-    newest = next((manifest for manifest in newest_first if manifest.database == policy.database), None)
-    return tuple(_decide_one(manifest, manifest is newest, policy, now) for manifest in newest_first)
+    mine = [manifest for manifest in newest_first if manifest.database == policy.database]
+    reasons: dict[int, list[str]] = {id(manifest): [] for manifest in newest_first}
+    for manifest in newest_first:
+        if manifest.database != policy.database:
+            reasons[id(manifest)].append(f"belongs to {manifest.database}, not to {policy.database}")
+    whole = [manifest for manifest in mine if not manifest.partial]
+    for label, kept in (
+        ("the newest", (whole or mine)[:1]),
+        ("the newest verified", [manifest for manifest in whole if manifest.id in proven][:1]),
+        *_by_rules(whole, [manifest for manifest in whole if manifest.taken <= now], policy),
+    ):
+        for manifest in kept:
+            reasons[id(manifest)].append(label)
+    for manifest in mine:
+        reasons[id(manifest)] += _by_age(manifest, policy, now)
+    missing = policy.minimum - sum(1 for manifest in whole if reasons[id(manifest)])
+    for manifest in [manifest for manifest in whole if not reasons[id(manifest)]][: max(0, missing)]:
+        reasons[id(manifest)].append(f"one of at least {policy.minimum}")
+    return tuple(_decision(manifest, reasons[id(manifest)], policy, now) for manifest in newest_first)
 
 
-def _decide_one(manifest: BackupManifest, is_newest: bool, policy: Policy, now: datetime) -> Decision:
+def _by_rules(
+    whole: list[BackupManifest], past: list[BackupManifest], policy: Policy
+) -> Iterable[tuple[str, list[BackupManifest]]]:
+    if policy.last:
+        yield f"one of the last {policy.last}", whole[: policy.last]
+    for name, period in _PERIODS.items():
+        seen: dict[object, BackupManifest] = {}
+        for manifest in past:
+            seen.setdefault(period(manifest.taken.astimezone(timezone.utc)), manifest)
+        if wanted := getattr(policy, name):
+            yield f"{name} (of {wanted})", list(seen.values())[:wanted]
+
+
+def _by_age(manifest: BackupManifest, policy: Policy, now: datetime) -> list[str]:
     age = now - manifest.taken
-    if manifest.database != policy.database:
-        return Decision(manifest, "keep", f"belongs to {manifest.database}, not to {policy.database}")
-    if is_newest:
-        return Decision(manifest, "keep", "the newest")
     if age < timedelta(0):
-        return Decision(manifest, "keep", "taken in the future: check the clocks")
-    if age <= timedelta(days=policy.retention_days):
-        return Decision(manifest, "keep", f"{_days(age)} old, within {policy.retention_days} days")
-    return Decision(manifest, "remove", f"{_days(age)} old, over {policy.retention_days} days")
+        return ["taken in the future: check the clocks"]
+    if policy.retention_days and age <= timedelta(days=policy.retention_days):
+        return [f"{_days(age)} old, within {policy.retention_days} days"]
+    return []
+
+
+def _decision(manifest: BackupManifest, reasons: list[str], policy: Policy, now: datetime) -> Decision:
+    if reasons:
+        return Decision(manifest, "keep", "; ".join(reasons))
+    age = _days(now - manifest.taken)
+    if policy.retention_days:
+        return Decision(manifest, "remove", f"{age} old, over {policy.retention_days} days")
+    return Decision(manifest, "remove", f"{age} old, kept by no rule")
 
 
 def _days(age: timedelta) -> str:

@@ -13,34 +13,42 @@ import psycopg
 from headwater.manifest import SourceDatabase
 from headwater.model import PostgresAddress
 from headwater.services import postgres
+from headwater.services.postgres import TableContent
 
 
 @dataclass
 class Snapshot:
-    """An exported snapshot; it lives as long as the transaction that exported it."""
+    """An exported snapshot; it lives as long as the transaction that exported it.
+
+    ``contents``: every table's rows and, if asked for, hash; None until counted, or if a table could not be read.
+    """
 
     id: str
     source: SourceDatabase
+    extensions: Mapping[str, str]
+    collation_versions: Mapping[str, str]
     _connection: psycopg.Connection[Any] = field(repr=False)
     _executor: ThreadPoolExecutor = field(repr=False)
-    _counts: Future[dict[str, int]] | None = field(default=None, repr=False)
+    _counting: Future[dict[str, TableContent]] | None = field(default=None, repr=False)
+    contents: Mapping[str, TableContent] | None = None
 
-    def start_counting(self) -> None:
+    def start_counting(self, *, hashes: bool = False) -> None:
         """Count every table's rows in the background; call it when pg_dump has its locks.
 
         Earlier, a waiting ALTER TABLE could come between our lock and pg_dump's, and neither would ever end.
         """
-        if self._counts is None:
-            self._counts = self._executor.submit(postgres.count_all_tables, self._connection)
+        if self._counting is None:
+            self._counting = self._executor.submit(postgres.all_contents if hashes else _counted, self._connection)
 
-    def counts(self) -> Mapping[str, int] | None:
-        """Exact row counts by ``schema.table``; None if a table could not be counted. Waits for the counting."""
-        if self._counts is None:
-            return None
-        try:
-            return self._counts.result()
-        except psycopg.Error:
-            return None  # a lock, a missing permission: the dump is none the worse for it
+    def finish_counting(self) -> None:
+        """Wait for the counting; a lock or a missing permission leaves ``contents`` None: the dump is as good."""
+        if self._counting is not None:
+            with suppress(psycopg.Error):
+                self.contents = self._counting.result()
+
+
+def _counted(connection: psycopg.Connection[Any]) -> dict[str, TableContent]:
+    return {name: TableContent(rows, 0) for name, rows in postgres.count_all_tables(connection).items()}
 
 
 @contextmanager
@@ -54,7 +62,8 @@ def export_snapshot(address: PostgresAddress) -> Iterator[Snapshot]:
         connection.execute("SET max_parallel_workers_per_gather = 0")
         connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         row = connection.execute("SELECT pg_export_snapshot()").fetchone()
-        snapshot = Snapshot(str(row[0]) if row else "", _source(connection), connection, executor)
+        found = (_source(connection), _extensions(connection), _collation_versions(connection))
+        snapshot = Snapshot(str(row[0]) if row else "", *found, connection, executor)
         try:
             yield snapshot
         except BaseException:
@@ -91,6 +100,28 @@ def _source(connection: psycopg.Connection[Any]) -> SourceDatabase:
         locale=locale_name,
         size=size,
     )
+
+
+def _extensions(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """The extensions and their versions: a server to restore to has to offer them."""
+    return {str(n): str(v) for n, v in connection.execute("SELECT extname, extversion FROM pg_extension ORDER BY 1")}
+
+
+def _collation_versions(connection: psycopg.Connection[Any]) -> dict[str, str]:
+    """The versions of the collations in use: under another one, restored text indexes are built differently."""
+    found = {}
+    if postgres.server_major(connection) >= 15:
+        row = connection.execute("SELECT datcollversion FROM pg_database WHERE datname = current_database()").fetchone()
+        if row and row[0]:
+            found["(database)"] = str(row[0])
+    rows = connection.execute(
+        """
+        SELECT DISTINCT c.collname, c.collversion FROM pg_collation AS c
+        JOIN pg_attribute AS a ON a.attcollation = c.oid JOIN pg_class AS t ON t.oid = a.attrelid
+        WHERE c.collversion IS NOT NULL AND t.relnamespace <> 'pg_catalog'::regnamespace ORDER BY 1
+        """
+    )
+    return found | {str(name): str(version) for name, version in rows}
 
 
 def _system_identifier(connection: psycopg.Connection[Any]) -> str:

@@ -1,0 +1,92 @@
+"""The record of a backup's verifications: a small object beside its manifest, of which every run replaces its part."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
+
+from headwater.errors import AwsError
+from headwater.services import objects
+from headwater.services.aws import aws_errors, error_code
+from headwater.services.checksums import crc32_base64
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+LEVELS = ("head", "full", "restore")
+ATTEMPTS = 10
+KEPT = 50
+_RACED = ("PreconditionFailed", "412", "ConditionalRequestConflict", "409")
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One verification: its level, when it was (UTC), whether the backup passed, and in words what was found.
+
+    ``etag`` is the dump's at that time: a record about another object says nothing about this one.
+    """
+
+    level: str
+    at: datetime
+    passed: bool
+    seconds: float
+    detail: str
+    etag: str
+
+
+def newest(records: tuple[Verification, ...], etag: str) -> Verification | None:
+    """The newest record about this very object."""
+    return max((record for record in records if record.etag == etag), key=lambda record: record.at, default=None)
+
+
+def proves(records: tuple[Verification, ...], etag: str) -> Verification | None:
+    """The newest proof that this object can be read back whole; None if the last word on it is that it cannot."""
+    deep = [record for record in records if record.etag == etag and record.level in ("full", "restore")]
+    last = newest(records, etag)
+    if last is None or not last.passed:
+        return None
+    return max((record for record in deep if record.passed), key=lambda record: record.at, default=None)
+
+
+def parse(data: bytes) -> tuple[Verification, ...]:
+    """Read a stored record; one that cannot be read proves nothing, and is empty."""
+    try:
+        body = json.loads(data)
+        return tuple(
+            Verification(**{**item, "at": datetime.fromisoformat(item["at"])}) for item in body["verifications"]
+        )
+    except (ValueError, TypeError, KeyError):
+        return ()
+
+
+def to_json(records: tuple[Verification, ...]) -> bytes:
+    """The record as it is stored."""
+    body = {"schema_version": 1, "verifications": [{**asdict(r), "at": r.at.isoformat()} for r in records]}
+    return (json.dumps(body, indent=2, sort_keys=True) + "\n").encode()
+
+
+def append(s3: S3Client, bucket: str, key: str, record: Verification) -> None:
+    """Add a record; two at once both arrive, because each write is on the condition that nobody wrote in between.
+
+    Raises AwsError.
+    """
+    with aws_errors(f"record the verification in s3://{bucket}/{key}"):
+        for _ in range(ATTEMPTS):
+            there = objects.head(s3, bucket, key)
+            known = () if there is None else parse(objects.read_bytes(s3, bucket, key))
+            condition: Any = {"IfNoneMatch": "*"} if there is None else {"IfMatch": f'"{there.etag}"'}
+            data = to_json((*known, record)[-KEPT:])
+            try:
+                named: Any = {"Bucket": bucket, "Key": key, "ContentType": "application/json"}
+                s3.put_object(Body=data, ChecksumCRC32=crc32_base64(zlib.crc32(data)), **named, **condition)
+            except ClientError as error:
+                if error_code(error) not in _RACED:
+                    raise
+            else:
+                return
+    raise AwsError(f"cannot record the verification in s3://{bucket}/{key}: others kept writing", hint="try again")
