@@ -12,12 +12,17 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from headwater.stack import info
 from headwater.stack.database import Database
 from headwater.stack.fault import StackFault
+
+if TYPE_CHECKING:
+    from headwater.stack.buckets import Application
+    from headwater.stack.lakehouse.service import Lakehouse
 
 LOCK_FILE = "lock"
 ALREADY_RUNNING = 3
@@ -105,27 +110,11 @@ def _listen(preferred: int | None) -> socket.socket:
 
 
 async def _serve(state: Path, listener: socket.socket, database: Database, starting: _InThread) -> None:
-    # MiniStack reads its settings when it is imported; launcher.environment() has set them.
     import uvicorn
-    from ministack.app import app as ministack
-    from ministack.core import persistence
-    from ministack.services import s3
 
-    from headwater.stack import fast_checksums
-    from headwater.stack.buckets import MinistackStorage
     from headwater.stack.front_door import FrontDoor
-    from headwater.stack.lakehouse.service import Lakehouse
 
-    def save_buckets() -> None:
-        persistence.save_state("s3", s3.get_state())
-
-    if not fast_checksums.install(s3):
-        logging.warning("this MiniStack computes checksums in another way: CRC32C and CRC64NVME stay slow")
-    loop = asyncio.get_running_loop()
-    data = Path(s3.DATA_DIR)
-    data.mkdir(exist_ok=True)
-    lakehouse = Lakehouse(state / "lakehouse", MinistackStorage(data, ministack, loop))
-    lakehouse.start()
+    ministack, save_buckets, lakehouse = _services(state)
     token = secrets.token_urlsafe(16)
     config = uvicorn.Config(
         FrontDoor(ministack, lakehouse, lambda: {"token": token, "ready": database.ready()}, save_buckets),
@@ -156,6 +145,29 @@ async def _serve(state: Path, listener: socket.socket, database: Database, start
         raise
     finally:
         lakehouse.close()
+
+
+def _services(state: Path) -> tuple[Application, Callable[[], None], Lakehouse]:
+    """MiniStack's application, what saves its buckets' configuration, and the lakehouse over its files."""
+    # MiniStack reads its settings when it is imported; launcher.environment() has set them.
+    from ministack.app import app as ministack
+    from ministack.core import persistence
+    from ministack.services import s3
+
+    from headwater.stack import fast_checksums
+    from headwater.stack.buckets import MinistackStorage
+    from headwater.stack.lakehouse.service import Lakehouse
+
+    def save_buckets() -> None:
+        persistence.save_state("s3", s3.get_state())
+
+    if not fast_checksums.install(s3):
+        logging.warning("this MiniStack computes checksums in another way: CRC32C and CRC64NVME stay slow")
+    data = Path(s3.DATA_DIR)
+    data.mkdir(exist_ok=True)
+    lakehouse = Lakehouse(state / "lakehouse", MinistackStorage(data, ministack, asyncio.get_running_loop()))
+    lakehouse.start()
+    return ministack, save_buckets, lakehouse
 
 
 async def _keep_alive(database: Database, port: int) -> None:
