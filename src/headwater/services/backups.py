@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 READERS = 8
-_DUMPS = (*DUMP_SUFFIXES, GLOBALS_SUFFIX, f"{GLOBALS_SUFFIX}.age")
+_DUMPS = (*DUMP_SUFFIXES, GLOBALS_SUFFIX, VERIFY_SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class ListedBackup:
 
 @dataclass(frozen=True)
 class Orphan:
-    """A dump or roles script without a manifest: an interrupted run's, or not ours."""
+    """A dump, roles script or record without a manifest: an interrupted run's, or not ours."""
 
     key: str
     size: int
@@ -96,7 +96,7 @@ def list_backups(s3: S3Client, layout: Layout, database: str) -> Backups:
     found = {
         item.key: item
         for item in objects.list_objects(s3, layout.bucket, layout.backup_folder(database))
-        if item.key.endswith((MANIFEST_SUFFIX, VERIFY_SUFFIX, *_DUMPS))
+        if item.key.endswith((MANIFEST_SUFFIX, *_DUMPS))
     }
     keys = [key for key in found if key.endswith(MANIFEST_SUFFIX)]
     with ThreadPoolExecutor(READERS, "headwater-manifests") as executor:

@@ -232,16 +232,17 @@ def read_bytes(s3: S3Client, bucket: str, key: str) -> bytes:
     return b"".join(read_chunks(s3, bucket, key))
 
 
-def read_chunks(s3: S3Client, bucket: str, key: str, chunk_size: int = MIB) -> Iterator[bytes]:
-    """An object's bytes in pieces of at most ``chunk_size``. A lost connection is taken up again where it broke.
+def read_chunks(s3: S3Client, bucket: str, key: str, chunk_size: int = MIB, start: int = 0) -> Iterator[bytes]:
+    """An object's bytes from ``start`` on in pieces of at most ``chunk_size``; a lost connection is taken up again.
 
     Raises AwsError; also when the object is replaced while it is being read, as its parts would not fit together.
     """
-    position, attempt, pinned = 0, 1, ""
+    position, attempt, pinned = start, 1, ""
     with aws_errors(f"read s3://{bucket}/{key}"):
         while True:
-            resume: dict[str, Any] = {"Range": f"bytes={position}-", "IfMatch": pinned} if position else {}
-            answer = s3.get_object(Bucket=bucket, Key=key, **resume)
+            resume: dict[str, Any] = {"Range": f"bytes={position}-"} if position else {}
+            condition: dict[str, Any] = {"IfMatch": pinned} if pinned else {}
+            answer = s3.get_object(Bucket=bucket, Key=key, **resume, **condition)
             pinned = answer["ETag"]
             try:
                 for chunk in answer["Body"].iter_chunks(chunk_size):

@@ -1,32 +1,32 @@
-"""Carry out a restore: verified archive, new database, pg_restore, counts compared; all of it or nothing."""
+"""Carry out a restore: verified archive, database, pg_restore, contents compared; all of it or nothing."""
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryFile
 
-from psycopg.conninfo import make_conninfo
+from psycopg import sql
 
 from headwater.connections import Connections
-from headwater.errors import BackupError, HeadwaterError, VerificationError
-from headwater.manifest import BackupManifest, SourceDatabase
+from headwater.errors import BackupError, VerificationError
+from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, PostgresAddress, Progress, no_progress
-from headwater.services import postgres
-from headwater.services.tools import login
+from headwater.services import codec, postgres, restoring
+from headwater.services.postgres import TableContent
 from headwater.stages.restore.fetch import fetched
 from headwater.stages.restore.plan import RestorePlan
+from headwater.stages.restore.roles import restore_roles
 
 
 @dataclass(frozen=True)
 class RestoreReport:
-    """What was restored. ``compared``: whether the row counts were equal to the manifest's (False: it has none)."""
+    """What was restored. ``compared``: whether the row counts were equal to the manifest's (False: it has none).
+
+    ``hashes_compared``: whether content hashes were, too. ``roles``: those that were made.
+    """
 
     backup: str
     database: str
@@ -34,109 +34,100 @@ class RestoreReport:
     compared: bool
     bytes_restored: int
     seconds: float
+    hashes_compared: bool = False
+    roles: tuple[str, ...] = ()
 
 
 def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress = no_progress) -> RestoreReport:
-    """Restore. A backup that does not verify touches nothing; a restore that fails drops the database that it made.
+    """Restore. A backup that does not verify touches nothing; a restore that fails drops the database that it made,
+    and leaves one that was there as it was.
 
     Raises VerificationError, BackupError, PostgresError, AwsError.
     """
     started = time.monotonic()
-    manifest, address = plan.backup, connections.postgres(_unfinished_name(plan.to))
-    maintenance = connections.postgres("postgres")
-    with fetched(connections, manifest, on_progress) as archive, _new_database(maintenance, plan.to, manifest.source):
-        on_progress(Progress("restore", 0, None, "pg_restore"))
-        _pg_restore(plan, address, archive)
-        with postgres.connect(address, autocommit=True) as connection:
-            connection.execute("ANALYZE")  # the archive has no statistics; without them, plans are guesses
-            rows = postgres.count_all_tables(connection)
-        _compare(manifest, rows)
+    address = connections.postgres(plan.to)
+    identities = codec.age_identities(plan.identity) if plan.identity else []
+    expected = _expected(plan)
+    with fetched(connections, plan.backup, identities, on_progress) as archive:
+        if not plan.new:
+            restoring.decode(plan.tool, archive)
+        made = restore_roles(connections, plan.backup, identities) if plan.roles else ()
+        with _database(plan, connections):
+            on_progress(Progress("restore", 0, None, "pg_restore"))
+            _restore(plan, address, archive)
+            with postgres.connect(address, autocommit=True) as connection:
+                connection.execute("ANALYZE")  # the archive has no statistics; without them, plans are guesses
+            contents = restoring.contents_like(expected, address)
+            _compare(plan, expected, contents)
     return RestoreReport(
-        backup=manifest.id,
+        backup=plan.backup.id,
         database=plan.to,
-        rows=rows,
-        compared=manifest.row_counts is not None,
-        bytes_restored=manifest.dump.raw_size,
+        rows={name: content.rows for name, content in contents.items()},
+        compared=expected.row_counts is not None,
+        bytes_restored=plan.backup.dump.raw_size,
         seconds=round(time.monotonic() - started, 3),
+        hashes_compared=expected.content_hashes is not None,
+        roles=made,
     )
 
 
 @contextmanager
-def _new_database(maintenance: PostgresAddress, name: str, source: SourceDatabase) -> Iterator[None]:
-    """An empty database like the source, ``name`` only when the block ended well; gone if it fails, Ctrl-C included."""
-    locale = postgres.DatabaseLocale(
-        source.encoding, source.collate, source.ctype, source.locale_provider, source.locale
-    )
-    unfinished = _unfinished_name(name)
-    postgres.drop_idle_database(maintenance, unfinished)  # what a killed restore left behind
-    postgres.create_empty_database(maintenance, unfinished, locale)
-    try:
+def _database(plan: RestorePlan, connections: Connections) -> Iterator[None]:
+    if plan.new:
+        with restoring.new_database(connections.postgres("postgres"), plan.to, plan.backup.source, keep=True):
+            yield
+    else:
         yield
-        postgres.rename_database(maintenance, unfinished, name)
-    except BaseException:
-        with suppress(HeadwaterError):  # what failed first says more
-            postgres.drop_database(maintenance, unfinished)
-        raise
 
 
-def _unfinished_name(name: str) -> str:
-    """What the database is called until its rows have been compared: a kill -9 must not leave half of one as ``name``.
+def _restore(plan: RestorePlan, address: PostgresAddress, archive: Path) -> None:
+    flags = [] if plan.owner else ["--no-owner", "--no-privileges"]
+    # One transaction: a database that was there before is changed whole or not at all.
+    flags += ["--single-transaction"] if not plan.new else [f"--jobs={plan.jobs}"]
+    flags += ["--clean", "--if-exists"] if plan.clean else []
+    try:
+        if not plan.tables:
+            restoring.into_database(plan.tool, address, archive, flags)
+            return
+        _make_schemas(plan, address)
+        for schema, table in plan.tables:
+            restoring.into_database(plan.tool, address, archive, [*flags, f"--schema={schema}", f"--table={table}"])
+    except BackupError as error:
+        left = f"database {plan.to} was dropped again" if plan.new else f"database {plan.to} is as it was"
+        raise BackupError(f"{error}; {left}", hint=error.hint) from error
 
-    >>> _unfinished_name("app_restored")
-    'app_restored (restoring)'
-    """
-    ending = " (restoring)"
-    return name.encode()[: 63 - len(ending)].decode(errors="ignore") + ending
+
+def _make_schemas(plan: RestorePlan, address: PostgresAddress) -> None:
+    """pg_restore restores a chosen table, not the schema that it is in."""
+    with postgres.connect(address) as connection:
+        for schema in sorted({schema for schema, _ in plan.tables}):
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
 
 
-def _pg_restore(plan: RestorePlan, address: PostgresAddress, archive: Path) -> None:
-    arguments = [
-        str(plan.tool.path),
-        f"--jobs={plan.jobs}",
-        "--exit-on-error",
-        "--no-password",
-        # Only a connection string takes any name as it is; the login comes from the environment.
-        f"--dbname={make_conninfo(dbname=address.database)}",
-        *([] if plan.owner else ["--no-owner", "--no-privileges"]),
-        str(archive),
-    ]
-    with TemporaryFile() as complaints:  # a file never fills up like a pipe would
-        process = subprocess.Popen(
-            arguments,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-            env=dict(login(address)),
-            start_new_session=True,
+def _expected(plan: RestorePlan) -> BackupManifest:
+    """The manifest as far as the chosen tables go. Raises BackupError for a table that the backup does not have."""
+    manifest = plan.backup
+    if not plan.tables or manifest.row_counts is None:
+        return manifest
+    chosen = [postgres.table_label(schema, table) for schema, table in plan.tables]
+    if missing := [name for name in chosen if name not in manifest.row_counts]:
+        raise BackupError(
+            f"backup {manifest.id} has no table {', '.join(missing)}",
+            hint=f"it has {', '.join(sorted(manifest.row_counts)[:20])}",
         )
-        try:
-            code = process.wait()
-        except BaseException:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its parallel workers too
-            process.wait()
-            raise
-        complaints.seek(0)
-        said = complaints.read(64 * 1024).decode("utf-8", "replace")
-    if code != 0:
-        raise _failed(plan, code, said)
-
-
-def _failed(plan: RestorePlan, code: int, said: str) -> BackupError:
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
-    errors = [line for line in lines if "error:" in line] or lines[-1:]
-    how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
-    missing_role = "role" in said and "does not exist" in said
-    return BackupError(
-        f"pg_restore {how}: {'; '.join(errors[:3])}; database {plan.to} was dropped again",
-        hint="create the missing roles first, or restore with --no-owner" if missing_role else "",
+    hashes = manifest.content_hashes
+    return replace(
+        manifest,
+        row_counts={name: manifest.row_counts[name] for name in chosen},
+        content_hashes=None if hashes is None else {name: hashes[name] for name in chosen},
     )
 
 
-def _compare(manifest: BackupManifest, rows: Mapping[str, int]) -> None:
-    expected = manifest.row_counts
-    if expected is None or dict(expected) == dict(rows):
-        return
-    names = sorted(name for name in {*expected, *rows} if expected.get(name) != rows.get(name))
-    shown = ", ".join(f"{name}: {rows.get(name, 'missing')} of {expected.get(name, 'none')}" for name in names[:5])
-    raise VerificationError(f"the restored rows are not those of backup {manifest.id} ({shown}); it was dropped again")
+def _compare(plan: RestorePlan, expected: BackupManifest, contents: Mapping[str, TableContent]) -> None:
+    if not plan.new and expected.row_counts is not None:  # tables that the backup does not know were there before
+        contents = {name: content for name, content in contents.items() if name in expected.row_counts}
+    if wrong := restoring.differences(expected, contents):
+        left = "it was dropped again" if plan.new else f"database {plan.to} has them now"
+        raise VerificationError(
+            f"the restored rows are not those of backup {plan.backup.id} ({', '.join(wrong[:5])}); {left}"
+        )

@@ -1,14 +1,18 @@
-"""Decide what a restore would do: which backup, into which new database, with which pg_restore."""
+"""Decide what a restore would do: which backup, into which database, with which pg_restore, in which steps."""
 
 from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, Refused, SettingsError
 from headwater.manifest import BackupManifest
-from headwater.services import backups, objects, postgres, tools
+from headwater.services import backups, codec, objects, postgres, tools
 
 SUFFIX = "_restored"
 MOST_JOBS = 4
@@ -16,21 +20,28 @@ MOST_JOBS = 4
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """``backup``: an id or ``latest``; ``to``: the new database, by default the backup's with ``_restored`` after it.
+    """``backup``: an id, ``latest`` or a time; ``to``: the new database, by default the backup's with ``_restored``.
 
     ``jobs``: parallel connections of pg_restore (None: one a core, at most 4). ``owner``: whether objects get the
-    owners and rights that they had, which needs the same roles on the server.
+    owners and rights that they had, which needs the same roles on the server; ``roles``: make those that are missing
+    first. ``into``: an existing database instead of a new one; with ``clean``, what is in it and in the backup is
+    dropped first. ``tables``: only these, as ``schema.table``. ``identity``: the age key of an encrypted backup.
     """
 
     backup: str = "latest"
     to: str | None = None
     jobs: int | None = None
     owner: bool = True
+    into: str | None = None
+    clean: bool = False
+    tables: tuple[str, ...] = ()
+    roles: bool = False
+    identity: Path | None = None
 
 
 @dataclass(frozen=True)
 class RestorePlan:
-    """What will be restored where. The database ``to`` does not exist yet."""
+    """What will be restored where. ``new``: the database ``to`` does not exist yet; ``steps`` says it in words."""
 
     backup: BackupManifest
     bucket: str
@@ -38,32 +49,120 @@ class RestorePlan:
     jobs: int
     owner: bool
     tool: tools.Tool
+    new: bool = True
+    clean: bool = False
+    tables: tuple[tuple[str, str], ...] = ()
+    roles: bool = False
+    identity: Path | None = None
+    steps: tuple[str, ...] = ()
 
 
 def plan(connections: Connections, options: RestoreOptions | None = None) -> RestorePlan:
     """Choose and check, touch nothing.
 
-    Raises BackupError (no such backup, no pg_restore), Refused (the database exists), PostgresError, AwsError,
-    SettingsError (a name that PostgreSQL cannot have).
+    Raises BackupError (no such backup, no pg_restore), Refused (the database exists, or is not empty), PostgresError,
+    AwsError, SettingsError (a name that PostgreSQL cannot have, an identity that is none).
     """
     options = options or RestoreOptions()
     settings = connections.settings
     found = backups.list_backups(connections.s3, settings.layout, settings.db_name)
     manifest = backups.choose(found, options.backup).manifest
     _check_object(connections, manifest)
-    to = checked_name(options.to or f"{manifest.database}{SUFFIX}")
+    _check_options(manifest, options)
+    to = checked_name(options.into or options.to or f"{manifest.database}{SUFFIX}")
     with postgres.connect(connections.postgres("postgres")) as connection:
-        if postgres.database_exists(connection, to):
-            raise Refused(
-                f"database {to} exists already; restore only ever makes a new one",
-                hint="give another name with --to, or drop that database first",
-            )
+        _check_target(connection, connections, to, options)
         server_major = postgres.server_major(connection)
     # An archive can be read by the major version that wrote it and by newer ones.
     needed = max(server_major, int(manifest.client_version.partition(".")[0]))
     tool = tools.find("pg_restore", needed, connections.postgres_tools)
-    jobs = options.jobs or min(MOST_JOBS, os.cpu_count() or 1)
-    return RestorePlan(manifest, settings.bucket_name, to, jobs, options.owner, tool)
+    # Into a database that exists in one transaction, all or nothing, which is one connection's.
+    jobs = 1 if options.into else options.jobs or min(MOST_JOBS, os.cpu_count() or 1)
+    return RestorePlan(
+        backup=manifest,
+        bucket=settings.bucket_name,
+        to=to,
+        jobs=jobs,
+        owner=options.owner,
+        tool=tool,
+        new=options.into is None,
+        clean=options.clean,
+        tables=tuple(parse_table(text) for text in options.tables),
+        roles=options.roles,
+        identity=options.identity,
+        steps=_steps(manifest, to, options, jobs),
+    )
+
+
+def _check_options(manifest: BackupManifest, options: RestoreOptions) -> None:
+    if options.into and options.to:
+        raise SettingsError("give --to for a new database or --into for an existing one, not both")
+    if options.clean and not options.into:
+        raise SettingsError("--clean is for --into: a new database has nothing to clean")
+    if options.roles and manifest.globals is None:
+        raise BackupError(f"backup {manifest.id} has no roles", hint="it was made with --globals none, or in part")
+    if manifest.encryption:
+        if options.identity is None:
+            raise BackupError(f"backup {manifest.id} is encrypted", hint="give --identity FILE")
+        codec.age_identities(options.identity)
+
+
+def _check_target(
+    connection: psycopg.Connection[Any], connections: Connections, to: str, options: RestoreOptions
+) -> None:
+    exists = postgres.database_exists(connection, to)
+    if options.into is None:
+        if exists:
+            raise Refused(
+                f"database {to} exists already; restore only ever makes a new one",
+                hint="give another name with --to, or say --into NAME --clean to replace what is in it",
+            )
+        return
+    if not exists:
+        raise BackupError(f"there is no database {to} to restore into", hint="--to NAME makes a new one")
+    if options.clean:
+        return
+    with postgres.connect(connections.postgres(to)) as target:
+        if tables := postgres.user_tables(target):
+            raise Refused(
+                f"database {to} is not empty ({len(tables)} tables)",
+                hint="say --clean to drop what is in it and in the backup",
+            )
+
+
+def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int) -> tuple[str, ...]:
+    steps = [f"download {manifest.dump.size:,} bytes, compare every digest with the manifest, unpack"]
+    if options.into:
+        steps.append("let pg_restore decode all of it once, without a database")
+    if options.roles:
+        steps.append("create the roles that the server lacks")
+    if options.into is None:
+        steps.append(f"create database {to} (encoding {manifest.source.encoding}, collation {manifest.source.collate})")
+    what = f"tables {', '.join(options.tables)}" if options.tables else "everything"
+    how = "in one transaction" if options.into else f"with {jobs} jobs"
+    drop = f"DROP what is in {to} and in the backup, then " if options.clean else ""
+    steps.append(f"{drop}restore {what} {how}")
+    steps.append("ANALYZE, and compare every table with the manifest")
+    return tuple(steps)
+
+
+def parse_table(text: str) -> tuple[str, str]:
+    """``(schema, table)`` of ``schema.table``; without a schema, it is ``public``.
+
+    >>> parse_table("orders"), parse_table('app."Odd.Name"')
+    (('public', 'orders'), ('app', 'Odd.Name'))
+    """
+    parts, quoted = [""], False
+    for letter in text:
+        if letter == '"':
+            quoted = not quoted
+        elif letter == "." and not quoted:
+            parts.append("")
+        else:
+            parts[-1] += letter
+    if quoted or len(parts) > 2 or not all(parts):
+        raise SettingsError(f"{text!r} is not a table's name", hint="write schema.table")
+    return ("public", parts[0]) if len(parts) == 1 else (parts[0], parts[1])
 
 
 def checked_name(name: str) -> str:

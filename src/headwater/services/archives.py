@@ -1,0 +1,190 @@
+"""Reads stored dumps back: every byte compared with the manifest by digest, decrypted, decoded, laid out on disk.
+
+The one place that turns a backup's object into what pg_dump wrote; verifying and restoring both go through it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import tarfile
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from headwater.errors import BackupError, VerificationError
+from headwater.manifest import BackupManifest
+from headwater.model import OnProgress, Progress, no_progress
+from headwater.services import codec, objects
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+
+BLOCK = 1024 * 1024
+SPARE_BYTES = 64 * 1024 * 1024
+_MEMBER = re.compile(r"([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*?)(?:\.part-(\d{6}))?")
+
+
+@dataclass(frozen=True)
+class ObjectStore:
+    """Where the objects are, and what opens them if they are encrypted."""
+
+    s3: S3Client
+    bucket: str
+    identities: list[Any] = field(default_factory=list, repr=False)
+
+
+def stored_chunks(
+    store: ObjectStore, manifest: BackupManifest, on_progress: OnProgress = no_progress
+) -> Iterator[bytes]:
+    """The object as it is stored. Raises AwsError."""
+    done, total = 0, manifest.dump.size >> 20
+    for chunk in objects.read_chunks(store.s3, store.bucket, manifest.dump.key):
+        yield chunk
+        done += len(chunk)
+        on_progress(Progress("download", done >> 20, total, "MiB"))
+
+
+def raw_blocks(manifest: BackupManifest, chunks: Iterable[bytes], identities: list[Any]) -> Iterator[bytes]:
+    """What pg_dump wrote, from the stored bytes; ends well only if every byte at both ends is the manifest's.
+
+    Raises VerificationError, BackupError if it is encrypted and there is no identity.
+    """
+    dump = manifest.dump
+    sealed = _digested(chunks, (dump.size, dump.sha256), manifest, "the stored bytes")
+    if manifest.encryption:
+        if not identities:
+            raise BackupError(
+                f"backup {manifest.id} is encrypted with {manifest.encryption}", hint="give --identity FILE"
+            )
+        sealed = codec.decrypted(sealed, identities)
+    opened = codec.decompressed(sealed, dump.compression)
+    try:
+        yield from _digested(opened, (dump.raw_size, dump.raw_sha256), manifest, "the unpacked bytes")
+    except VerificationError as error:
+        raise damaged(manifest, str(error)) from error
+
+
+def _digested(
+    blocks: Iterable[bytes], expected: tuple[int, str], manifest: BackupManifest, what: str
+) -> Iterator[bytes]:
+    digest, size = hashlib.sha256(), 0
+    for block in blocks:
+        digest.update(block)
+        size += len(block)
+        yield block
+    if (size, digest.hexdigest()) != expected:
+        raise VerificationError(
+            f"{what} are {size:,} with SHA-256 {digest.hexdigest()},"
+            f" the manifest says {expected[0]:,} and {expected[1]}"
+        )
+
+
+def damaged(manifest: BackupManifest, what: str) -> VerificationError:
+    """The error for a backup whose bytes are not what was written."""
+    if what.startswith("backup "):
+        return VerificationError(what, hint="choose another one from `headwater backup list`")
+    return VerificationError(
+        f"backup {manifest.id} is damaged: {what}", hint="choose another one from `headwater backup list`"
+    )
+
+
+def download(
+    store: ObjectStore, manifest: BackupManifest, file: Path, on_progress: OnProgress = no_progress
+) -> Iterator[bytes]:
+    """The stored bytes, kept in ``file`` on the way: what an interrupted run left there is not downloaded again.
+
+    Raises AwsError, OSError.
+    """
+    have = file.stat().st_size if file.exists() else 0
+    if have > manifest.dump.size:
+        file.unlink()
+        have = 0
+    if have:
+        with file.open("rb") as there:
+            while block := there.read(BLOCK):
+                yield block
+    if have == manifest.dump.size:
+        return
+    with file.open("ab") as more:
+        done = have
+        for chunk in objects.read_chunks(store.s3, store.bucket, manifest.dump.key, start=have):
+            more.write(chunk)
+            done += len(chunk)
+            on_progress(Progress("download", done >> 20, manifest.dump.size >> 20, "MiB"))
+            yield chunk
+
+
+def lay_out(manifest: BackupManifest, blocks: Iterable[bytes], folder: Path) -> Path:
+    """Write the archive for pg_restore: one file, or a directory of the directory format. Raises VerificationError."""
+    if manifest.format == "custom":
+        archive = folder / "archive.dump"
+        with archive.open("xb") as file:
+            for block in blocks:
+                file.write(block)
+        return archive
+    archive = folder / "archive"
+    archive.mkdir()
+    stream = _Stream(blocks)
+    try:
+        with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload] # has the one method needed
+            for member in tar:
+                _append(tar, member, archive)
+    except tarfile.TarError as error:
+        raise damaged(manifest, f"its tar cannot be read: {error}") from error
+    for _ in stream.rest():  # to the end: only there the digests are compared
+        pass
+    return archive
+
+
+def _append(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None:
+    named = _MEMBER.fullmatch(member.name)
+    content = tar.extractfile(member) if member.isfile() else None
+    if named is None or content is None:
+        raise tarfile.ReadError(f"a member called {member.name!r}")
+    with (folder / named[1]).open("ab") as file:
+        while block := content.read(BLOCK):
+            file.write(block)
+
+
+class _Stream:
+    """Blocks as a file to read from, for tarfile."""
+
+    def __init__(self, blocks: Iterable[bytes]) -> None:
+        self._blocks = iter(blocks)
+        self._left = b""
+
+    def read(self, size: int) -> bytes:
+        """Up to ``size`` bytes; fewer only at the end."""
+        parts, missing = [self._left], size - len(self._left)
+        while missing > 0 and (block := next(self._blocks, None)) is not None:
+            parts.append(block)
+            missing -= len(block)
+        data = b"".join(parts)
+        self._left = data[size:]
+        return data[:size]
+
+    def rest(self) -> Iterator[bytes]:
+        """What nobody has read."""
+        yield self._left
+        yield from self._blocks
+
+
+def require_space(folder: Path, manifest: BackupManifest, copies: int = 0) -> None:
+    """Raise BackupError unless the unpacked archive, and ``copies`` bytes more, fit onto the disk of ``folder``."""
+    free, needed = shutil.disk_usage(folder).free, manifest.dump.raw_size + copies + SPARE_BYTES
+    if free < needed:
+        raise BackupError(
+            f"not enough space below {folder}: backup {manifest.id} needs {needed >> 20:,} MiB unpacked,"
+            f" {free >> 20:,} MiB are free",
+            hint="make room, or run from a project folder on a larger disk",
+        )
+
+
+def forget(file: Path) -> None:
+    """Remove a kept download."""
+    with suppress(OSError):
+        file.unlink()

@@ -1,0 +1,145 @@
+"""Runs pg_restore: into a database, or through its decoder to nowhere; and compares what came out with the manifest."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import TemporaryFile
+from typing import IO
+
+from psycopg.conninfo import make_conninfo
+
+from headwater.errors import BackupError, HeadwaterError
+from headwater.manifest import BackupManifest, SourceDatabase
+from headwater.model import PostgresAddress
+from headwater.services import postgres
+from headwater.services.postgres import TableContent
+from headwater.services.tools import Tool, login
+
+SAID_KEPT = 64 * 1024
+
+
+def into_database(tool: Tool, address: PostgresAddress, archive: Path, flags: Sequence[str]) -> None:
+    """Restore an archive, stopping at the first error. Raises BackupError with what pg_restore said."""
+    connection = f"--dbname={make_conninfo(dbname=address.database)}"  # takes any name as it is; login by environment
+    arguments = [str(tool.path), "--exit-on-error", "--no-password", connection, *flags, str(archive)]
+    _run(arguments, dict(login(address)), lambda process: None)
+
+
+def decode(tool: Tool, archive: Path | Iterable[bytes]) -> None:
+    """Let pg_restore read all of an archive, from a file or a stream, without a database. Raises BackupError.
+
+    ``--list`` would read the table of contents only: a truncated archive passes that, and fails this.
+    """
+
+    def feed(process: subprocess.Popen[bytes]) -> None:
+        if isinstance(archive, Path) or process.stdin is None:
+            return
+        try:
+            for block in archive:
+                process.stdin.write(block)
+            process.stdin.close()
+        except BrokenPipeError:
+            process.wait()  # it gave up, and its exit code says so
+            for _ in archive:  # the digests still say more: whose fault it is
+                pass
+
+    where = [str(archive)] if isinstance(archive, Path) else []
+    _run([str(tool.path), "--file=/dev/null", *where], None, feed, piped=not where)
+
+
+def _run(
+    arguments: list[str],
+    environment: dict[str, str] | None,
+    feed: Callable[[subprocess.Popen[bytes]], None],
+    *,
+    piped: bool = False,
+) -> None:
+    with TemporaryFile() as complaints:  # a file never fills up like a pipe would
+        try:
+            process = subprocess.Popen(
+                arguments,
+                stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=complaints,
+                env=environment,
+                bufsize=0 if not piped else -1,
+                start_new_session=True,
+                pipesize=1024 * 1024 if piped else -1,
+            )
+        except OSError as error:
+            raise BackupError(f"cannot start {arguments[0]}: {error}") from error
+        try:
+            feed(process)
+            code = process.wait()
+        except BaseException:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # its parallel workers too
+            if process.stdin is not None:
+                with suppress(OSError):
+                    process.stdin.close()
+            process.wait()
+            raise
+        said = _said(complaints)
+    if code != 0:
+        raise _failed(code, said)
+
+
+def _said(complaints: IO[bytes]) -> str:
+    complaints.seek(0)
+    return complaints.read(SAID_KEPT).decode("utf-8", "replace")
+
+
+def _failed(code: int, said: str) -> BackupError:
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if "error:" in line] or lines[-1:]
+    how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    missing_role = "role" in said and "does not exist" in said
+    return BackupError(
+        f"pg_restore {how}: {'; '.join(errors[:3])}",
+        hint="restore the roles first with --globals, or give --no-owner" if missing_role else "",
+    )
+
+
+@contextmanager
+def new_database(maintenance: PostgresAddress, name: str, source: SourceDatabase, *, keep: bool) -> Iterator[None]:
+    """An empty database like the source; gone again if the block fails, Ctrl-C included, or if it is not to be kept."""
+    locale = postgres.DatabaseLocale(
+        source.encoding, source.collate, source.ctype, source.locale_provider, source.locale
+    )
+    postgres.create_empty_database(maintenance, name, locale)
+    try:
+        yield
+    except BaseException:
+        with suppress(HeadwaterError):  # what failed first says more
+            postgres.drop_database(maintenance, name)
+        raise
+    if not keep:
+        postgres.drop_database(maintenance, name)
+
+
+def contents_like(manifest: BackupManifest, address: PostgresAddress) -> dict[str, TableContent]:
+    """What a restored database holds, read as deep as the manifest can be compared with. Raises PostgresError."""
+    if manifest.content_hashes is not None:
+        return postgres.read_contents(address)
+    with postgres.connect(address, autocommit=True) as connection:
+        return {name: TableContent(rows, 0) for name, rows in postgres.count_all_tables(connection).items()}
+
+
+def differences(manifest: BackupManifest, contents: Mapping[str, TableContent]) -> tuple[str, ...]:
+    """In words, each table that is not as the manifest says; empty if all are, or if it says nothing."""
+    expected = manifest.row_counts
+    if expected is None:
+        return ()
+    found = []
+    for name in sorted({*expected, *contents}):
+        rows = contents[name].rows if name in contents else "missing"
+        if expected.get(name) != rows:
+            found.append(f"{name}: {rows} of {expected.get(name, 'none')}")
+        elif manifest.content_hashes and manifest.content_hashes.get(name) != str(contents[name].hash):
+            found.append(f"{name}: {rows} rows, but not the same content")
+    return tuple(found)

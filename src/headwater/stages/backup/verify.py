@@ -1,0 +1,222 @@
+"""Proves that backups can be used: what S3 says of them, every byte decoded, or a restore into a scratch database."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from headwater.connections import Connections
+from headwater.errors import BackupError, SettingsError, VerificationError
+from headwater.manifest import BackupManifest, verify_key
+from headwater.model import OnProgress, Progress, no_progress
+from headwater.services import archives, codec, objects, restoring, tools, verification
+from headwater.services.archives import ObjectStore
+from headwater.services.backups import Backups, ListedBackup, choose, list_backups
+from headwater.services.verification import LEVELS, Verification
+
+
+@dataclass(frozen=True)
+class VerifyOptions:
+    """``level``: head, full or restore. ``backup``: an id, ``latest``, a time or ``all``. ``subset``: ``2/7`` of all.
+
+    ``identity``: a file with the age key, for backups that are encrypted; ``jobs`` is for the restore.
+    """
+
+    level: str = "full"
+    backup: str = "latest"
+    subset: str | None = None
+    identity: Path | None = None
+    jobs: int = 2
+
+
+@dataclass(frozen=True)
+class VerifyPlan:
+    """Which backups will be verified how, and how many bytes will be read from S3 for that."""
+
+    database: str
+    level: str
+    backups: tuple[ListedBackup, ...]
+    bytes_to_read: int
+    options: VerifyOptions
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """One backup's outcome."""
+
+    id: str
+    level: str
+    passed: bool
+    seconds: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was verified, and whether all of it passed."""
+
+    database: str
+    passed: bool
+    results: tuple[VerifyResult, ...]
+
+
+def plan_verify(connections: Connections, options: VerifyOptions) -> VerifyPlan:
+    """Choose the backups. Raises BackupError, SettingsError, AwsError."""
+    if options.level not in LEVELS:
+        raise SettingsError(f"level {options.level!r} is not known", hint=f"use {', '.join(LEVELS)}")
+    settings = connections.settings
+    found = list_backups(connections.s3, settings.layout, settings.db_name)
+    chosen = _chosen(found, options)
+    to_read = 0 if options.level == "head" else sum(backup.manifest.dump.size for backup in chosen)
+    sealed = next((backup.manifest.id for backup in chosen if backup.manifest.encryption), None)
+    if sealed and options.identity is None and options.level != "head":
+        raise BackupError(f"backup {sealed} is encrypted", hint="give --identity FILE, or verify with --level head")
+    return VerifyPlan(settings.db_name, options.level, chosen, to_read, options)
+
+
+def _chosen(found: Backups, options: VerifyOptions) -> tuple[ListedBackup, ...]:
+    if options.subset is None and options.backup != "all":
+        known = {backup.manifest.id: backup for backup in found.backups}
+        # A backup with a problem is verified too: that it fails is what has to be said.
+        return (known.get(options.backup) or choose(found, options.backup),)
+    if not found.backups:
+        raise BackupError(f"there is no backup of {found.database}", hint="make one: `headwater backup create`")
+    if options.subset is None:
+        return found.backups
+    part, of = parse_subset(options.subset)
+    return tuple(backup for backup in found.backups if group_of(backup.manifest.id, of) == part)
+
+
+def parse_subset(text: str) -> tuple[int, int]:
+    """Read ``2/7``. Raises SettingsError.
+
+    >>> parse_subset("2/7")
+    (2, 7)
+    """
+    named = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+    if named is None or not 1 <= int(named[1]) <= int(named[2]):
+        raise SettingsError(f"{text!r} is not a subset", hint="N/T: the Nth of T parts, for example 1/7")
+    return int(named[1]), int(named[2])
+
+
+def group_of(backup: str, of: int) -> int:
+    """Which of ``of`` groups (from 1) a backup is in: by its id alone, so that T runs see every backup once."""
+    return int.from_bytes(hashlib.sha256(backup.encode()).digest()[:8], "big") % of + 1
+
+
+def verify(plan: VerifyPlan, connections: Connections, on_progress: OnProgress = no_progress) -> VerifyReport:
+    """Verify each, and record what was found beside its manifest; one that fails does not stop the others.
+
+    Raises AwsError, PostgresError and BackupError when it could not be found out: then nothing is recorded.
+    """
+    results = []
+    for done, backup in enumerate(plan.backups, 1):
+        results.append(_verify_one(backup, plan, connections, on_progress))
+        on_progress(Progress("verify", done, len(plan.backups), "backups", backup.manifest.id))
+    return VerifyReport(plan.database, all(result.passed for result in results), tuple(results))
+
+
+def _verify_one(
+    backup: ListedBackup, plan: VerifyPlan, connections: Connections, on_progress: OnProgress
+) -> VerifyResult:
+    began, manifest = time.monotonic(), backup.manifest
+    try:
+        detail, passed = _proof(backup, plan, connections, on_progress), True
+    except VerificationError as error:
+        detail, passed = str(error), False
+    seconds = round(time.monotonic() - began, 3)
+    record = Verification(plan.level, _now(), passed, seconds, detail, manifest.dump.etag)
+    key = verify_key(backup.manifest_key)
+    verification.append(connections.s3, connections.settings.bucket_name, key, record)
+    return VerifyResult(manifest.id, plan.level, passed, seconds, detail)
+
+
+def _proof(backup: ListedBackup, plan: VerifyPlan, connections: Connections, on_progress: OnProgress) -> str:
+    """What was proven, in words. Raises VerificationError for what is wrong with the backup."""
+    manifest, options = backup.manifest, plan.options
+    _check_head(backup, connections)
+    if plan.level == "head":
+        return "size, checksum and ETag are what was written"
+    identities = codec.age_identities(options.identity) if options.identity else []
+    store = ObjectStore(connections.s3, connections.settings.bucket_name, identities)
+    _check_globals(manifest, store)
+    blocks = archives.raw_blocks(manifest, archives.stored_chunks(store, manifest, on_progress), identities)
+    tool = tools.find("pg_restore", int(manifest.client_version.partition(".")[0]), connections.postgres_tools)
+    if plan.level == "full" and manifest.format == "custom":
+        _as_verification(lambda: restoring.decode(tool, blocks))
+        return f"{manifest.dump.size:,} bytes read back, digests equal, decoded to the end by pg_restore"
+    with _folder(connections, manifest) as folder:
+        archive = archives.lay_out(manifest, blocks, folder)
+        if plan.level == "full":
+            _as_verification(lambda: restoring.decode(tool, archive))
+            return f"{manifest.dump.size:,} bytes read back, digests equal, decoded to the end by pg_restore"
+        return _restore(manifest, archive, connections, options.jobs)
+
+
+def _check_head(backup: ListedBackup, connections: Connections) -> None:
+    if backup.problem:
+        raise VerificationError(backup.problem)
+    dump = backup.manifest.dump
+    found = objects.head(connections.s3, connections.settings.bucket_name, dump.key)
+    if found is None:
+        raise VerificationError(f"its dump {dump.key} is gone")
+    if found.size != dump.size or found.etag != dump.etag:
+        raise VerificationError(f"its dump is not what was written: {found.size:,} bytes, ETag {found.etag}")
+    if found.crc32 is not None and found.crc32 != dump.checksum:
+        raise VerificationError(f"its dump has CRC32 {found.crc32}, {dump.checksum} was written")
+
+
+def _check_globals(manifest: BackupManifest, store: ObjectStore) -> None:
+    if manifest.globals is None:
+        return
+    if objects.head(store.s3, store.bucket, manifest.globals.key) is None:
+        raise VerificationError(f"its roles {manifest.globals.key} are gone")
+    data = objects.read_bytes(store.s3, store.bucket, manifest.globals.key)
+    if hashlib.sha256(data).hexdigest() != manifest.globals.sha256:
+        raise VerificationError(f"its roles {manifest.globals.key} are not what was written")
+
+
+def _restore(manifest: BackupManifest, archive: Path, connections: Connections, jobs: int) -> str:
+    name = f"headwater_verify_{manifest.id}_{os.getpid()}".lower()
+    address, maintenance = connections.postgres(name), connections.postgres("postgres")
+    tool = tools.find("pg_restore", int(manifest.client_version.partition(".")[0]), connections.postgres_tools)
+    with restoring.new_database(maintenance, name, manifest.source, keep=False):
+        flags = (f"--jobs={jobs}", "--no-owner", "--no-privileges")
+        _as_verification(lambda: restoring.into_database(tool, address, archive, flags))
+        contents = restoring.contents_like(manifest, address)
+        if wrong := restoring.differences(manifest, contents):
+            raise VerificationError(f"restored, but not the same: {', '.join(wrong[:5])}")
+    what = "row counts and content hashes" if manifest.content_hashes else "row counts"
+    compared = "the backup has none to compare with" if manifest.row_counts is None else f"{what} equal the manifest's"
+    return f"restored into a scratch database, {len(contents)} tables; {compared}"
+
+
+def _as_verification(run: Callable[[], None]) -> None:
+    """What pg_restore cannot read is the backup's fault, not the command's."""
+    try:
+        run()
+    except BackupError as error:
+        if error.hint.startswith(("give --identity", "install")):
+            raise
+        raise VerificationError(str(error)) from error
+
+
+@contextmanager
+def _folder(connections: Connections, manifest: BackupManifest) -> Iterator[Path]:
+    state = connections.settings.layout.state
+    state.mkdir(parents=True, exist_ok=True)
+    archives.require_space(state, manifest)
+    with TemporaryDirectory(prefix="verify-", dir=state) as folder:
+        yield Path(folder)
+
+
+def _now() -> datetime:
+    return datetime.now(timezone.utc)

@@ -1,0 +1,166 @@
+"""Says whether the backups are fresh, proven and of their usual size: for cron, monitors and Prometheus."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from urllib.error import URLError
+from urllib.request import Request, urlopen
+
+from headwater.connections import Connections
+from headwater.errors import InputError, SettingsError
+from headwater.services.backups import Backups, list_backups
+from headwater.stages.backup.create import size_alarms
+
+PING_SECONDS = 10
+_UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@dataclass(frozen=True)
+class StatusReport:
+    """How the backups stand. Ages are in seconds, None if there is nothing to be old; ``problems`` is empty if all
+    is well. ``verified`` is the id of the newest backup that a full or restore verification has proven.
+    """
+
+    database: str
+    healthy: bool
+    problems: tuple[str, ...]
+    backups: int
+    newest: str | None
+    newest_age: float | None
+    newest_size: int | None
+    newest_seconds: float | None
+    verified: str | None
+    verified_age: float | None
+    verified_at: datetime | None
+    verified_level: str | None
+    max_age: float
+    total_bytes: int
+
+
+def parse_age(text: str) -> timedelta:
+    """Read ``26h``, ``90m``, ``2d`` or ``1w``. Raises SettingsError.
+
+    >>> parse_age("26h")
+    datetime.timedelta(days=1, seconds=7200)
+    """
+    named = re.fullmatch(r"(\d{1,6})([mhdw])", text)
+    if named is None or int(named[1]) == 0:
+        raise SettingsError(f"{text!r} is not an age", hint="a number and m, h, d or w, for example 26h")
+    return timedelta(seconds=int(named[1]) * _UNITS[named[2]])
+
+
+def status(connections: Connections, now: datetime, max_age: timedelta, max_size_drop: float = 0.5) -> StatusReport:
+    """Look at the backups. Raises AwsError."""
+    settings = connections.settings
+    return judge(list_backups(connections.s3, settings.layout, settings.db_name), now, max_age, max_size_drop)
+
+
+def judge(found: Backups, now: datetime, max_age: timedelta, max_size_drop: float) -> StatusReport:
+    """The status that follows from what was found: pure. The age that counts is the verified backup's own."""
+    newest = found.whole[0] if found.whole else None
+    proven = found.newest_proven
+    proof = proven.proof if proven else None
+    problems = [f"backup {backup.manifest.id}: {backup.problem}" for backup in found.backups if backup.problem]
+    for backup in found.whole:
+        last = backup.last_verification
+        if last is not None and not last.passed:
+            problems.append(f"backup {backup.manifest.id} failed its verification: {last.detail}")
+    if newest is None:
+        problems.append("there is no backup")
+    elif proven is None:
+        problems.append("no backup has been verified (`headwater backup verify`)")
+    elif now - proven.manifest.taken > max_age:
+        age = _text(now - proven.manifest.taken)
+        problems.append(f"the newest verified backup, {proven.manifest.id}, is {age} old; at most {_text(max_age)}")
+    if newest is not None:
+        before = [backup.manifest for backup in found.whole[1:]]
+        problems += [f"backup {newest.manifest.id} is {a}" for a in size_alarms(newest.manifest, before, max_size_drop)]
+    return StatusReport(
+        database=found.database,
+        healthy=not problems,
+        problems=tuple(problems),
+        backups=len(found.usable),
+        newest=newest.manifest.id if newest else None,
+        newest_age=_seconds(now, newest.manifest.taken) if newest else None,
+        newest_size=newest.manifest.dump.size if newest else None,
+        newest_seconds=newest.manifest.seconds if newest else None,
+        verified=proven.manifest.id if proven else None,
+        verified_age=_seconds(now, proven.manifest.taken) if proven else None,
+        verified_at=proof.at if proof else None,
+        verified_level=proof.level if proof else None,
+        max_age=max_age.total_seconds(),
+        total_bytes=sum(backup.manifest.dump.size for backup in found.usable),
+    )
+
+
+def _seconds(now: datetime, then: datetime) -> float:
+    return round((now - then).total_seconds(), 3)
+
+
+def _text(age: timedelta) -> str:
+    hours = age.total_seconds() / 3600
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
+
+
+def metrics(report: StatusReport, now: datetime) -> str:
+    """The report in Prometheus' text format; what there is no value for is left out, so that ``absent()`` can tell."""
+    label = report.database.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    stamp = now.timestamp()
+    values: list[tuple[str, str, float | None]] = [
+        ("last_success_timestamp_seconds", "when the newest backup began", _stamp(stamp, report.newest_age)),
+        (
+            "last_verified_timestamp_seconds",
+            "when the newest verified backup began",
+            _stamp(stamp, report.verified_age),
+        ),
+        (
+            "last_verification_timestamp_seconds",
+            "when that was verified",
+            report.verified_at.timestamp() if report.verified_at else None,
+        ),
+        ("size_bytes", "stored bytes of the newest backup", report.newest_size),
+        ("duration_seconds", "how long the newest backup took", report.newest_seconds),
+        ("stored_bytes", "stored bytes of all backups", report.total_bytes),
+        ("backups", "usable backups", report.backups),
+        ("healthy", "1 if `headwater backup status` finds nothing wrong", int(report.healthy)),
+    ]
+    lines = []
+    for name, text, value in values:
+        lines += [f"# HELP headwater_backup_{name} {text}", f"# TYPE headwater_backup_{name} gauge"]
+        if value is not None:
+            lines.append(f'headwater_backup_{name}{{database="{label}"}} {value}')
+    return "\n".join(lines) + "\n"
+
+
+def _stamp(now: float, age: float | None) -> float | None:
+    return None if age is None else round(now - age, 3)
+
+
+def write_metrics(file: Path, text: str) -> None:
+    """Replace the file at once: a collector never reads half of it. Raises InputError."""
+    try:
+        with NamedTemporaryFile("w", dir=file.parent, prefix=f".{file.name}.", delete=False) as made:
+            made.write(text)
+        Path(made.name).chmod(0o644)
+        Path(made.name).replace(file)
+    except OSError as error:
+        raise InputError(f"cannot write {file}: {error.strerror or error}", hint="is the folder there?") from error
+
+
+def ping(url: str, *, failed: bool) -> str:
+    """Tell a monitor (healthchecks.io's convention: ``/fail`` appended). Why it could not be told, or nothing.
+
+    Raises SettingsError for a URL that is none.
+    """
+    if not url.startswith(("https://", "http://")):
+        raise SettingsError(f"{url!r} is not a URL to ping", hint="it begins with https://")
+    target = f"{url.rstrip('/')}/fail" if failed else url
+    try:
+        with urlopen(Request(target, method="GET"), timeout=PING_SECONDS):  # noqa: S310 - the scheme is checked above
+            return ""
+    except (URLError, OSError, ValueError) as error:
+        return f"could not ping {target}: {error}"
