@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from headwater.stack.lakehouse.sql import pyfunctions
+from headwater.stack.lakehouse.sql.routines import registry as routines
 from headwater.stack.lakehouse.sql.macros import MACROS
 
 _BATCH_ROWS = 16_384
@@ -90,7 +91,7 @@ class Session:
         ):
             self.connection.execute(statement)
             if statement is MACROS[-1]:
-                pyfunctions.register(self.connection)
+                routines.register(self.connection)
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query and stream its result; memory holds one batch."""

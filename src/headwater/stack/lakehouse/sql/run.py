@@ -10,6 +10,9 @@ from headwater.stack.lakehouse.errors import QueryFailed
 
 # How the message of ``expression.fail`` comes back.
 _OWN = re.compile(r"Could not convert string '([A-Z][A-Z_]+: .*)' to INT32", re.DOTALL)
+_ROUTINE = re.compile(
+    r"Python exception occurred while executing the UDF: \w+: ([A-Z][A-Z_]+: .*?)(?:\n\nAt:|$)", re.DOTALL
+)
 _PATH = re.compile(r"['\"]?/[^\s'\"]+['\"]?")
 _GROUP = re.compile(r"must appear in the GROUP BY clause")
 _CATEGORY_SYSTEM = 1
@@ -44,6 +47,9 @@ def translated(error: duckdb.Error) -> QueryFailed:
     if isinstance(error, duckdb.BinderException) and _GROUP.search(body):
         return QueryFailed("EXPRESSION_NOT_AGGREGATE: an expression must be an aggregate or appear in GROUP BY clause")
     if isinstance(error, duckdb.InvalidInputException):
+        routine = _ROUTINE.search(body)
+        if routine:
+            return QueryFailed(routine[1].strip())
         if "parquet" in body.lower():
             return QueryFailed(f"HIVE_BAD_DATA: Not valid Parquet file: {clean}")
         if "more than one row" in body.lower():

@@ -6,7 +6,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import rescaled, unscaled
 from headwater.stack.lakehouse.sql.expression import Expr
-from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
+from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
 _f = family("aggregate", "aggregate")
 
@@ -63,6 +63,73 @@ def _map_agg(call: Call) -> Expr:
     return Expr(f"CASE WHEN len({entries}) > 0 THEN map({keys}, {values}) END", kind)
 
 
+def _entries(call: Call, packed: str) -> str:
+    """What the rows of a group give, as a list in their order, without NULL."""
+    return f"list_filter(list({packed}{call.order}){call.over}, lambda e: e IS NOT NULL)"
+
+
+def _first_of_each(values: str) -> str:
+    return f"list_filter({values}, lambda e, i: list_position({values}, e) = i)"
+
+
+def _multimap_agg(call: Call) -> str:
+    key, value = call.arguments
+    entries = _entries(call, f"CASE WHEN {key} IS NOT NULL THEN struct_pack(k := {key}, v := {value}) END")
+    keys = _first_of_each(f"list_transform({entries}, lambda e: e.k)")
+    of_key = f"list_transform(list_filter({entries}, lambda e: e.k = q), lambda e: e.v)"
+    return f"CASE WHEN len({entries}) > 0 THEN map({keys}, list_transform({keys}, lambda q: {of_key})) END"
+
+
+def _map_union(call: Call) -> str:
+    """Of several values for a key one is kept, the first here."""
+    entries = f"flatten({_entries(call, f'map_entries({call.arguments[0]})')})"
+    keys = _first_of_each(f"list_transform({entries}, lambda e: e.key)")
+    values = f"list_transform({keys}, lambda q: list_filter({entries}, lambda e: e.key = q)[1].value)"
+    return f"CASE WHEN count({call.arguments[0]}){call.over} > 0 THEN map({keys}, {values}) END"
+
+
+def _most_frequent(call: Call) -> str:
+    """An approximation in Trino; exact here."""
+    buckets, value, _ = call.arguments
+    counted = f"map_entries(histogram({value}){call.over})"
+    ranked = f"list_sort(list_transform({counted}, lambda e: struct_pack(n := -CAST(e.value AS BIGINT), k := e.key)))"
+    kept = f"list_slice({ranked}, 1, any_value({buckets}){call.over})"
+    return f"map(list_transform({kept}, lambda e: e.k), list_transform({kept}, lambda e: -e.n))"
+
+
+def _by_several(direction: str) -> Builder:
+    """``max_by(x, y, n)``: the x of the n greatest y, in that order."""
+
+    def build(call: Call) -> str:
+        if call.over or call.distinct or call.order:
+            raise Unsupported(f"{call.name} of several values with FILTER, OVER, DISTINCT or ORDER BY")
+        value, key, count = call.arguments
+        ordered = f"list({value} ORDER BY {key} {direction}) FILTER (WHERE {key} IS NOT NULL)"
+        return f"list_slice({ordered}, 1, any_value({count}))"
+
+    return build
+
+
+_REDUCED = ((("a#", "a#.s"), ("b#", "b#.e")), (("c#", "c#"), ("d#", "d#")))
+
+
+def _reduce_agg(call: Call) -> Expr:
+    """``reduce_agg(value, start, (state, value) -> state, …)``: all rows are one run here, no states are combined."""
+    value, start, step, _ = call.arguments
+    state, element = t.to_duckdb(start.type), t.to_duckdb(value.type)
+    variables, body = step.sql.removeprefix("lambda ").split(": ", 1)
+    first = f"struct_pack(s := CAST(any_value({start}){call.over} AS {state}), e := CAST(NULL AS {element}))"
+    rest = f"list_transform({_entries(call, value.sql)}, lambda x: struct_pack(s := CAST(NULL AS {state}), e := x))"
+    fold = f"lambda {variables}: struct_pack(s := CAST({body} AS {state}), e := CAST(NULL AS {element}))"
+    folded = f"list_reduce(list_concat([{first}], {rest}), {fold}).s"
+    return Expr(f"CASE WHEN count({value}){call.over} > 0 THEN {folded} END", start.type)
+
+
+_SKEWNESS = (
+    "CASE WHEN count({0}){over} > 2 THEN skewness({0}){over} * (count({0}){over} - 2) "
+    "/ sqrt(count({0}){over} * (count({0}){over} - 1)) END"
+)
+
 FUNCTIONS: tuple[Function, ...] = (
     _f("count() -> bigint", _bool_or_count),
     _f("count(any) -> bigint", _bool_or_count),
@@ -105,6 +172,17 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("corr(double, double) -> double", "corr({0}, {1}){over}"),
     _f("regr_slope(double, double) -> double", "regr_slope({0}, {1}){over}"),
     _f("regr_intercept(double, double) -> double", "regr_intercept({0}, {1}){over}"),
+    _f("avg(L) -> L", "CAST(round(avg({distinct}{0}){over}) AS {result})"),
+    _f("sum(L) -> L", "CAST(sum({distinct}{0}){over} AS {result})"),
+    _f("approx_most_frequent(bigint, T, bigint) -> map(T, bigint)", _most_frequent),
+    _f("histogram(T) -> map(T, bigint)", "CAST(histogram({0}){over} AS {result})"),
+    _f("kurtosis(double) -> double", "kurtosis({0}){over}"),
+    _f("skewness(double) -> double", _SKEWNESS),
+    _f("map_union(map(K, V)) -> map(K, V)", _map_union),
+    _f("multimap_agg(K, V) -> map(K, array(V))", _multimap_agg),
+    _f("min_by(T, U, bigint) -> array(T)", _by_several("ASC")),
+    _f("max_by(T, U, bigint) -> array(T)", _by_several("DESC")),
+    _f("reduce_agg(T, U, (U, T) -> U, (U, U) -> U) -> U", _reduce_agg, *_REDUCED),
     _f("bitwise_and_agg(bigint) -> bigint", "bit_and({0}){over}"),
     _f("bitwise_or_agg(bigint) -> bigint", "bit_or({0}){over}"),
     _f("bitwise_xor_agg(bigint) -> bigint", "bit_xor({0}){over}"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from headwater.stack.lakehouse.errors import Unsupported
+import re
+
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -190,12 +191,31 @@ def _sequence(call: Call) -> Expr:
     """Both ends are part of it; the step defaults to 1 or -1."""
     first, last = call.arguments[0], call.arguments[1]
     step = call.arguments[2].sql if len(call.arguments) > 2 else f"CASE WHEN {first} <= {last} THEN 1 ELSE -1 END"
-    return Expr(f"CAST(generate_series({first}, {last}, {step}) AS BIGINT[])", t.array(t.BIGINT))
+    series = f"CAST(generate_series({first}, {last}, {step}) AS BIGINT[])"
+    kind = t.array(t.BIGINT)
+    return Expr(_checked_series(f"({last} - {first}) * sign({step})", step, series, kind, first.sql), kind)
+
+
+_DIRECTION = (
+    "'INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater "
+    "than zero otherwise stop should be less than or equal to start'"
+)
+
+
+def _checked_series(ahead: str, step: str, series: str, kind: t.Type, witness: str) -> str:
+    """A step of 0, one in the wrong direction and more than 10,000 values are errors."""
+    zero = "'INVALID_FUNCTION_ARGUMENT: step must not be zero'"
+    long = "'INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than 10000 entries'"
+    return (
+        f"CASE WHEN {step} = 0 THEN {fail(zero, kind, witness)} "
+        f"WHEN {ahead} < 0 THEN {fail(_DIRECTION, kind, witness)} "
+        f"WHEN {ahead} // abs({step}) >= 10000 THEN {fail(long, kind, witness)} ELSE {series} END"
+    )
 
 
 def _date_sequence(call: Call) -> Expr:
     first, last = call.arguments[0], call.arguments[1]
-    step = "to_days(1)"
+    step = f"CASE WHEN {first} <= {last} THEN to_days(1) ELSE to_days(-1) END"
     if len(call.arguments) > 2:
         given = call.arguments[2]
         step = f"to_months({given})" if given.type == t.YEAR_TO_MONTH else f"to_milliseconds({given})"
@@ -226,8 +246,71 @@ def _zip_with(call: Call) -> Expr:
     return Expr(f"list_transform(list_zip({a}, {b}), {function})", call.result)
 
 
-def _comparator(call: Call) -> Expr:
-    raise Unsupported(f"{call.name} with a comparator")
+_COMPARED = ((("b#", "b#.e"), ("", "a#.e")),)
+
+
+def _comparator(call: Call) -> str:
+    """By its place: how many elements come before it. Of two, the later is asked whether it goes before the earlier."""
+    array, compare = call.arguments
+    inner, body = compare.sql.removeprefix("lambda ").split(": ", 1)
+    outer = f"a{inner[1:]}"
+    swapped = re.sub(rf"\b({inner}|{outer})\.e\b", lambda m: f"{outer if m[1] == inner else inner}.e", body)
+    numbered = f"list_transform({array}, lambda e, i: struct_pack(e := e, i := i))"
+    message = "'INVALID_FUNCTION_ARGUMENT: Lambda comparator must return either -1, 0, or 1'"
+    signs = [
+        f"CASE WHEN ({b}) IN (-1, 0, 1) THEN ({b}) ELSE {fail(message, t.BIGINT, f'{outer}.i')} END"
+        for b in (body, swapped)
+    ]
+    goes_before = f"CASE WHEN {inner}.i > {outer}.i THEN {signs[0]} < 0 ELSE {signs[1]} >= 0 END"
+    before = f"len(list_filter({numbered}, lambda {inner}: {inner}.i <> {outer}.i AND {goes_before}))"
+    placed = f"list_transform({numbered}, lambda {outer}: struct_pack(r := {before}, e := {outer}.e))"
+    return f"list_transform(list_sort({placed}), lambda z: z.e)"
+
+
+def _combinations(call: Call) -> str:
+    array, size = call.arguments
+    chosen = f"hw_combinations(CAST(len({array}) AS BIGINT), {size})"
+    return f"list_transform({chosen}, lambda c: list_transform(c, lambda i: list_extract({array}, i)))"
+
+
+def _ngrams(call: Call) -> str:
+    """An array shorter than n is its own only n-gram."""
+    array, size = call.arguments
+    message = "'INVALID_FUNCTION_ARGUMENT: N must be positive'"
+    starts = f"range(1, greatest(len({array}) - {size} + 1, 1) + 1)"
+    grams = f"list_transform({starts}, lambda i: list_slice({array}, i, i + {size} - 1))"
+    return f"CASE WHEN {size} < 1 THEN {fail(message, call.result, size.sql)} WHEN {array} IS NOT NULL THEN {grams} END"
+
+
+def _contains_sequence(call: Call) -> str:
+    array, part = call.arguments
+    starts = f"range(1, len({array}) - len({part}) + 2)"
+    found = f"list_filter({starts}, lambda i: list_slice({array}, i, i + len({part}) - 1) = {part})"
+    return f"CASE WHEN {array} IS NULL OR {part} IS NULL THEN NULL ELSE len({found}) > 0 OR len({part}) = 0 END"
+
+
+def _trim_array(call: Call) -> str:
+    array, count = call.arguments
+    message = "'INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality '"
+    negative = "'INVALID_FUNCTION_ARGUMENT: size must not be negative: ' || " + count.sql
+    return (
+        f"CASE WHEN {count} < 0 THEN {fail(negative, call.result)} "
+        f"WHEN {count} > len({array}) THEN {fail(f'{message} || len({array}) || chr(58) || {count}', call.result)} "
+        f"ELSE list_slice({array}, 1, len({array}) - {count}) END"
+    )
+
+
+def _shuffle(call: Call) -> str:
+    drawn = f"list_transform({call.arguments[0]}, lambda e: struct_pack(r := random(), e := e))"
+    return f"list_transform(list_sort({drawn}), lambda z: z.e)"
+
+
+def _array_histogram(call: Call) -> str:
+    array = call.arguments[0]
+    present = f"list_filter({array}, lambda e: e IS NOT NULL)"
+    keys = _distinct(present)
+    counts = f"list_transform({keys}, lambda k: CAST(len(list_filter({present}, lambda e: e = k)) AS BIGINT))"
+    return f"CASE WHEN {array} IS NOT NULL THEN map({keys}, {counts}) END"
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -247,7 +330,15 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("array_position(array(T), T) -> bigint", _position),
     _f("array_remove(array(T), T) -> array(T)", _remove),
     _f("array_sort(array(T)) -> array(T)", "list_sort({0}, 'ASC', 'NULLS LAST')"),
-    _f("array_sort(array(T), (T, T) -> bigint) -> array(T)", _comparator),
+    _f("array_sort(array(T), (T, T) -> bigint) -> array(T)", _comparator, *_COMPARED),
+    _f("array_first(array(T)) -> T", "list_extract({0}, 1)"),
+    _f("array_last(array(T)) -> T", "list_extract({0}, -1)"),
+    _f("array_histogram(array(T)) -> map(T, bigint)", _array_histogram),
+    _f("combinations(array(T), bigint) -> array(array(T))", _combinations),
+    _f("contains_sequence(array(T), array(T)) -> boolean", _contains_sequence),
+    _f("ngrams(array(T), bigint) -> array(array(T))", _ngrams),
+    _f("shuffle(array(T)) -> array(T)", _shuffle),
+    _f("trim_array(array(T), bigint) -> array(T)", _trim_array),
     _f("cardinality(array(T)) -> bigint", "CAST(len({0}) AS BIGINT)"),
     _f("concat(array(T), array(T)...) -> array(T)", _concat),
     _f("concat(array(T), T) -> array(T)", _append),
@@ -267,5 +358,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("transform(array(T), (T) -> U) -> array(U)", "list_transform({0}, {1})"),
     _f("zip(array(T), array(U)) -> array(any)", _zip),
     _f("zip(array(T), array(U), array(V)) -> array(any)", _zip),
+    _f("zip(array(T), array(U), array(V), array(W)) -> array(any)", _zip),
+    _f("zip(array(T), array(U), array(V), array(W), array(X)) -> array(any)", _zip),
     _f("zip_with(array(T), array(U), (T, U) -> R) -> array(R)", _zip_with, *_ZIP_WITH),
 )

@@ -188,6 +188,10 @@ def _human_seconds(call: Call) -> str:
     return f"epoch_us(CAST({call.arguments[0]} AS TIMESTAMP)) / 1e6"
 
 
+def _parse_duration(call: Call) -> Expr:
+    return Expr(f"hw_duration({call.arguments[0]})", t.DAY_TO_SECOND)
+
+
 _FIELDS = {
     "year": "year({0})",
     "quarter": "quarter({0})",
@@ -227,6 +231,9 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("from_unixtime(double) -> timestamptz", _from_unixtime),
     _f("from_unixtime(double, varchar) -> timestamptz", _from_unixtime),
     _f("to_unixtime(D) -> double", _human_seconds),
+    _f("human_readable_seconds(double) -> varchar", "hw_human_seconds({0})"),
+    _f("parse_duration(varchar) -> any", _parse_duration),
+    _f("to_milliseconds(L) -> bigint", "CAST({0} AS BIGINT)"),
     _f("from_iso8601_timestamp(varchar) -> timestamptz", _from_iso8601_timestamp),
     _f("from_iso8601_date(varchar) -> date", _to_date),
     _f("to_iso8601(D) -> varchar", _to_iso8601),

@@ -74,6 +74,35 @@ def _split_to_map(call: Call) -> str:
     return f"CASE WHEN {text} IS NOT NULL THEN map({keys}, {values}) END"
 
 
+def _from_entries(call: Call) -> str:
+    """A key twice is an error, in both."""
+    entries = call.arguments[0]
+    keys = f"list_transform({entries}, lambda e: struct_extract(e, 'f0'))"
+    values = f"list_transform({entries}, lambda e: struct_extract(e, 'f1'))"
+    return f"CASE WHEN {entries} IS NOT NULL THEN map({keys}, {values}) END"
+
+
+def _multimap_from_entries(call: Call) -> str:
+    entries = call.arguments[0]
+    all_keys = f"list_transform({entries}, lambda e: struct_extract(e, 'f0'))"
+    keys = f"list_filter({all_keys}, lambda e, i: list_position({all_keys}, e) = i)"
+    of_key = f"list_filter({entries}, lambda e: struct_extract(e, 'f0') = k)"
+    values = f"list_transform({keys}, lambda k: list_transform({of_key}, lambda e: struct_extract(e, 'f1')))"
+    return f"CASE WHEN {entries} IS NOT NULL THEN map({keys}, {values}) END"
+
+
+_PAIRED = ((("m#", "m#.k"), ("", "m#.v"), ("", "m#.w")),)
+
+
+def _zip_with(call: Call) -> str:
+    """Each key of either map; the side that lacks it gives NULL."""
+    a, b, function = call.arguments
+    all_keys = f"list_concat(map_keys({a}), map_keys({b}))"
+    keys = f"list_filter({all_keys}, lambda e, i: list_position({all_keys}, e) = i)"
+    rows = f"list_transform({keys}, lambda q: struct_pack(k := q, v := {a}[q], w := {b}[q]))"
+    return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN map({keys}, list_transform({rows}, {function})) END"
+
+
 FUNCTIONS: tuple[Function, ...] = (
     _f("$subscript(map(K, V), K) -> V", _subscript),
     _f("map() -> any", _empty),
@@ -87,5 +116,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("map_filter(map(K, V), (K, V) -> boolean) -> map(K, V)", _filter, *_ENTRY),
     _f("transform_values(map(K, V), (K, V) -> W) -> map(K, W)", _transform_values, *_ENTRY),
     _f("transform_keys(map(K, V), (K, V) -> W) -> map(W, V)", _transform_keys, *_ENTRY),
+    _f("map_from_entries(array(row(K, V))) -> map(K, V)", _from_entries),
+    _f("multimap_from_entries(array(row(K, V))) -> map(K, array(V))", _multimap_from_entries),
+    _f("map_zip_with(map(K, V), map(K, W), (K, V, W) -> R) -> map(K, R)", _zip_with, *_PAIRED),
     _f("split_to_map(varchar, varchar, varchar) -> map(varchar, varchar)", _split_to_map),
 )

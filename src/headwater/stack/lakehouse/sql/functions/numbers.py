@@ -5,7 +5,7 @@ from __future__ import annotations
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import arithmetic
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
 _f = family("mathematical")
@@ -85,6 +85,42 @@ def _sign(call: Call) -> Expr:
     return Expr(f"CAST(sign({value}) AS {t.to_duckdb(kind)})", kind)
 
 
+def _truncate_to(call: Call) -> Expr:
+    """Digits behind the given place become 0; the type stays."""
+    value, digits = call.arguments
+    kind = t.to_duckdb(value.type)
+    if value.type.name == "decimal":
+        if not isinstance(digits.literal, int):
+            raise Unsupported("truncate() of a decimal to digits that are not a literal")
+        unit = f"CAST('{10 ** max(-digits.literal, 0)}' AS DECIMAL(38,0))"
+        if digits.literal >= 0:
+            return Expr(f"CAST(trunc({value}, {digits.literal}) AS {kind})", value.type)
+        return Expr(f"CAST(trunc({value}) - trunc({value}) % {unit} AS {kind})", value.type)
+    scale = f"pow(10, {digits})"
+    return Expr(f"CAST(trunc({value} * {scale}) / {scale} AS {kind})", value.type)
+
+
+def _random_below(call: Call) -> Expr:
+    """``random(n)`` and ``random(m, n)``; the upper bound is never drawn."""
+    low, high = ("0", call.arguments[0].sql) if len(call.arguments) == 1 else (a.sql for a in call.arguments)
+    message = "'INVALID_FUNCTION_ARGUMENT: bound must be positive'"
+    kind = call.arguments[-1].type
+    drawn = f"CAST({low} + floor(random() * ({high} - {low})) AS {t.to_duckdb(kind)})"
+    return Expr(f"CASE WHEN {high} <= {low} THEN {fail(message, kind, high)} ELSE {drawn} END", kind)
+
+
+def _shift(mode: str) -> Builder:
+    """Shifts in the width of the value's type; what leaves it is lost."""
+
+    def build(call: Call) -> Expr:
+        value, shift = call.arguments
+        width = {"tinyint": 8, "smallint": 16, "integer": 32}.get(value.type.name, 64)
+        shifted = f"hw_shift_{mode}({value}, {shift}, {width})"
+        return Expr(f"CAST({shifted} AS {t.to_duckdb(value.type)})", value.type)
+
+    return build
+
+
 FUNCTIONS: tuple[Function, ...] = (
     _f("abs(N) -> N", "abs({0})"),
     # One Newton step: DuckDB's cbrt(27) is 3.0000000000000004.
@@ -99,6 +135,13 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("round(N) -> N", _whole("round")),
     _f("round(N, bigint) -> N", _round_to),
     _f("truncate(N) -> N", _truncate),
+    _f("truncate(N, bigint) -> N", _truncate_to),
+    _f("to_base(bigint, bigint) -> varchar", "hw_to_base({0}, {1})"),
+    _f("from_base(varchar, bigint) -> bigint", "hw_from_base({0}, {1})"),
+    _f("random(I) -> I", _random_below),
+    _f("random(I, I) -> I", _random_below),
+    _f("rand(I) -> I", _random_below),
+    _f("rand(I, I) -> I", _random_below),
     _f("degrees(double) -> double", "degrees({0})"),
     _f("radians(double) -> double", "radians({0})"),
     _f("e() -> double", "exp(CAST(1 AS DOUBLE))"),
@@ -136,4 +179,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _b("bitwise_or(bigint, bigint) -> bigint", "({0} | {1})"),
     _b("bitwise_xor(bigint, bigint) -> bigint", "xor({0}, {1})"),
     _b("bitwise_not(bigint) -> bigint", "(~{0})"),
+    _b("bitwise_left_shift(I, bigint) -> I", _shift("left")),
+    _b("bitwise_right_shift(I, bigint) -> I", _shift("right")),
+    _b("bitwise_right_shift_arithmetic(I, bigint) -> I", _shift("arithmetic")),
+    _b("bit_count(bigint, bigint) -> bigint", "hw_bit_count({0}, {1})"),
 )

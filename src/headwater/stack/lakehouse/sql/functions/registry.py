@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from headwater.stack.lakehouse.sql.functions import aggregates, arrays, datetime, jsons, maps, numbers, strings, windows
+from headwater.stack.lakehouse.sql.functions import (
+    aggregates,
+    arrays,
+    binaries,
+    datetime,
+    jsons,
+    maps,
+    numbers,
+    patterns,
+    statistics,
+    strings,
+    urls,
+    windows,
+)
 from headwater.stack.lakehouse.sql.functions.model import Function
 
-FAMILIES = tuple(module.FUNCTIONS for module in (aggregates, arrays, datetime, jsons, maps, numbers, strings, windows))
+_MODULES = (
+    *(aggregates, arrays, binaries, datetime, jsons, maps, numbers, patterns, statistics, strings, urls, windows),
+)
+FAMILIES = tuple(module.FUNCTIONS for module in _MODULES)
 
 
 def registry() -> Mapping[str, tuple[Function, ...]]:

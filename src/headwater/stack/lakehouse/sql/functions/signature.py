@@ -10,11 +10,13 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, common_type
 
 _TOKEN = re.compile(r"\s*(->|[$A-Za-z_][A-Za-z_0-9]*|\.\.\.|[(),])")
-# Type variables by convention: N a number, I an integer, S text, D date or timestamp; any other letter anything.
+# Type variables by convention: N a number, I an integer, S text, D date or timestamp, L an interval; another letter
+# is anything.
 _CONSTRAINTS: Mapping[str, Callable[[t.Type], bool]] = {
     "N": t.is_numeric,
     "I": lambda kind: kind.name in t.INTEGERS,
     "S": t.is_text,
+    "L": lambda kind: kind in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH),
     "D": lambda kind: kind.name in ("date", "timestamp", "timestamptz"),
 }
 
@@ -129,7 +131,8 @@ def concrete(pattern: Pattern, bindings: Bindings) -> t.Type:
     if pattern.variable:
         return bindings.get(pattern.name, t.UNKNOWN)
     if pattern.items:
-        return t.Type(pattern.name, items=tuple(concrete(item, bindings) for item in pattern.items))
+        items = tuple(concrete(item, bindings) for item in pattern.items)
+        return t.Type(pattern.name, items=items, names=(None,) * len(items) if pattern.name == "row" else ())
     return t.Type(pattern.name)
 
 

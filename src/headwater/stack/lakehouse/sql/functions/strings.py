@@ -1,17 +1,14 @@
-"""String, binary, regular expression and URL functions (https://trino.io/docs/current/functions/string.html)."""
+"""String and conversion functions (https://trino.io/docs/current/functions/string.html)."""
 
 from __future__ import annotations
 
-import re
-
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.expression import fail, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
 
 _f = family("string")
-_b = family("binary")
-_r = family("regular expression")
+_v = family("conversion")
 
 # Java's whitespace, which Trino trims; DuckDB's trim() knows only the space.
 _SPACES = "chr(9)||chr(10)||chr(11)||chr(12)||chr(13)||chr(28)||chr(29)||chr(30)||chr(31)||' '||chr(5760)||chr(12288)"
@@ -50,113 +47,43 @@ def _split(call: Call) -> str:
 
 
 def _replace(call: Call) -> str:
-    """An empty search string would mean between all characters: refused, as DuckDB ignores it."""
+    """An empty search text stands between all characters, where DuckDB ignores it."""
     text, search = call.arguments[0], call.arguments[1]
     by = call.arguments[2].sql if len(call.arguments) > 2 else "''"
+    native = f"replace({text}, {search}, {by})"
     if isinstance(search.literal, str) and search.literal:
-        return f"replace({text}, {search}, {by})"
-    message = "'NOT_SUPPORTED: replace() of an empty string is not supported by the local Athena'"
-    return (
-        f"CASE WHEN {search} = '' THEN {fail(message, t.VARCHAR, search.sql)} ELSE replace({text}, {search}, {by}) END"
-    )
+        return native
+    return f"CASE WHEN {search} = '' THEN hw_replace({text}, {search}, {by}) ELSE {native} END"
 
 
 def _concat(call: Call) -> str:
     return f"({' || '.join(a.sql for a in call.arguments)})"
 
 
-def _levenshtein(call: Call) -> str:
-    """DuckDB measures bytes, Trino characters: the same for ASCII, refused for the rest."""
-    a, b = call.arguments
-    message = "'NOT_SUPPORTED: levenshtein_distance of text that is not ASCII is not supported by the local Athena'"
-    ascii_only = f"strlen({a}) = length({a}) AND strlen({b}) = length({b})"
-    refusal = fail(message, t.BIGINT, a.sql)
-    return (
-        f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {ascii_only} THEN levenshtein({a}, {b}) "
-        f"ELSE {refusal} END"
-    )
+def _split_to_multimap(call: Call) -> str:
+    """All values of a key, in their order."""
+    text, entry, pair = call.arguments
+    entries = f"list_filter(string_split({text}, {entry}), lambda e: e <> '')"
+    parts = f"list_transform({entries}, lambda e: string_split(e, {pair}))"
+    keys = f"list_transform({parts}, lambda e: e[1])"
+    distinct = f"list_filter({keys}, lambda e, i: list_position({keys}, e) = i)"
+    of_key = f"list_transform(list_filter({parts}, lambda e: e[1] = k), lambda e: e[2])"
+    return f"CASE WHEN {text} IS NOT NULL THEN map({distinct}, list_transform({distinct}, lambda k: {of_key})) END"
 
 
-def _from_utf8(call: Call) -> str:
-    return f"decode({call.arguments[0]})"
+_FORMATTED = ("boolean", *t.INTEGERS, "double", "decimal", "varchar", "date", "timestamp", "unknown")
 
 
-# --- regular expressions -------------------------------------------------------------------------------------------
+def _format(call: Call) -> str:
+    """Java's ``String.format``; conversions that mean something else in Java are refused when a row has them."""
+    for argument in call.arguments[1:]:
+        if argument.type.name not in _FORMATTED:
+            raise Unsupported(f"format() of a {argument.type}")
+    return f"hw_format({', '.join(a.sql for a in call.arguments)})"
 
 
-def _pattern(call: Call) -> str:
-    """Only constant patterns, so that one which RE2 reads differently from Java can be refused beforehand."""
-    literal = call.arguments[1].literal
-    if not isinstance(literal, str):
-        raise Unsupported(f"{call.name} with a pattern that is not a literal")
-    if re.search(r"\(\?<?[=!]|\\[1-9]|\\G|\(\?>|[*+?}]\+", literal):
-        raise Unsupported(f"{call.name} with look-around, back-references or possessive quantifiers ({literal})")
-    # Java: (?<name>…); RE2: (?P<name>…). Java's $ also matches before a last line end, RE2's doesn't.
-    return quote_text(literal.replace("(?<", "(?P<"))
-
-
-def _regexp_like(call: Call) -> str:
-    return f"regexp_matches({call.arguments[0]}, {_pattern(call)})"
-
-
-def _regexp_extract(call: Call) -> str:
-    """No match is NULL, where DuckDB gives the empty string."""
-    group = call.arguments[2].literal if len(call.arguments) > 2 else 0
-    pattern = _pattern(call)
-    if not isinstance(group, int) or (group > 0 and _optional_groups(call)):
-        raise Unsupported("regexp_extract of a group that may not take part in the match")
-    text = call.arguments[0]
-    return f"CASE WHEN regexp_matches({text}, {pattern}) THEN regexp_extract({text}, {pattern}, {group}) END"
-
-
-def _optional_groups(call: Call) -> bool:
-    """Such a group is NULL in Trino, and can't be told from an empty one in DuckDB."""
-    literal = str(call.arguments[1].literal)
-    bare = re.sub(r"\\.|\[[^\]]*\]", "x", literal)
-    return bool(re.search(r"\)(\?|\*|\{0)", bare)) or ("|" in re.sub(r"\([^()]*\)", "", bare) and "(" in bare)
-
-
-def _regexp_extract_all(call: Call) -> str:
-    group = call.arguments[2].sql if len(call.arguments) > 2 else "0"
-    return f"regexp_extract_all({call.arguments[0]}, {_pattern(call)}, {group})"
-
-
-def _regexp_replace(call: Call) -> str:
-    """All matches; ``$1`` and ``\\$`` in the replacement are Java's, DuckDB writes ``\\1``."""
-    replacement = call.arguments[2].literal if len(call.arguments) > 2 else ""
-    if not isinstance(replacement, str) or "${" in replacement:
-        raise Unsupported("regexp_replace with a replacement that is not a literal or names its groups")
-    return f"regexp_replace({call.arguments[0]}, {_pattern(call)}, {quote_text(_java_replacement(replacement))}, 'g')"
-
-
-def _java_replacement(text: str) -> str:
-    """Java's replacement syntax in RE2's.
-
-    >>> _java_replacement("$1-x")
-    '\\\\1-x'
-    """
-    found, position = [], 0
-    while position < len(text):
-        character = text[position]
-        following = text[position + 1 : position + 2]
-        if character == "$" and following.isdigit():
-            found.append("\\" + following)
-            position += 2
-        elif character == "\\" and following:
-            found.append("\\\\" if following == "\\" else following)
-            position += 2
-        else:
-            found.append(character)
-            position += 1
-    return "".join(found)
-
-
-def _regexp_count(call: Call) -> str:
-    return f"CAST(len(regexp_extract_all({call.arguments[0]}, {_pattern(call)})) AS BIGINT)"
-
-
-def _regexp_split(call: Call) -> str:
-    return f"string_split_regex({call.arguments[0]}, {_pattern(call)})"
+def _data_size(call: Call) -> Expr:
+    return Expr(f"hw_data_size({call.arguments[0]})", t.decimal(38, 0))
 
 
 def _typeof(call: Call) -> str:
@@ -167,16 +94,22 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("chr(bigint) -> varchar", "chr(CAST({0} AS INTEGER))"),
     _f("codepoint(varchar) -> integer", "unicode({0})"),
     _f("concat(varchar, varchar...) -> varchar", _concat),
-    _f("concat(varbinary, varbinary...) -> varbinary", _concat),
     _f("concat_ws(varchar, array(varchar)) -> varchar", "array_to_string({1}, {0})"),
     _f("concat_ws(varchar, varchar...) -> varchar", "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}) END"),
     _f("length(varchar) -> bigint", "length({0})"),
-    _f("length(varbinary) -> bigint", "octet_length({0})"),
-    _f("levenshtein_distance(varchar, varchar) -> bigint", _levenshtein),
+    _f("ends_with(varchar, varchar) -> boolean", "ends_with({0}, {1})"),
+    _f("hamming_distance(varchar, varchar) -> bigint", "hw_hamming({0}, {1})"),
+    _f("levenshtein_distance(varchar, varchar) -> bigint", "hw_levenshtein({0}, {1})"),
+    _f("luhn_check(varchar) -> boolean", "hw_luhn({0})"),
+    _f("normalize(varchar) -> varchar", "nfc_normalize({0})"),
+    _f("normalize(varchar, varchar) -> varchar", "hw_normalize({0}, {1})"),
+    _f("soundex(varchar) -> varchar", "hw_soundex({0})"),
+    _f("split_to_multimap(varchar, varchar, varchar) -> map(varchar, array(varchar))", _split_to_multimap),
+    _f("strpos(varchar, varchar, bigint) -> bigint", "hw_strpos({0}, {1}, {2})"),
     _f("lower(varchar) -> varchar", "lower({0})"),
     _f("upper(varchar) -> varchar", "upper({0})"),
-    _f("lpad(varchar, bigint, varchar) -> varchar", "lpad({0}, CAST({1} AS INTEGER), {2})"),
-    _f("rpad(varchar, bigint, varchar) -> varchar", "rpad({0}, CAST({1} AS INTEGER), {2})"),
+    _f("lpad(varchar, bigint, varchar) -> varchar", "hw_lpad({0}, {1}, {2})"),
+    _f("rpad(varchar, bigint, varchar) -> varchar", "hw_rpad({0}, {1}, {2})"),
     _f("trim(varchar) -> varchar", f"trim({{0}}, {_SPACES})"),
     _f("ltrim(varchar) -> varchar", f"ltrim({{0}}, {_SPACES})"),
     _f("rtrim(varchar) -> varchar", f"rtrim({{0}}, {_SPACES})"),
@@ -197,23 +130,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("substring(varchar, bigint) -> varchar", _substr),
     _f("substring(varchar, bigint, bigint) -> varchar", _substr),
     _f("translate(varchar, varchar, varchar) -> varchar", "translate({0}, {1}, {2})"),
-    _f("typeof(any) -> varchar", _typeof),
-    _b("to_utf8(varchar) -> varbinary", "encode({0})"),
-    _b("from_utf8(varbinary) -> varchar", _from_utf8),
-    _b("to_hex(varbinary) -> varchar", "hex({0})"),
-    _b("from_hex(varchar) -> varbinary", "unhex({0})"),
-    _b("to_base64(varbinary) -> varchar", "base64({0})"),
-    _b("from_base64(varchar) -> varbinary", "from_base64({0})"),
-    _b("md5(varbinary) -> varbinary", "unhex(md5({0}))"),
-    _b("sha1(varbinary) -> varbinary", "unhex(sha1({0}))"),
-    _b("sha256(varbinary) -> varbinary", "unhex(sha256({0}))"),
-    _r("regexp_like(varchar, varchar) -> boolean", _regexp_like),
-    _r("regexp_extract(varchar, varchar) -> varchar", _regexp_extract),
-    _r("regexp_extract(varchar, varchar, bigint) -> varchar", _regexp_extract),
-    _r("regexp_extract_all(varchar, varchar) -> array(varchar)", _regexp_extract_all),
-    _r("regexp_extract_all(varchar, varchar, bigint) -> array(varchar)", _regexp_extract_all),
-    _r("regexp_replace(varchar, varchar) -> varchar", _regexp_replace),
-    _r("regexp_replace(varchar, varchar, varchar) -> varchar", _regexp_replace),
-    _r("regexp_count(varchar, varchar) -> bigint", _regexp_count),
-    _r("regexp_split(varchar, varchar) -> array(varchar)", _regexp_split),
+    _v("typeof(any) -> varchar", _typeof),
+    _v("format(varchar, any...) -> varchar", _format),
+    _v("format_number(double) -> varchar", "hw_format_number({0})"),
+    _v("parse_data_size(varchar) -> any", _data_size),
 )

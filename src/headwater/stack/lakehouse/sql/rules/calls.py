@@ -151,10 +151,19 @@ def listagg_rule(self: Expressions, node: exp.Expression) -> Expr:
     return self.call("listagg", [value, separator], node, Clauses(distinct, order))
 
 
+def _normalize(self: Expressions, node: exp.Expression) -> Expr:
+    """``normalize(text, NFD)``: the form is a keyword."""
+    text, *form = node.expressions
+    if form and isinstance(form[0], exp.Column):
+        form = [exp.Literal.string(form[0].name.upper())]
+    return self.call("normalize", [text, *form], node, Clauses())
+
+
 _SPECIAL: Mapping[str, Rule] = {
     "row": row_rule,
     "try": _try,
     "coalesce": _coalesce,
     "nullif": _nullif,
     "grouping": _grouping,
+    "normalize": _normalize,
 }

@@ -1,0 +1,53 @@
+"""Binary functions (https://trino.io/docs/current/functions/binary.html)."""
+
+from __future__ import annotations
+
+from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
+
+_b = family("binary")
+
+
+def _concat(call: Call) -> str:
+    return f"({' || '.join(a.sql for a in call.arguments)})"
+
+
+_HMACS = ("md5", "sha1", "sha256", "sha512")
+# Bytes that are no UTF-8 become U+FFFD, where DuckDB fails.
+_FROM_UTF8 = "coalesce(TRY(decode({0})), hw_from_utf8({0}, chr(65533)))"
+
+FUNCTIONS: tuple[Function, ...] = (
+    _b("concat(varbinary, varbinary...) -> varbinary", _concat),
+    _b("crc32(varbinary) -> bigint", "hw_crc32({0})"),
+    _b("from_base32(varchar) -> varbinary", "hw_from_base32({0})"),
+    _b("from_base64(varchar) -> varbinary", "hw_from_base64({0})"),
+    _b("from_base64url(varchar) -> varbinary", "hw_from_base64url({0})"),
+    _b("from_big_endian_32(varbinary) -> integer", "hw_from_big_endian_32({0})"),
+    _b("from_big_endian_64(varbinary) -> bigint", "hw_from_big_endian_64({0})"),
+    _b("from_hex(varchar) -> varbinary", "hw_from_hex({0})"),
+    _b("from_ieee754_32(varbinary) -> real", "hw_from_ieee754_32({0})"),
+    _b("from_ieee754_64(varbinary) -> double", "hw_from_ieee754_64({0})"),
+    _b("from_utf8(varbinary) -> varchar", _FROM_UTF8),
+    _b("from_utf8(varbinary, varchar) -> varchar", "hw_from_utf8({0}, {1})"),
+    *(_b(f"hmac_{name}(varbinary, varbinary) -> varbinary", f"hw_hmac_{name}({{0}}, {{1}})") for name in _HMACS),
+    _b("length(varbinary) -> bigint", "octet_length({0})"),
+    _b("lpad(varbinary, bigint, varbinary) -> varbinary", "hw_lpad_bytes({0}, {1}, {2})"),
+    _b("md5(varbinary) -> varbinary", "unhex(md5({0}))"),
+    _b("murmur3(varbinary) -> varbinary", "hw_murmur3({0})"),
+    _b("reverse(varbinary) -> varbinary", "hw_reverse_bytes({0})"),
+    _b("rpad(varbinary, bigint, varbinary) -> varbinary", "hw_rpad_bytes({0}, {1}, {2})"),
+    _b("sha1(varbinary) -> varbinary", "unhex(sha1({0}))"),
+    _b("sha256(varbinary) -> varbinary", "unhex(sha256({0}))"),
+    _b("sha512(varbinary) -> varbinary", "hw_sha512({0})"),
+    _b("substr(varbinary, bigint) -> varbinary", "hw_substr_bytes({0}, {1}, octet_length({0}))"),
+    _b("substr(varbinary, bigint, bigint) -> varbinary", "hw_substr_bytes({0}, {1}, {2})"),
+    _b("to_base32(varbinary) -> varchar", "hw_to_base32({0})"),
+    _b("to_base64(varbinary) -> varchar", "base64({0})"),
+    _b("to_base64url(varbinary) -> varchar", "hw_to_base64url({0})"),
+    _b("to_big_endian_32(integer) -> varbinary", "hw_to_big_endian_32({0})"),
+    _b("to_big_endian_64(bigint) -> varbinary", "hw_to_big_endian_64({0})"),
+    _b("to_hex(varbinary) -> varchar", "hex({0})"),
+    _b("to_ieee754_32(real) -> varbinary", "hw_to_ieee754_32({0})"),
+    _b("to_ieee754_64(double) -> varbinary", "hw_to_ieee754_64({0})"),
+    _b("to_utf8(varchar) -> varbinary", "encode({0})"),
+    _b("xxhash64(varbinary) -> varbinary", "hw_xxhash64({0})"),
+)

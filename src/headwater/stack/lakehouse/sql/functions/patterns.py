@@ -1,0 +1,115 @@
+"""Regular expression functions (https://trino.io/docs/current/functions/regexp.html).
+
+DuckDB's RE2 runs the patterns that it reads as Java does; the others, and those that no literal fixes, run in Python.
+"""
+
+from __future__ import annotations
+
+import re
+
+from headwater.stack.lakehouse.sql.expression import quote_text
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
+from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
+from headwater.stack.lakehouse.sql.routines.patterns import compiled
+
+_r = family("regular expression")
+_BEYOND_RE2 = re.compile(r"\(\?<?[=!]|\\[1-9uGZkhHR]|\\x|\(\?>|[*+?}]\+|&&|\$|\[[^\]\\]*\[(?!:)")
+
+
+def _native(call: Call) -> str | None:
+    """The pattern for RE2, or ``None`` if it has to run in Python, whose refusal of a literal comes right here."""
+    literal = call.arguments[1].literal
+    if not isinstance(literal, str):
+        return None
+    if not _BEYOND_RE2.search(literal):
+        return quote_text(literal.replace("(?<", "(?P<"))
+    try:
+        compiled(literal)
+    except RoutineFailed as error:
+        code, _, message = str(error).partition(": ")
+        raise SqlError(code, message, call.position if code != "NOT_SUPPORTED" else None) from error
+    return None
+
+
+def _python(call: Call, name: str, *defaults: str) -> str:
+    arguments = [*(a.sql for a in call.arguments), *defaults]
+    return f"{name}({', '.join(arguments)})"
+
+
+def _like(call: Call) -> str:
+    pattern = _native(call)
+    return _python(call, "hw_regexp_like") if pattern is None else f"regexp_matches({call.arguments[0]}, {pattern})"
+
+
+def _group(call: Call) -> int | None:
+    group = call.arguments[2].literal if len(call.arguments) > 2 else 0
+    return group if isinstance(group, int) else None
+
+
+def _extract(call: Call) -> str:
+    """No match is NULL, where DuckDB gives the empty string; so is a group that takes no part in the match."""
+    pattern, group, text = _native(call), _group(call), call.arguments[0]
+    if pattern is None or group != 0:
+        return _python(call, "hw_regexp_extract", *(["0"] if len(call.arguments) < 3 else []))
+    return f"CASE WHEN regexp_matches({text}, {pattern}) THEN regexp_extract({text}, {pattern}, 0) END"
+
+
+def _extract_all(call: Call) -> str:
+    pattern, group = _native(call), _group(call)
+    if pattern is None or group != 0:
+        return _python(call, "hw_regexp_extract_all", *(["0"] if len(call.arguments) < 3 else []))
+    return f"regexp_extract_all({call.arguments[0]}, {pattern})"
+
+
+def _replace(call: Call) -> str:
+    """All matches; ``$1``, ``${name}`` and ``\\$`` in the replacement are Java's."""
+    replacement = call.arguments[2].literal if len(call.arguments) > 2 else ""
+    pattern = _native(call)
+    if pattern is None or not isinstance(replacement, str) or re.search(r"[\\$]", replacement):
+        return _python(call, "hw_regexp_replace", *(["''"] if len(call.arguments) < 3 else []))
+    return f"regexp_replace({call.arguments[0]}, {pattern}, {quote_text(replacement)}, 'g')"
+
+
+def _replace_by(call: Call) -> str:
+    """Each match is replaced by what the lambda makes of its groups."""
+    text, pattern, function = call.arguments
+    between = f"hw_regexp_split({text}, {pattern})"
+    made = f"list_transform(hw_regexp_groups({text}, {pattern}), {function})"
+    return f"array_to_string(list_transform(list_zip({between}, {made}), lambda z: z[1] || coalesce(z[2], '')), '')"
+
+
+def _count(call: Call) -> str:
+    pattern = _native(call)
+    if pattern is None:
+        return _python(call, "hw_regexp_count")
+    return f"CAST(len(regexp_extract_all({call.arguments[0]}, {pattern})) AS BIGINT)"
+
+
+def _split(call: Call) -> str:
+    pattern = _native(call)
+    return (
+        _python(call, "hw_regexp_split") if pattern is None else f"string_split_regex({call.arguments[0]}, {pattern})"
+    )
+
+
+def _position(call: Call) -> str:
+    _native(call)
+    return _python(call, "hw_regexp_position", *["1", "1"][len(call.arguments) - 2 :])
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _r("regexp_like(varchar, varchar) -> boolean", _like),
+    _r("regexp_extract(varchar, varchar) -> varchar", _extract),
+    _r("regexp_extract(varchar, varchar, bigint) -> varchar", _extract),
+    _r("regexp_extract_all(varchar, varchar) -> array(varchar)", _extract_all),
+    _r("regexp_extract_all(varchar, varchar, bigint) -> array(varchar)", _extract_all),
+    _r("regexp_replace(varchar, varchar) -> varchar", _replace),
+    _r("regexp_replace(varchar, varchar, varchar) -> varchar", _replace),
+    _r("regexp_replace(varchar, varchar, (array(varchar)) -> varchar) -> varchar", _replace_by),
+    _r("regexp_count(varchar, varchar) -> bigint", _count),
+    _r("regexp_position(varchar, varchar) -> bigint", _position),
+    _r("regexp_position(varchar, varchar, bigint) -> bigint", _position),
+    _r("regexp_position(varchar, varchar, bigint, bigint) -> bigint", _position),
+    _r("regexp_split(varchar, varchar) -> array(varchar)", _split),
+)

@@ -1,0 +1,201 @@
+"""Java's format(), and amounts written for people."""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import date, datetime
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
+
+from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
+
+_SPECIFIER = re.compile(r"%(?:(\d+)\$)?([-#+ 0,(<]*)(\d+)?(?:\.(\d+))?([tT]?)([a-zA-Z%])", re.DOTALL)
+_TIMES = {
+    **{"Y": "%Y", "y": "%y", "m": "%m", "d": "%d", "H": "%H", "I": "%I", "M": "%M", "S": "%S", "p": "%p", "j": "%j"},
+    **{"A": "%A", "a": "%a", "B": "%B", "b": "%b", "h": "%b", "F": "%Y-%m-%d", "T": "%H:%M:%S", "R": "%H:%M"},
+    **{"D": "%m/%d/%y", "r": "%I:%M:%S %p"},
+}
+
+
+def java_format(pattern: str | None, *arguments: object) -> str | None:
+    """``String.format`` of Java for the conversions that have the same meaning here; others are refused.
+
+    >>> java_format("%-7s,%7s|%03d|%,.2f", "hello", "world", 8, Decimal("1234567.89"))
+    'hello  ,  world|008|1,234,567.89'
+    """
+    if pattern is None:
+        return None
+    found, position, following = [], 0, 0
+    for mark in _SPECIFIER.finditer(pattern):
+        literal = pattern[position : mark.start()]
+        _no_specifier(literal)
+        found.append(literal)
+        position = mark.end()
+        if mark[6] in "%n":
+            found.append(_fitted("%" if mark[6] == "%" else "\n", mark[3], mark[2]))
+            continue
+        if "<" in mark[2]:
+            index = following - 1
+        elif mark[1]:
+            index = int(mark[1]) - 1
+        else:
+            index, following = following, following + 1
+        if not 0 <= index < len(arguments):
+            raise RoutineFailed(f"Invalid format string: {pattern} (Format specifier '{mark[0]}')")
+        found.append(_converted(mark, arguments[index]))
+    _no_specifier(pattern[position:])
+    return "".join([*found, pattern[position:]])
+
+
+def _no_specifier(text: str) -> None:
+    if "%" in text:
+        raise RoutineFailed(f"Invalid format string: UnknownFormatConversionException: '{text}'")
+
+
+def _refused(mark: re.Match[str], value: object) -> RoutineFailed:
+    message = f"format() of {type(value).__name__} as '{mark[0]}' is not supported by Headwater's local Athena"
+    return RoutineFailed(message, "NOT_SUPPORTED")
+
+
+def _converted(mark: re.Match[str], value: object) -> str:
+    flags, width, precision, kind = mark[2], mark[3], mark[4], mark[6]
+    if mark[5]:
+        text = _time(mark, value)
+    elif kind in "sS":
+        text = _text(mark, value)
+        text = text[: int(precision)] if precision else text
+    elif kind in "bB":
+        text = str(value).lower() if isinstance(value, bool) else str(value is not None).lower()
+    elif value is None:
+        text = "null"
+    elif kind == "d" and isinstance(value, int) and not isinstance(value, bool):
+        return _number(str(abs(value)), value < 0, mark)
+    elif kind in "xXo" and isinstance(value, int) and value >= 0:
+        text = format(value, kind.lower()).rjust(int(width or 0), "0" if "0" in flags else " ")
+    elif kind == "f" and isinstance(value, (float, Decimal)):
+        return _fixed(value, mark)
+    elif kind in "eE" and isinstance(value, (float, Decimal)):
+        text = f"{value:.{precision or 6}e}"
+    elif kind == "c" and isinstance(value, int):
+        text = chr(value)
+    else:
+        raise _refused(mark, value)
+    return _fitted(text.upper() if mark[5] == "T" or (kind.isupper() and not mark[5]) else text, width, flags)
+
+
+def _text(mark: re.Match[str], value: object) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (str, int, Decimal)) or type(value) is date:
+        return str(value)
+    raise _refused(mark, value)
+
+
+def _time(mark: re.Match[str], value: object) -> str:
+    if not isinstance(value, date):
+        raise _refused(mark, value)
+    moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    if mark[6] == "e":
+        return str(moment.day)
+    if mark[6] in "kl":
+        return str(moment.hour if mark[6] == "k" else (moment.hour + 11) % 12 + 1)
+    if mark[6] == "L":
+        return f"{moment.microsecond // 1000:03d}"
+    if mark[6] not in _TIMES:
+        raise _refused(mark, value)
+    text = moment.strftime(_TIMES[mark[6]])
+    return text.lower() if mark[6] == "p" else text
+
+
+def _fixed(value: float | Decimal, mark: re.Match[str]) -> str:
+    digits = int(mark[4]) if mark[4] else 6
+    if isinstance(value, float) and not math.isfinite(value):
+        name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+        return _fitted(name, mark[3], mark[2])
+    exact = Decimal(repr(value)) if isinstance(value, float) else value
+    rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return _number(f"{abs(rounded):f}", rounded < 0 or (rounded == 0 and exact.is_signed()), mark)
+
+
+def _number(digits: str, negative: bool, mark: re.Match[str]) -> str:
+    flags, width = mark[2], int(mark[3] or 0)
+    if "," in flags:
+        whole, dot, fraction = digits.partition(".")
+        digits = f"{int(whole):,}{dot}{fraction}"
+    before, after = ("(", ")") if negative and "(" in flags else ("-", "") if negative else ("", "")
+    if not negative:
+        before = "+" if "+" in flags else " " if " " in flags else ""
+    if "0" in flags:
+        digits = digits.rjust(width - len(before) - len(after), "0")
+    return _fitted(f"{before}{digits}{after}", mark[3], flags)
+
+
+def _fitted(text: str, width: str | None, flags: str) -> str:
+    size = int(width or 0)
+    return text.ljust(size) if "-" in flags else text.rjust(size)
+
+
+def human_seconds(seconds: float) -> str:
+    """Weeks to seconds.
+
+    >>> human_seconds(56363463)
+    '93 weeks, 1 day, 8 hours, 31 minutes, 3 seconds'
+    """
+    if not math.isfinite(seconds):
+        raise RoutineFailed(f"Invalid argument found: {'NaN' if math.isnan(seconds) else 'Infinity'}")
+    parts: list[str] = []
+    rest = int(Decimal(abs(seconds)).quantize(Decimal(1), ROUND_HALF_EVEN))
+    for name, size in (("week", 604800), ("day", 86400), ("hour", 3600), ("minute", 60), ("second", 1)):
+        count, rest = divmod(rest, size)
+        if count or (name == "second" and not parts):
+            parts.append(f"{count} {name}{'' if count == 1 else 's'}")
+    return ", ".join(parts)
+
+
+_DURATION = re.compile(r"\s*(\d+(?:\.\d+)?)\s*([a-zA-Z]+)\s*")
+_DURATION_UNITS = {"ns": "1e-6", "us": "1e-3", "ms": "1", "s": "1e3", "m": "6e4", "h": "3.6e6", "d": "8.64e7"}
+_SIZE = re.compile(r"\s*([0-9.]+)\s*([a-zA-Z]+)\s*")
+_SIZE_UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
+
+
+def _duration(text: str) -> int:
+    found = _DURATION.fullmatch(text)
+    if found is None or found[2] not in _DURATION_UNITS:
+        raise RoutineFailed(f"duration is not a valid data duration string: {text}")
+    return int((Decimal(found[1]) * Decimal(_DURATION_UNITS[found[2]])).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def _data_size(text: str) -> Decimal:
+    found = _SIZE.fullmatch(text)
+    try:
+        if found is not None and found[2] in _SIZE_UNITS:
+            return Decimal(int(Decimal(found[1]) * 1024 ** _SIZE_UNITS.index(found[2])))
+    except InvalidOperation:
+        pass
+    raise RoutineFailed(f"Invalid data size: '{text}'")
+
+
+def format_number(value: float) -> str:
+    """With a unit of thousands.
+
+    >>> format_number(123456), format_number(1000000)
+    ('123K', '1M')
+    """
+    units = ["", "K", "M", "B", "T", "Q"]
+    number, unit = Decimal(repr(value)) if isinstance(value, float) else Decimal(value), 0
+    while abs(number) >= 1000 and unit < len(units) - 1:
+        number, unit = number / 1000, unit + 1
+    digits = 2 if abs(number) < 10 else 1 if abs(number) < 100 else 0
+    text = f"{number.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP):f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text) + units[unit]
+
+
+ROUTINES = (
+    Routine("hw_format", java_format, None, "VARCHAR"),
+    Routine("hw_human_seconds", human_seconds, ["DOUBLE"], "VARCHAR"),
+    Routine("hw_duration", _duration, ["VARCHAR"], "BIGINT"),
+    Routine("hw_data_size", _data_size, ["VARCHAR"], "DECIMAL(38,0)"),
+    Routine("hw_format_number", format_number, ["DOUBLE"], "VARCHAR"),
+)

@@ -1,0 +1,106 @@
+"""Regular expressions that RE2 cannot run: look-around, back-references, patterns that each row brings along."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
+
+# What Java reads and Python does not, or reads differently.
+_FOREIGN = re.compile(r"&&|\\[pPhHvVRXGZzQE]|\\x\{|\\k<|[*+?}]\+|\(\?>|\[\[:|\(\?[a-zA-Z]*[dDU]|\[[^\]\\]*\[")
+_REPLACED = re.compile(r"\\(.)|\$\{(\w+)\}|\$(\d)|(\$|\\)", re.DOTALL)
+
+
+@lru_cache(maxsize=256)
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A Java pattern; its classes are those of ASCII."""
+    if _FOREIGN.search(pattern):
+        message = f"the regular expression {pattern} is not supported by Headwater's local Athena"
+        raise RoutineFailed(message, "NOT_SUPPORTED")
+    try:
+        return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern), re.ASCII)
+    except re.error as error:
+        raise RoutineFailed(f"Invalid regular expression: {pattern} ({error})") from error
+
+
+def _like(text: str, pattern: str) -> bool:
+    return compiled(pattern).search(text) is not None
+
+
+def _group(expression: re.Pattern[str], group: int) -> int:
+    if not 0 <= group <= expression.groups:
+        raise RoutineFailed(f"Pattern has {expression.groups} groups. Cannot access group {group}")
+    return group
+
+
+def _extract(text: str, pattern: str, group: int) -> str | None:
+    expression = compiled(pattern)
+    group = _group(expression, group)
+    found = expression.search(text)
+    return None if found is None else found.group(group)
+
+
+def _extract_all(text: str, pattern: str, group: int) -> list[str | None]:
+    expression = compiled(pattern)
+    group = _group(expression, group)
+    return [found.group(group) for found in expression.finditer(text)]
+
+
+def _groups(text: str, pattern: str) -> list[list[str | None]]:
+    return [list(found.groups()) for found in compiled(pattern).finditer(text)]
+
+
+def _replace(text: str, pattern: str, replacement: str) -> str:
+    expression = compiled(pattern)
+
+    def filled(found: re.Match[str]) -> str:
+        def one(mark: re.Match[str]) -> str:
+            if mark[1] is not None:
+                return mark[1]
+            if mark[2] is not None and mark[2] in expression.groupindex:
+                return found.group(mark[2]) or ""
+            if mark[3] is not None and int(mark[3]) <= expression.groups:
+                return found.group(int(mark[3])) or ""
+            raise RoutineFailed(f"Illegal replacement sequence: {replacement}")
+
+        return _REPLACED.sub(one, replacement)
+
+    return expression.sub(filled, text)
+
+
+def _split(text: str, pattern: str) -> list[str]:
+    """The text between the matches; unlike ``re.split`` without the groups."""
+    parts, last = [], 0
+    for found in compiled(pattern).finditer(text):
+        parts.append(text[last : found.start()])
+        last = found.end()
+    return [*parts, text[last:]]
+
+
+def _count(text: str, pattern: str) -> int:
+    return sum(1 for _ in compiled(pattern).finditer(text))
+
+
+def _position(text: str, pattern: str, start: int, occurrence: int) -> int:
+    if start < 1 or occurrence < 1:
+        raise RoutineFailed(f"{'start position' if start < 1 else 'occurrence'} cannot be smaller than 1")
+    if start > len(text):
+        return -1
+    for number, found in enumerate(compiled(pattern).finditer(text, start - 1), 1):
+        if number == occurrence:
+            return found.start() + 1
+    return -1
+
+
+_TEXTS = ["VARCHAR", "VARCHAR"]
+ROUTINES = (
+    Routine("hw_regexp_like", _like, _TEXTS, "BOOLEAN"),
+    Routine("hw_regexp_extract", _extract, [*_TEXTS, "BIGINT"], "VARCHAR"),
+    Routine("hw_regexp_extract_all", _extract_all, [*_TEXTS, "BIGINT"], "VARCHAR[]"),
+    Routine("hw_regexp_groups", _groups, _TEXTS, "VARCHAR[][]"),
+    Routine("hw_regexp_replace", _replace, [*_TEXTS, "VARCHAR"], "VARCHAR"),
+    Routine("hw_regexp_split", _split, _TEXTS, "VARCHAR[]"),
+    Routine("hw_regexp_count", _count, _TEXTS, "BIGINT"),
+    Routine("hw_regexp_position", _position, [*_TEXTS, "BIGINT", "BIGINT"], "BIGINT"),
+)

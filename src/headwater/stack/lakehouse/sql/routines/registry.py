@@ -1,0 +1,21 @@
+"""All routines, made known to each DuckDB connection."""
+
+from __future__ import annotations
+
+import duckdb
+
+from headwater.stack.lakehouse.sources.csvfields import csv_fields
+from headwater.stack.lakehouse.sql.routines import bits, distributions, formatting, hashes, jsons, patterns, urls, words
+from headwater.stack.lakehouse.sql.routines.model import Routine
+
+ROUTINES: tuple[Routine, ...] = (
+    Routine("hw_opencsv", csv_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
+    *(r for module in (bits, distributions, formatting, hashes, jsons, patterns, urls, words) for r in module.ROUTINES),
+)
+
+
+def register(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the routines known to a connection."""
+    for routine in ROUTINES:
+        parameters = None if routine.parameters is None else list(routine.parameters)
+        connection.create_function(routine.name, routine.callback, parameters, routine.result, null_handling="special")  # type: ignore[call-overload]  # the stubs want enums
