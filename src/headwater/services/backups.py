@@ -67,7 +67,10 @@ class Orphan:
 
 @dataclass(frozen=True)
 class Backups:
-    """One database's backups, newest first; ``orphans`` are dumps without a manifest, ``unreadable`` says why."""
+    """One database's backups, newest first; ``orphans`` are dumps without a manifest, ``unreadable`` says why.
+
+    ``orphan_objects`` are those dumps and whatever else lies there without a manifest.
+    """
 
     database: str
     backups: tuple[ListedBackup, ...]
@@ -106,7 +109,7 @@ def list_backups(s3: S3Client, layout: Layout, database: str) -> Backups:
     return Backups(
         database=database,
         backups=tuple(sorted(listed, key=lambda item: (item.manifest.taken, item.manifest.id), reverse=True)),
-        orphans=tuple(orphan.key for orphan in orphans),
+        orphans=tuple(orphan.key for orphan in orphans if orphan.key.endswith(DUMP_SUFFIXES)),
         unreadable=tuple(item for item in read if isinstance(item, str)),
         orphan_objects=orphans,
     )

@@ -106,20 +106,46 @@ def _failed(code: int, said: str) -> BackupError:
 
 
 @contextmanager
-def new_database(maintenance: PostgresAddress, name: str, source: SourceDatabase, *, keep: bool) -> Iterator[None]:
-    """An empty database like the source; gone again if the block fails, Ctrl-C included, or if it is not to be kept."""
+def new_database(maintenance: PostgresAddress, name: str, source: SourceDatabase) -> Iterator[None]:
+    """An empty database like the source, ``name`` only when the block ended well; gone if it fails, Ctrl-C included.
+
+    Inside the block it is called ``unfinished_name(name)``.
+    """
+    unfinished = unfinished_name(name)
+    postgres.drop_idle_database(maintenance, unfinished)  # what a killed restore left behind
+    with scratch_database(maintenance, unfinished, source, rename_to=name):
+        yield
+
+
+@contextmanager
+def scratch_database(
+    maintenance: PostgresAddress, name: str, source: SourceDatabase, rename_to: str | None = None
+) -> Iterator[None]:
+    """An empty database like the source that is gone afterwards, unless the block ends well and there is a new name."""
     locale = postgres.DatabaseLocale(
         source.encoding, source.collate, source.ctype, source.locale_provider, source.locale
     )
     postgres.create_empty_database(maintenance, name, locale)
     try:
         yield
+        if rename_to is not None:
+            postgres.rename_database(maintenance, name, rename_to)
     except BaseException:
         with suppress(HeadwaterError):  # what failed first says more
             postgres.drop_database(maintenance, name)
         raise
-    if not keep:
+    if rename_to is None:
         postgres.drop_database(maintenance, name)
+
+
+def unfinished_name(name: str) -> str:
+    """What the database is called until its rows have been compared: a kill -9 must not leave half of one as ``name``.
+
+    >>> unfinished_name("app_restored")
+    'app_restored (restoring)'
+    """
+    ending = " (restoring)"
+    return name.encode()[: 63 - len(ending)].decode(errors="ignore") + ending
 
 
 def contents_like(manifest: BackupManifest, address: PostgresAddress) -> dict[str, TableContent]:

@@ -188,7 +188,7 @@ def _restore(manifest: BackupManifest, archive: Path, connections: Connections, 
     name = f"headwater_verify_{manifest.id}_{os.getpid()}".lower()
     address, maintenance = connections.postgres(name), connections.postgres("postgres")
     tool = tools.find("pg_restore", int(manifest.client_version.partition(".")[0]), connections.postgres_tools)
-    with restoring.new_database(maintenance, name, manifest.source, keep=False):
+    with restoring.scratch_database(maintenance, name, manifest.source):
         flags = (f"--jobs={jobs}", "--no-owner", "--no-privileges")
         _as_verification(lambda: restoring.into_database(tool, address, archive, flags))
         contents = restoring.contents_like(manifest, address)

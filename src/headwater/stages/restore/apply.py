@@ -45,7 +45,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
     Raises VerificationError, BackupError, PostgresError, AwsError.
     """
     started = time.monotonic()
-    address = connections.postgres(plan.to)
+    address = connections.postgres(restoring.unfinished_name(plan.to) if plan.new else plan.to)
     identities = codec.age_identities(plan.identity) if plan.identity else []
     expected = _expected(plan)
     with fetched(connections, plan.backup, identities, on_progress) as archive:
@@ -74,7 +74,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
 @contextmanager
 def _database(plan: RestorePlan, connections: Connections) -> Iterator[None]:
     if plan.new:
-        with restoring.new_database(connections.postgres("postgres"), plan.to, plan.backup.source, keep=True):
+        with restoring.new_database(connections.postgres("postgres"), plan.to, plan.backup.source):
             yield
     else:
         yield
