@@ -123,7 +123,7 @@ def test_locations_follow_the_template_or_hive_directories() -> None:
         "projection.c.values": "a:b",
     }
     plain = next(projected(table(keys, **properties), (), NOW))
-    assert plain.location == "s3://b/t/y=2025/c=a%3Ab/"
+    assert plain.location == "s3://b/t/y=2025/c=a:b/"
     template = {"storage.location.template": "s3://b/x/${c}/${y}"}
     assert next(projected(table(keys, **properties, **template), (), NOW)).location == "s3://b/x/a:b/2025/"
 

@@ -132,11 +132,6 @@ def test_what_cannot_be_carried_out_fails_with_a_reason(sql: str, reason: str, c
     assert reason in failure(sql, context)
 
 
-def test_iceberg_tables_are_refused_by_name(context: DdlContext) -> None:
-    with pytest.raises(Unsupported, match="ICEBERG"):
-        run("CREATE TABLE t (a int) LOCATION 's3://lake/t' TBLPROPERTIES ('table_type'='ICEBERG')", context)
-
-
 def test_dropping_a_table_leaves_its_files(context: DdlContext) -> None:
     store(context, "orders/year=2025/month=01/day=15/a.parquet")
     run(ORDERS, context)

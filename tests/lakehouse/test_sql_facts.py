@@ -215,6 +215,15 @@ FACTS: list[tuple[str, str | None]] = [
     ("length(CAST(uuid() AS varchar))", "36"),
     ("replace('abc', '', 'x')", "xaxbxcx"),
     ("lpad('abc', 2, 'x')", "ab"),
+    ("concat('a', NULL)", None),
+    ("TIMESTAMP '2020-01-01 10:00:00 +05:30'", "2020-01-01 10:00:00.000 +05:30"),
+    ("TIMESTAMP '2020-01-01 10:00:00 +05:30' AT TIME ZONE 'UTC'", "2020-01-01 04:30:00.000 UTC"),
+    ("INTERVAL '1-2' YEAR TO MONTH", "1-2"),
+    ("INTERVAL '1 02:03:04.5' DAY TO SECOND", "1 02:03:04.500"),
+    ("INTERVAL '-5' DAY", "-5 00:00:00.000"),
+    ("INTERVAL -'5' DAY", "-5 00:00:00.000"),
+    ("U&'Hello\\20ac'", "Hello€"),
+    ('JSON \'{"b":1,"a":[1,2]}\'', '{"a":[1,2],"b":1}'),
 ]
 
 FAILURES: list[tuple[str, str]] = [

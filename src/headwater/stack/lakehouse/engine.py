@@ -16,9 +16,8 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from headwater.stack.lakehouse.sql import pyfunctions
-from headwater.stack.lakehouse.sql.routines import registry as routines
 from headwater.stack.lakehouse.sql.macros import MACROS
+from headwater.stack.lakehouse.sql.routines import registry as routines
 
 _BATCH_ROWS = 16_384
 _READ = re.compile(r'"path":"(.*)","op":"READ","bytes":"(\d+)","pos":"(\d+)"')
@@ -66,6 +65,7 @@ class Session:
     def __init__(self, settings: EngineSettings) -> None:
         self._scratch = settings.scratch
         self._registered: list[str] = []
+        self._kept: list[str] = []
         self._counted = 0
         self.connection = duckdb.connect(":memory:")
         threads = settings.threads or (os.cpu_count() or 1)
@@ -108,6 +108,13 @@ class Session:
         self._registered.append(name)
         return name
 
+    def materialize(self, sql: str) -> str:
+        """Keep a query's rows (on disk, if they are many) until ``reset``, and return the table that has them."""
+        name = f"kept{len(self._kept)}"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE {name} AS {sql}")
+        self._kept.append(name)
+        return name
+
     def count(self, read: int) -> None:
         """Add bytes that are read past DuckDB."""
         self._counted += read
@@ -124,6 +131,8 @@ class Session:
         """Forget what was read."""
         self.connection.execute("CALL truncate_duckdb_logs()")
         self._counted = 0
+        while self._kept:
+            self.connection.execute(f"DROP TABLE IF EXISTS {self._kept.pop()}")
         while self._registered:
             self.connection.unregister(self._registered.pop())
 

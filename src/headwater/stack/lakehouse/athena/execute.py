@@ -125,7 +125,7 @@ class Executor:
 
     def _ddl(self, job: Job, ddl: DdlStatement) -> Outcome:
         r = self.resources
-        columns = view_columns(r.catalog, job.scope, r.registry, moment(r.clock))
+        columns = view_columns(r.catalog, r.storage, job.scope, r.registry, moment(r.clock))
         context = DdlContext(job.scope, r.catalog, r.storage, job.database, r.clock, columns)
         # Athena checks the output location before it changes anything.
         self._put(job.scope, f"{job.output}.metadata", b"", _BINARY)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -16,6 +17,9 @@ from headwater.stack.lakehouse.athena.statement import SelectStatement
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.engine import Session
 from headwater.stack.lakehouse.errors import QueryFailed
+from headwater.stack.lakehouse.iceberg.metadata import metadata_rows
+from headwater.stack.lakehouse.iceberg.tables import IcebergTables
+from headwater.stack.lakehouse.iceberg.versions import open_snapshot
 from headwater.stack.lakehouse.model import Column, GlueJson, Scope, Storage
 from headwater.stack.lakehouse.results.columns import column_info
 from headwater.stack.lakehouse.results.encode import csv_header, csv_query
@@ -61,7 +65,7 @@ class SelectRun:
 
     def translation(self, query: SelectStatement | QueryText) -> Translation:
         """The query in DuckDB SQL, its scans still open."""
-        tables = CatalogTables(self.catalog, self.scope, self.database)
+        tables = tables_of(self.catalog, self.storage, self.scope, self.database)
         return translate(query.tree, query.text, tables, self.registry, self.now)
 
     def sources(self, translation: Translation) -> str:
@@ -75,6 +79,11 @@ class SelectRun:
         translation = self.translation(query)
         with reported(self.session):
             return Prepared(self.sources(translation), translation.columns)
+
+    def materialize(self, sql: str) -> str:
+        """Run it and keep its rows until the statement ends."""
+        with reported(self.session):
+            return self.session.materialize(sql)
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run it and stream its rows."""
@@ -98,6 +107,12 @@ def _with_bytes(failure: QueryFailed, session: Session) -> QueryFailed:
     with suppress(duckdb.Error):
         failure.bytes_scanned = session.bytes_read()
     return failure
+
+
+def tables_of(catalog: Catalog, storage: Storage, scope: Scope, database: str) -> CatalogTables:
+    """The tables that a query can name, Iceberg's among them."""
+    iceberg = IcebergTables(catalog, storage, scope)
+    return CatalogTables(catalog, scope, database, partial(open_snapshot, iceberg), partial(metadata_rows, iceberg))
 
 
 def moment(clock: Callable[[], float]) -> datetime:
@@ -124,12 +139,12 @@ def run_select(run: SelectRun, statement: SelectStatement, result: Path) -> Outc
 
 
 def view_columns(
-    catalog: Catalog, scope: Scope, registry: Registry, now: datetime
+    catalog: Catalog, storage: Storage, scope: Scope, registry: Registry, now: datetime
 ) -> Callable[[str, str], Sequence[Column]]:
     """What CREATE VIEW asks of the SELECT engine: the columns of a query, with their Trino types."""
 
     def columns(sql: str, database: str) -> Sequence[Column]:
-        tables = CatalogTables(catalog, scope, database.lower())
+        tables = tables_of(catalog, storage, scope, database.lower())
         found = translate(parse_query(sql), sql, tables, registry, now).columns
         check_columns(found)
         return [Column((column.name or "").lower(), str(column.type)) for column in found]

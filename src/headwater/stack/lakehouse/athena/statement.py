@@ -15,16 +15,16 @@ from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError
 from headwater.stack.lakehouse.hive.parser import parse as parse_ddl
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
 from headwater.stack.lakehouse.sql.parse import parse_query
-from headwater.stack.lakehouse.writes.ast import CreateTableAs, Unload, Write
+from headwater.stack.lakehouse.writes.ast import CreateTableAs, Write
 from headwater.stack.lakehouse.writes.parse import parse_write
 from headwater.stack.lakehouse.writes.tokens import Tokens
 
 _COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
 _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE", "")
-_WRITES = ("INSERT", "UNLOAD")
+_WRITES = ("INSERT", "UNLOAD", "DELETE", "UPDATE", "MERGE", "OPTIMIZE", "VACUUM")
 _REFUSED = (
-    *("DELETE", "UPDATE", "MERGE", "OPTIMIZE", "VACUUM", "CREATE", "ALTER", "DROP", "SHOW", "DESCRIBE", "DESC", "MSCK"),
+    *("CREATE", "ALTER", "DROP", "SHOW", "DESCRIBE", "DESC", "MSCK"),
     *("CALL", "USE", "SET", "RESET", "ANALYZE", "GRANT", "REVOKE", "TRUNCATE", "COMMENT", "REFRESH"),
 )
 _EXPECTED = "'ALTER', 'CREATE', 'DELETE', 'DESCRIBE', 'DROP', 'EXPLAIN', 'INSERT', 'MSCK', 'SELECT', 'SHOW', 'WITH'"
@@ -116,7 +116,7 @@ def shape_of(statement: Statement) -> Shape:
     if isinstance(statement, WriteStatement):
         if isinstance(statement.write, CreateTableAs):
             return Shape("DDL", "CREATE_TABLE_AS_SELECT", "", "tables/")
-        return Shape("DML", "UNLOAD" if isinstance(statement.write, Unload) else "INSERT", "")
+        return Shape("DML", type(statement.write).__name__.upper(), "")
     return Shape("DML", "SELECT" if isinstance(statement, SelectStatement) else "")
 
 

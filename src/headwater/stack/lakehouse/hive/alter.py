@@ -41,7 +41,7 @@ def _action(cursor: Cursor, table: ast.TableName) -> ast.Statement:
         cursor.expect("to")
         if cursor.at("partition"):
             raise cursor.error("mismatched input 'PARTITION'. Expecting: identifier")
-        raise Unsupported("ALTER TABLE … RENAME TO")
+        return ast.RenameTable(table, cursor.table())
     for refused in ("recover", "exchange", "archive", "touch", "compact", "execute", "clustered", "not", "enable"):
         if cursor.at(refused):
             raise Unsupported(f"ALTER TABLE … {refused.upper()}")

@@ -203,6 +203,14 @@ class DropColumn:
 
 
 @dataclass(frozen=True)
+class RenameTable:
+    """``ALTER TABLE … RENAME TO``, which Athena has for Iceberg tables."""
+
+    table: TableName
+    name: TableName
+
+
+@dataclass(frozen=True)
 class ShowDatabases:
     """``SHOW DATABASES``."""
 
@@ -276,6 +284,7 @@ Statement = (
     | ReplaceColumns
     | ChangeColumn
     | DropColumn
+    | RenameTable
     | ShowDatabases
     | ShowTables
     | ShowPartitions

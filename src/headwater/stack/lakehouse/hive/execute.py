@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 from headwater.stack.lakehouse.errors import ApiError, Unsupported
@@ -43,10 +43,40 @@ STATEMENTS: Mapping[type, Callable[[Any, DdlContext], DdlResult]] = MappingProxy
 
 def execute(statement: ast.Statement, context: DdlContext) -> DdlResult:
     """Run one statement. Raises ``QueryFailed`` with the reason as Athena words it."""
+    changed = _iceberg(statement, context)
+    if changed is not None:
+        return changed
     run = STATEMENTS.get(type(statement))
-    if run is None:  # parsed for Iceberg tables, which nothing here can alter yet
+    if run is None:  # only Iceberg tables have it
         raise Unsupported(f"{type(statement).__name__} of a Hive table")
     try:
         return run(statement, context)
     except ApiError as error:  # the table was changed or dropped while the statement ran
         raise task_failed(f"{error.code}(message:{error.message})") from error
+
+
+def _iceberg(statement: ast.Statement, context: DdlContext) -> DdlResult | None:
+    """The result of a statement that creates or changes an Iceberg table; ``None`` for all others."""
+    if isinstance(statement, ast.CreateTable):
+        return _iceberg_ddl().create(statement, context) if statement.iceberg else None
+    named = getattr(statement, "table", None)
+    if not isinstance(named, ast.TableName):
+        return None
+    try:
+        found = context.catalog.get_table(context.scope, context.database_of(named), named.name)
+    except ApiError:
+        return None
+    if str((found.get("Parameters") or {}).get("table_type", "")).upper() != "ICEBERG":
+        return None
+    try:
+        result: DdlResult | None = _iceberg_ddl().execute(statement, found, context)
+        return result
+    except ApiError as error:
+        raise task_failed(f"{error.code}(message:{error.message})") from error
+
+
+def _iceberg_ddl() -> ModuleType:
+    # pyiceberg takes as long to import as the rest of the stack together.
+    from headwater.stack.lakehouse.iceberg import ddl
+
+    return ddl

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
 from headwater.stack.lakehouse.errors import ApiError, Unsupported
 from headwater.stack.lakehouse.model import GlueJson, Scope, Table
+from headwater.stack.lakehouse.sql.context import Moment, Snapshot
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.information import SCHEMA, Databases, Source, information_query
 from headwater.stack.lakehouse.sql.query import Query
@@ -27,6 +28,12 @@ class TableCatalog(Databases, Protocol):
         ...
 
 
+OpenSnapshot = Callable[[GlueJson, Moment], Snapshot]
+"""Opens an Iceberg table at a moment."""
+MetadataRows = Callable[[GlueJson, str], Query | None]
+"""The rows of ``table$snapshots`` and its like; ``None`` for a suffix that is none."""
+
+
 @dataclass(frozen=True)
 class CatalogTables:
     """The tables of one account and region, with the query's default database."""
@@ -34,6 +41,8 @@ class CatalogTables:
     catalog: TableCatalog
     scope: Scope
     database: str
+    iceberg: OpenSnapshot | None = None
+    metadata: MetadataRows | None = None
 
     def table(self, parts: Sequence[str], position: Position) -> Table:
         """The table that ``t``, ``db.t`` or ``awsdatacatalog.db.t`` means. Raises ``SqlError``."""
@@ -43,14 +52,23 @@ class CatalogTables:
         database = qualifier[-1] if qualifier else self.database
         if "$" in name:
             raise Unsupported(f'the metadata table "{name}"')
-        found = Table.from_glue(self._get(database, name, position))
-        if str(found.parameters.get("table_type", "")).upper() == "ICEBERG":
-            raise Unsupported(f"the Iceberg table {database}.{name}")
-        return found
+        return Table.from_glue(self._get(database, name, position))
+
+    def snapshot(self, table: Table, at: Moment, position: Position) -> Snapshot | None:
+        """What the query sees of an Iceberg table. Raises ``SqlError`` for a version of another table."""
+        if str(table.parameters.get("table_type", "")).upper() != "ICEBERG":
+            if at is not None:
+                raise SqlError("NOT_SUPPORTED", "This connector does not support versioned tables", position)
+            return None
+        if self.iceberg is None:
+            raise Unsupported(f"the Iceberg table {table.database}.{table.name}")
+        return self.iceberg(table.glue, at)
 
     def rows(self, parts: Sequence[str], position: Position) -> Query | None:
         """The rows of a table of information_schema, or ``None`` for any other table."""
         *qualifier, name = parts
+        if "$" in name and self.metadata is not None:
+            return self._metadata_rows([*qualifier, name.partition("$")[0]], name.partition("$")[2], position)
         if (qualifier[-1] if qualifier else self.database) != SCHEMA:
             return None
         if len(qualifier) == 2 and qualifier[0] != CATALOG:
@@ -59,6 +77,12 @@ class CatalogTables:
         if found is None:
             raise SqlError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{SCHEMA}.{name}' does not exist", position)
         return found
+
+    def _metadata_rows(self, parts: Sequence[str], suffix: str, position: Position) -> Query | None:
+        table = self.table(parts, position)
+        if self.metadata is None or str(table.parameters.get("table_type", "")).upper() != "ICEBERG":
+            return None
+        return self.metadata(table.glue, suffix)
 
     def within(self, database: str) -> CatalogTables:
         """The same catalog with another current database."""

@@ -16,12 +16,33 @@ from headwater.stack.lakehouse.sql.parse import position
 from headwater.stack.lakehouse.sql.predicates import KeyPredicate
 from headwater.stack.lakehouse.sql.query import Query
 
+Moment = str | int | datetime | None
+"""The version of a table that a query asks for: a snapshot's number, the name of a branch or tag, or a time in UTC."""
+
+
+class Snapshot(Protocol):
+    """The columns of an Iceberg table at one moment."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names, in lower case."""
+        ...
+
+    @property
+    def types(self) -> tuple[t.Type, ...]:
+        """Their types."""
+        ...
+
 
 class TableSource(Protocol):
     """Where table names are looked up. Raises ``SqlError`` when there is none."""
 
     def table(self, parts: Sequence[str], position: Position) -> Table:
         """The table that a name of one to three parts means."""
+        ...
+
+    def snapshot(self, table: Table, at: Moment, position: Position) -> Snapshot | None:
+        """What a query sees of an Iceberg table; ``None`` for any other table."""
         ...
 
     def rows(self, parts: Sequence[str], position: Position) -> Query | None:
@@ -42,6 +63,7 @@ class Scan:
     key_types: dict[str, t.Type]
     predicates: list[KeyPredicate] = field(default_factory=list)
     partitions_only: bool = False
+    snapshot: Snapshot | None = None
 
     @property
     def placeholder(self) -> str:

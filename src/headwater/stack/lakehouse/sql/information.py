@@ -129,8 +129,13 @@ def inline_query(columns: Sequence[OutputColumn], rows: Sequence[Row]) -> Query:
         nulls = ", ".join(f"{null_of(column.type).sql} AS c{i}" for i, column in enumerate(columns))
         return Query(f"SELECT {nulls} WHERE false", tuple(columns))
     lines = ", ".join(f"({', '.join(map(_literal, row))})" for row in rows)
-    casts = ", ".join(f"CAST(c{i} AS {t.to_duckdb(column.type)}) AS c{i}" for i, column in enumerate(columns))
+    casts = ", ".join(f"{_typed(f'c{i}', column.type)} AS c{i}" for i, column in enumerate(columns))
     return Query(f"SELECT {casts} FROM (VALUES {lines}) AS v({', '.join(names)})", tuple(columns))  # noqa: S608 - quoted
+
+
+def _typed(sql: str, kind: t.Type) -> str:
+    text = f"CAST({sql} AS JSON)" if kind.items else sql  # nested values are written as JSON
+    return f"CAST({text} AS {t.to_duckdb(kind)})"
 
 
 def _literal(value: Value) -> str:

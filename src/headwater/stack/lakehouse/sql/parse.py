@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from sqlglot import exp
 from sqlglot.dialects.trino import Trino
@@ -18,6 +18,14 @@ class AthenaSql(Trino):
     """Trino's grammar without sqlglot's own function nodes: the registry decides what a name means, not the parser."""
 
     INDEX_OFFSET = 0
+
+    class Tokenizer(Trino.Tokenizer):  # type: ignore[misc,valid-type]  # likewise
+        """No word makes the rest of a statement one opaque token."""
+
+        COMMANDS: ClassVar[set[TokenType]] = set()
+        KEYWORDS = {  # noqa: RUF012 - sqlglot's class attributes are its configuration
+            word: kind for word, kind in Trino.Tokenizer.KEYWORDS.items() if kind is not TokenType.COMMAND
+        }
 
     class Parser(Trino.Parser):  # type: ignore[misc,valid-type]  # a dialect's parser is a class attribute
         """Only functions with a syntax of their own are parsed as such."""
@@ -88,7 +96,17 @@ def _refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
     for this, following in zip(tokens, [*tokens[1:], None], strict=True):
         if this.token_type is TokenType.DCOLON:
             raise SyntaxRefused("mismatched input '::'", position(sql, this.start))
+        # sqlglot reads 1_000 and 0b11 as a number with an alias.
+        if this.token_type is TokenType.NUMBER and _glued(this, following):
+            message = "identifiers must not start with a digit; surround the identifier with double quotes"
+            raise SyntaxRefused(message, position(sql, this.start))
+        if this.token_type is TokenType.HEX_STRING and sql[this.start : this.start + 1] == "0":
+            raise SyntaxRefused(f"mismatched input '{sql[this.start : this.end + 1]}'", position(sql, this.start))
         if this.token_type is TokenType.COMMA and (following is None or following.token_type in _ENDS_LIST):
             text = following.text if following else "<EOF>"
             offset = following.start if following else len(sql)
             raise SyntaxRefused(f"mismatched input '{text}'", position(sql, offset))
+
+
+def _glued(number: Token, following: Token | None) -> bool:
+    return following is not None and following.token_type is TokenType.VAR and following.start == number.end + 1

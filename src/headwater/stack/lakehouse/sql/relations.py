@@ -26,7 +26,7 @@ from headwater.stack.lakehouse.sql.views import VIEW, view_query
 if TYPE_CHECKING:
     from headwater.stack.lakehouse.sql.select import Queries
 
-_TABLE_PARTS = {"this", "db", "catalog", "alias"}
+_TABLE_PARTS = {"this", "db", "catalog", "alias", "version"}
 
 
 @dataclass(frozen=True)

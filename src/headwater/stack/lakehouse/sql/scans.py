@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import Relation
 from headwater.stack.lakehouse.sql.scope import Field
+from headwater.stack.lakehouse.sql.versions import moment
 
 PSEUDO_COLUMNS = {
     "$path": t.VARCHAR,
@@ -45,7 +46,8 @@ def scan_relation(
     """A named table as a relation. ``names`` are the columns of ``AS t(a, b)``."""
     partitions_only = parts[-1].endswith(PARTITIONS_SUFFIX)
     keys = {key.name.lower(): column_type(key) for key in table.partition_keys}
-    scan = Scan(len(context.scans), table, keys, partitions_only=partitions_only)
+    snapshot = context.tables.snapshot(table, moment(node, context), context.position(node))
+    scan = Scan(len(context.scans), table, keys, partitions_only=partitions_only, snapshot=snapshot)
     context.scans.append(scan)
     alias = context.relation_name()
     visible = node.args["alias"].name.lower() if node.args.get("alias") else ""
@@ -67,6 +69,9 @@ def scan_relation(
 def _columns(table: Table, alias: str, qualifier: tuple[str, ...], scan: Scan) -> list[Field]:
     if scan.partitions_only:
         return []
+    if scan.snapshot is not None:
+        pairs = zip(scan.snapshot.names, scan.snapshot.types, strict=True)
+        return [Field(name, Expr(f"{alias}.c{i}", kind), qualifier) for i, (name, kind) in enumerate(pairs)]
     return [
         Field(name, Expr(f"{alias}.c{i}", kind), qualifier, raw=f"{alias}.r{i}" if kind == t.TIMESTAMP else "")
         for i, (name, kind) in enumerate((column.name.lower(), column_type(column)) for column in table.columns)

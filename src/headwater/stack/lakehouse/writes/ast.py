@@ -49,4 +49,58 @@ class Unload:
     properties: Mapping[str, Value] = field(default_factory=dict)
 
 
-Write = CreateTableAs | Insert | Unload
+@dataclass(frozen=True)
+class Delete:
+    """``DELETE FROM table [WHERE condition]``; expressions are kept as text."""
+
+    table: TableName
+    condition: str = "true"
+
+
+@dataclass(frozen=True)
+class Update:
+    """``UPDATE table SET column = expression, … [WHERE condition]``."""
+
+    table: TableName
+    values: Mapping[str, str]
+    condition: str = "true"
+
+
+@dataclass(frozen=True)
+class Clause:
+    """``WHEN [NOT] MATCHED [AND condition] THEN …``; without values it deletes."""
+
+    matched: bool
+    condition: str
+    values: Mapping[str, str] | None
+
+
+@dataclass(frozen=True)
+class Merge:
+    """``MERGE INTO table AS target USING source ON condition WHEN …``; ``source`` is a table or a query in brackets."""
+
+    table: TableName
+    target: str
+    source: str
+    alias: str
+    condition: str
+    clauses: tuple[Clause, ...]
+
+
+@dataclass(frozen=True)
+class Optimize:
+    """``OPTIMIZE table REWRITE DATA USING BIN_PACK [WHERE condition]``."""
+
+    table: TableName
+    condition: str | None = None
+
+
+@dataclass(frozen=True)
+class Vacuum:
+    """``VACUUM table``."""
+
+    table: TableName
+
+
+Change = Delete | Update | Merge | Optimize | Vacuum
+Write = CreateTableAs | Insert | Unload | Change

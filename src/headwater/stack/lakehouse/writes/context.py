@@ -40,6 +40,10 @@ class QueryEngine(Protocol):
         """Run it and stream the rows."""
         ...
 
+    def materialize(self, sql: str) -> str:
+        """Run it, keep its rows until the statement ends, and return the name of the table that has them."""
+        ...
+
 
 @dataclass(frozen=True)
 class WriteContext:

@@ -24,12 +24,7 @@ _PROPERTIES = (
 
 def create_table_as(statement: CreateTableAs, context: WriteContext) -> WriteResult:
     """Write the files, register the table and its partitions. A failed statement leaves no table."""
-    database, name = context.database_of(statement.table), statement.table.name
-    if _exists(context, database, name):
-        if statement.if_not_exists:
-            return WriteResult(_KIND, statement="DDL")
-        message = f"Destination table 'awsdatacatalog.{database}.{name}' already exists"
-        raise SqlError("TABLE_ALREADY_EXISTS", message, (1, 1))
+    database = context.database_of(statement.table)
     _check_properties(statement.properties)
     form = format_of(statement.properties, "CREATE TABLE AS")
     location = _location(statement, context, database)
@@ -45,6 +40,16 @@ def create_table_as(statement: CreateTableAs, context: WriteContext) -> WriteRes
         written = write(batches, target, context.place())
     _register(context, database, _table(statement, target, location, context.clock()), written.partitions)
     return WriteResult(_KIND, written.rows, written.files, "DDL")
+
+
+def check_new(statement: CreateTableAs, context: WriteContext) -> bool:
+    """Whether there is nothing to do, as the table exists and may. Raises ``SqlError`` when it must not."""
+    database, name = context.database_of(statement.table), statement.table.name
+    found = _exists(context, database, name)
+    if found and not statement.if_not_exists:
+        message = f"Destination table 'awsdatacatalog.{database}.{name}' already exists"
+        raise SqlError("TABLE_ALREADY_EXISTS", message, (1, 1))
+    return found
 
 
 def directory(location: str, keys: Sequence[str], key: Key) -> str:

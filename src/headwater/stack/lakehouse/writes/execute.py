@@ -1,18 +1,62 @@
-"""Carries out a statement that writes, by its kind."""
+"""Carries out a statement that writes, by its kind and by the kind of its table."""
 
 from __future__ import annotations
 
-from headwater.stack.lakehouse.writes.ast import CreateTableAs, Insert, Write
+from headwater.stack.lakehouse.errors import QueryFailed
+from headwater.stack.lakehouse.iceberg.change import change_iceberg
+from headwater.stack.lakehouse.iceberg.create import create_iceberg_table_as, insert_into_iceberg
+from headwater.stack.lakehouse.iceberg.maintenance import optimize, vacuum
+from headwater.stack.lakehouse.model import Table
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.writes.ast import Change, CreateTableAs, Insert, Optimize, Unload, Vacuum, Write
 from headwater.stack.lakehouse.writes.context import WriteContext, WriteResult
-from headwater.stack.lakehouse.writes.ctas import create_table_as
-from headwater.stack.lakehouse.writes.insert import insert_into
+from headwater.stack.lakehouse.writes.ctas import check_new, create_table_as
+from headwater.stack.lakehouse.writes.insert import find_table, insert_into
 from headwater.stack.lakehouse.writes.unload import unload
 
 
 def execute_write(statement: Write, context: WriteContext) -> WriteResult:
     """Write the data, then register it. Raises ``QueryFailed``."""
+    if isinstance(statement, Unload):
+        return unload(statement, context)
     if isinstance(statement, CreateTableAs):
+        if check_new(statement, context):
+            return WriteResult("CREATE_TABLE_AS_SELECT", statement="DDL")
+        if str(statement.properties.get("table_type", "")).upper() == "ICEBERG":
+            return create_iceberg_table_as(statement, context)
         return create_table_as(statement, context)
+    table = find_table(statement.table, context)
     if isinstance(statement, Insert):
-        return insert_into(statement, context)
-    return unload(statement, context)
+        return (
+            insert_into_iceberg(statement, table.glue, context)
+            if is_iceberg(table)
+            else insert_into(statement, table, context)
+        )
+    return _change(statement, table, context)
+
+
+def _change(statement: Change, table: Table, context: WriteContext) -> WriteResult:
+    if not is_iceberg(table):
+        what = type(statement).__name__.upper()
+        if table.table_type == "VIRTUAL_VIEW":
+            raise SqlError("NOT_SUPPORTED", f"{what} from view is not supported", (1, 1))
+        raise QueryFailed(f"NOT_SUPPORTED: {_refusal(what)}")
+    if isinstance(statement, Optimize):
+        return optimize(statement, table.glue, context)
+    if isinstance(statement, Vacuum):
+        return vacuum(table.glue, context)
+    return change_iceberg(statement, table.glue, context)
+
+
+def _refusal(what: str) -> str:
+    known = {
+        "DELETE": "Cannot delete from non-managed Hive table",
+        "UPDATE": "Hive table updates are not supported",
+        "MERGE": "Modifying Hive table rows is only supported for transactional tables",
+    }
+    return known.get(what, f"{what} is only supported for Iceberg tables")
+
+
+def is_iceberg(table: Table) -> bool:
+    """Whether the catalog says that it is an Iceberg table."""
+    return str(table.parameters.get("table_type", "")).upper() == "ICEBERG"

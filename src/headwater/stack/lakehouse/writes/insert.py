@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from headwater.stack.lakehouse.catalog.paths import below, partition_path
 from headwater.stack.lakehouse.catalog.projection import is_projected, projected_location
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
+from headwater.stack.lakehouse.hive.ast import TableName
 from headwater.stack.lakehouse.model import Column, Table
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
@@ -21,9 +22,8 @@ from headwater.stack.lakehouse.writes.formats import format_of_table
 from headwater.stack.lakehouse.writes.partitioned import Key, Target, select_for, write
 
 
-def insert_into(statement: Insert, context: WriteContext) -> WriteResult:
+def insert_into(statement: Insert, table: Table, context: WriteContext) -> WriteResult:
     """Write the files and register partitions that are new."""
-    table = find_table(statement, context)
     if table.table_type == "VIRTUAL_VIEW":
         raise SqlError("NOT_SUPPORTED", "Inserting into views is not supported", (1, 1))
     if (table.glue.get("StorageDescriptor") or {}).get("BucketColumns"):
@@ -43,9 +43,9 @@ def insert_into(statement: Insert, context: WriteContext) -> WriteResult:
     return WriteResult("INSERT", written.rows, written.files)
 
 
-def find_table(statement: Insert, context: WriteContext) -> Table:
-    """The table to insert into. Raises ``SqlError``."""
-    database, name = context.database_of(statement.table), statement.table.name
+def find_table(named: TableName, context: WriteContext) -> Table:
+    """The table to write to. Raises ``SqlError``."""
+    database, name = context.database_of(named), named.name
     try:
         return Table.from_glue(context.catalog.get_table(context.scope, database, name))
     except ApiError as error:
@@ -69,20 +69,28 @@ def _directory(context: WriteContext, table: Table, key: Key) -> str:
 
 def fit(statement: Insert, prepared: Prepared, columns: Sequence[Column]) -> Prepared:
     """The query's columns in the table's order and types; columns that the statement leaves out are NULL."""
-    names = [column.name.lower() for column in columns]
-    wanted = list(statement.columns) or names
+    targets = tuple(OutputColumn(column.name.lower(), column_type(column)) for column in columns)
+    return fit_types(statement.columns, prepared, targets)
+
+
+def fit_types(
+    given: Sequence[str], prepared: Prepared, columns: Sequence[OutputColumn], carried: Sequence[str] = ()
+) -> Prepared:
+    """The same for columns whose types are known; ``carried`` are further columns of the SQL that stay as they are."""
+    names = [str(column.name) for column in columns]
+    wanted = list(given) or names
     for name in wanted:
         if name not in names:
             raise SqlError("COLUMN_NOT_FOUND", f"Insert column name does not exist in target table: {name}", (1, 1))
     if len(set(wanted)) != len(wanted):
         raise SqlError("DUPLICATE_COLUMN_NAME", "Insert column name is specified more than once", (1, 1))
-    kinds = {name: column_type(column) for name, column in zip(names, columns, strict=True)}
+    kinds = {name: column.type for name, column in zip(names, columns, strict=True)}
     have = [column.type for column in prepared.columns]
     if len(have) != len(wanted) or not all(_accepts(h, kinds[n]) for h, n in zip(have, wanted, strict=True)):
         theirs, ours = ", ".join(str(kinds[name]) for name in wanted), ", ".join(map(str, have))
         message = f"Insert query has mismatched column types: Table: [{theirs}], Query: [{ours}]"
         raise SqlError("TYPE_MISMATCH", message, (1, 1))
-    parts = []
+    parts = [f"i.{name}" for name in carried]
     for place, name in enumerate(names):
         value = null_of(kinds[name])
         if name in wanted:
@@ -90,7 +98,7 @@ def fit(statement: Insert, prepared: Prepared, columns: Sequence[Column]) -> Pre
             value = assigned(Expr(f"i.c{index}", have[index]), kinds[name])
         parts.append(f"{value.sql} AS c{place}")
     sql = f"SELECT {', '.join(parts)} FROM ({prepared.sql}) AS i"  # noqa: S608 - built from translated expressions
-    return Prepared(sql, tuple(OutputColumn(name, kinds[name]) for name in names))
+    return Prepared(sql, tuple(columns))
 
 
 def _accepts(source: t.Type, target: t.Type) -> bool:

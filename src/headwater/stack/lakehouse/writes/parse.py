@@ -1,4 +1,4 @@
-"""The text of CREATE TABLE AS, INSERT INTO and UNLOAD as values; the queries inside are parsed as all queries are."""
+"""The text of statements that write as values; the queries inside are parsed as all queries are."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
 from headwater.stack.lakehouse.sql.parse import parse_query, position
 from headwater.stack.lakehouse.writes.ast import CreateTableAs, Insert, QueryText, Unload, Write
+from headwater.stack.lakehouse.writes.changes import parse_change
 from headwater.stack.lakehouse.writes.tokens import Tokens, blank
 
 _QUERY_STARTS = ("select", "with", "values", "table", "(")
@@ -25,7 +26,7 @@ def parse_write(sql: str) -> Write | None:
         return _insert(tokens)
     if tokens.accept("unload"):
         return _unload(tokens)
-    return None
+    return parse_change(tokens)
 
 
 def _create_table_as(tokens: Tokens) -> CreateTableAs | None:

@@ -1,0 +1,157 @@
+"""Reads an Iceberg table: the files of a snapshot as a DuckDB relation, columns found by their field numbers."""
+
+# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyiceberg import types as i
+from pyiceberg.manifest import DataFileContent, FileFormat
+from pyiceberg.schema import Schema
+from pyiceberg.table import FileScanTask, Table
+
+from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
+from headwater.stack.lakehouse.iceberg.storage import StorageFiles
+from headwater.stack.lakehouse.iceberg.types import to_trino
+from headwater.stack.lakehouse.model import StoredObject
+from headwater.stack.lakehouse.sources.model import Reader
+from headwater.stack.lakehouse.sources.parquet import converted
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
+
+
+@dataclass(frozen=True)
+class IcebergRead:
+    """A snapshot of a table (``None``: of an empty one), in the schema that a query sees."""
+
+    table: Table
+    schema: Schema
+    snapshot: int | None
+
+    @property
+    def types(self) -> tuple[t.Type, ...]:
+        """The Trino types of the columns."""
+        return tuple(to_trino(field.field_type) for field in self.schema.fields)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns, in lower case."""
+        return tuple(field.name.lower() for field in self.schema.fields)
+
+    def tasks(self) -> list[FileScanTask]:
+        """The data files with the delete files that apply to each."""
+        if self.snapshot is None:
+            return []
+        try:
+            return list(self.table.scan(snapshot_id=self.snapshot).plan_files())
+        except ValueError as error:  # pyiceberg's word for what it cannot read, such as equality deletes
+            raise Unsupported(f"this Iceberg table ({error})") from error
+
+
+def read_current(table: Table) -> IcebergRead:
+    """The table as it is now."""
+    snapshot = table.metadata.current_snapshot_id
+    return IcebergRead(table, table.schema(), snapshot)
+
+
+def iceberg_relation(read: IcebergRead, reader: Reader, files: StorageFiles) -> str:
+    """``(SELECT … AS c0, …, p0, p1, p2 FROM …)`` over the snapshot's files."""
+    _check_nested_names(read.table)
+    tasks = read.tasks()
+    if not tasks:
+        return _empty(read)
+    for task in tasks:
+        if task.file.file_format != FileFormat.PARQUET:
+            raise Unsupported(f"an Iceberg table with {task.file.file_format} files")
+    stored = [_stored(files, task.file.file_path) for task in tasks]
+    listed = ", ".join(quote_text(str(found.path)) for found in stored)
+    fields = ", ".join(_mapped(field) for field in read.schema.fields)
+    source = f"read_parquet([{listed}], schema=MAP {{{fields}}}, hive_partitioning=false)"
+    described = reader.connection.execute(f"SELECT * FROM {source} LIMIT 0").description or []
+    physical = {str(name): kind for name, kind, *_ in described}
+    columns = []
+    for place, (field, wanted) in enumerate(zip(read.schema.fields, read.types, strict=True)):
+        name = f"i{field.field_id}"
+        value = _exact(name, physical[name], wanted)
+        if value is None:
+            raise Unsupported(f"Iceberg type {field.field_type}")
+        columns.append(f"{value} AS c{place}")
+    paths = [task.file.file_path for task in tasks]
+    columns.append(f"{_by_file([quote_text(p) for p in paths], 'VARCHAR')} AS p0")
+    columns.append(f"{_by_file([str(s.size) for s in stored], 'BIGINT')} AS p1")
+    columns.append(f"make_timestamp({_by_file([str(int(s.modified * 1000) * 1000) for s in stored], 'BIGINT')}) AS p2")
+    return f"(SELECT {', '.join(columns)} FROM {source}{_without_deleted(tasks, paths, files)})"
+
+
+def _exact(name: str, physical: object, wanted: t.Type) -> str | None:
+    sql = quote_name(name)
+    if wanted.name == "timestamptz":
+        return f"make_timestamp(epoch_us({sql}))"
+    if wanted.name in ("timestamp", "time"):
+        return f"CAST({sql} AS {t.to_duckdb(wanted)})"
+    return converted(sql, physical, wanted)  # type: ignore[arg-type]  # duckdb ships no types
+
+
+def _stored(files: StorageFiles, uri: str) -> StoredObject:
+    found = files.find(uri)
+    if found is None:
+        raise QueryFailed(f"ICEBERG_CANNOT_OPEN_SPLIT: Error opening Iceberg split {uri}: the object does not exist")
+    return found
+
+
+def _mapped(field: i.NestedField) -> str:
+    kind = quote_text(_duckdb_type(field.field_type))
+    return f"{field.field_id}: {{name: 'i{field.field_id}', type: {kind}, default_value: NULL}}"
+
+
+def _duckdb_type(kind: i.IcebergType) -> str:
+    """The DuckDB type with the fields' own names, as files have them."""
+    if isinstance(kind, i.StructType):
+        return f"STRUCT({', '.join(f'{quote_name(f.name)} {_duckdb_type(f.field_type)}' for f in kind.fields)})"
+    if isinstance(kind, i.ListType):
+        return f"{_duckdb_type(kind.element_type)}[]"
+    if isinstance(kind, i.MapType):
+        return f"MAP({_duckdb_type(kind.key_type)}, {_duckdb_type(kind.value_type)})"
+    if isinstance(kind, i.TimestamptzType):
+        return "TIMESTAMP WITH TIME ZONE"
+    return t.to_duckdb(to_trino(kind))
+
+
+def _check_nested_names(table: Table) -> None:
+    """Files have nested fields under the names of their time; a later name would read as NULL."""
+    names: dict[int, str] = {}
+    for schema in table.metadata.schemas:
+        top = {field.field_id for field in schema.fields}
+        for number in schema.field_ids:
+            if number in top:
+                continue
+            name = schema.find_field(number).name
+            if names.setdefault(number, name) != name:
+                raise Unsupported(f"an Iceberg table with a renamed nested field ({names[number]} to {name})")
+
+
+def _by_file(values: Sequence[str], kind: str) -> str:
+    if len(set(values)) == 1:
+        return f"CAST({values[0]} AS {kind})"
+    return f"list_extract(CAST([{', '.join(values)}] AS {kind}[]), CAST(file_index AS BIGINT) + 1)"
+
+
+def _without_deleted(tasks: Sequence[FileScanTask], paths: Sequence[str], files: StorageFiles) -> str:
+    """A condition that leaves out the rows of position delete files."""
+    deletes = {delete.file_path: delete for task in tasks for delete in task.delete_files}
+    if not deletes:
+        return ""
+    for delete in deletes.values():
+        if delete.content != DataFileContent.POSITION_DELETES or delete.file_format != FileFormat.PARQUET:
+            raise Unsupported("an Iceberg table with equality deletes or deletion vectors")
+    listed = ", ".join(quote_text(str(_stored(files, path).path)) for path in deletes)
+    own = _by_file([quote_text(path) for path in paths], "VARCHAR")
+    deleted = f"SELECT file_path, pos FROM read_parquet([{listed}], hive_partitioning=false)"
+    return f" WHERE ({own}, file_row_number) NOT IN ({deleted})"
+
+
+def _empty(read: IcebergRead) -> str:
+    columns = [f"CAST(NULL AS {t.to_duckdb(kind)}) AS c{place}" for place, kind in enumerate(read.types)]
+    columns += ["CAST(NULL AS VARCHAR) AS p0", "CAST(NULL AS BIGINT) AS p1", "CAST(NULL AS TIMESTAMP) AS p2"]
+    return f"(SELECT {', '.join(columns)} WHERE false)"

@@ -1,0 +1,170 @@
+"""Iceberg tables are written, changed, evolved and read at any of their versions, and pyiceberg reads them too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from athena_fixtures import SCOPE, AthenaClient, make_client
+
+from headwater.stack.lakehouse.iceberg.storage import StorageFiles
+
+CREATE = "CREATE TABLE t (id int, name string) LOCATION 's3://data/t/' TBLPROPERTIES ('table_type'='ICEBERG')"
+
+
+@pytest.fixture
+def athena(tmp_path: Path) -> Iterator[AthenaClient]:
+    client = make_client(tmp_path)
+    client.run("CREATE DATABASE lake")
+    yield client
+    client.lakehouse.close()
+
+
+def _count(athena: AthenaClient, sql: str) -> int:
+    identifier = athena.run(sql)["QueryExecutionId"]
+    return int(athena.call("GetQueryResults", QueryExecutionId=identifier)["UpdateCount"])
+
+
+def test_rows_are_inserted_updated_merged_and_deleted(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    assert athena.rows("SELECT * FROM t") == []
+    assert _count(athena, "INSERT INTO t VALUES (1, 'a'), (2, 'b'), (3, NULL)") == 3
+    assert _count(athena, "INSERT INTO t (name, id) SELECT 'd', 4") == 1
+    assert _count(athena, "UPDATE t SET name = upper(name) || '!' WHERE id <= 2") == 2
+    source = "(SELECT * FROM (VALUES (2, 'two'), (3, 'gone'), (9, 'new')) v(id, name)) s"
+    merge = f"""MERGE INTO t AS x USING {source} ON x.id = s.id
+        WHEN MATCHED AND s.name = 'gone' THEN DELETE
+        WHEN MATCHED THEN UPDATE SET name = s.name
+        WHEN NOT MATCHED AND s.id > 5 THEN INSERT (id, name) VALUES (s.id, s.name)"""
+    assert _count(athena, merge) == 3
+    assert athena.rows("SELECT * FROM t ORDER BY id") == [["1", "A!"], ["2", "two"], ["4", "d"], ["9", "new"]]
+    assert _count(athena, "DELETE FROM lake.t WHERE id IN (SELECT max(id) FROM t) OR name IS NULL") == 1
+    assert _count(athena, "DELETE FROM t WHERE id = 77") == 0
+    assert _count(athena, "DELETE FROM t") == 3
+    assert athena.rows("SELECT count(*) FROM t") == [["0"]]
+
+
+def test_a_merge_that_would_change_a_row_twice_is_refused(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    athena.run("INSERT INTO t VALUES (1, 'a')")
+    twice = "MERGE INTO t USING (SELECT 1 AS id, x AS n FROM UNNEST(ARRAY['p', 'q']) u(x)) s ON t.id = s.id "
+    reason = athena.failure(twice + "WHEN MATCHED THEN UPDATE SET name = s.n")
+    assert reason.startswith("MERGE_TARGET_ROW_MULTIPLE_MATCHES")
+    # Matching twice without being changed is no conflict, and does not double the row.
+    assert _count(athena, twice + "WHEN MATCHED AND s.n = 'q' THEN UPDATE SET name = s.n") == 1
+    assert athena.rows("SELECT * FROM t") == [["1", "q"]]
+
+
+def test_every_version_stays_readable(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    athena.run("INSERT INTO t VALUES (1, 'a')")
+    (first,) = athena.rows('SELECT snapshot_id FROM "t$snapshots"')[0]
+    athena.run("ALTER TABLE t ADD COLUMNS (more double)")
+    athena.run("INSERT INTO t VALUES (2, 'b', 0.5)")
+    assert athena.rows(f"SELECT * FROM t FOR VERSION AS OF {first}") == [["1", "a"]]
+    assert athena.rows("SELECT * FROM t FOR TIMESTAMP AS OF current_timestamp ORDER BY id") == [
+        ["1", "a", None],
+        ["2", "b", "0.5"],
+    ]
+    before = "SELECT * FROM t FOR TIMESTAMP AS OF TIMESTAMP '2001-01-01 00:00:00 UTC'"
+    assert "No version history" in athena.failure(before)
+    history = athena.rows('SELECT is_current_ancestor FROM "t$history"')
+    assert history == [["true"], ["true"]]
+    assert athena.rows('SELECT sum(record_count) FROM "lake"."t$files"') == [["2"]]
+    assert "NOT_SUPPORTED" in athena.failure('SELECT * FROM "t$nope"')
+
+
+def test_columns_are_added_renamed_widened_and_dropped(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    athena.run("INSERT INTO t VALUES (1, 'a')")
+    athena.run("ALTER TABLE t CHANGE COLUMN id key bigint COMMENT 'wider'")
+    athena.run("ALTER TABLE t ADD COLUMNS (id string)")
+    athena.run("INSERT INTO t VALUES (5000000000, 'b', 'c')")
+    assert athena.rows("SELECT * FROM t ORDER BY key") == [["1", "a", None], ["5000000000", "b", "c"]]
+    athena.run("ALTER TABLE t DROP COLUMN name")
+    assert athena.rows("SELECT * FROM t ORDER BY key") == [["1", None], ["5000000000", "c"]]
+    columns = athena.glue("GetTable", DatabaseName="lake", Name="t")["Table"]["StorageDescriptor"]["Columns"]
+    assert [(c["Name"], c["Type"], c.get("Comment")) for c in columns] == [
+        ("key", "bigint", "wider"),
+        ("id", "string", None),
+    ]
+    assert "Duplicate" in athena.failure("ALTER TABLE t ADD COLUMNS (key int)")
+
+
+def test_a_table_is_renamed_and_dropped_with_its_data(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    athena.run("INSERT INTO t VALUES (1, 'a')")
+    athena.run("ALTER TABLE t RENAME TO `lake`.`u`")
+    assert athena.failure("SELECT * FROM t").startswith("TABLE_NOT_FOUND")
+    athena.run("INSERT INTO u VALUES (2, 'b')")
+    assert athena.rows("SELECT count(*) FROM u") == [["2"]]
+    athena.run("DROP TABLE u")
+    assert list((athena.storage.root / "data").rglob("*.parquet")) == []
+
+
+@pytest.mark.parametrize("partitioning", ["name", "bucket(4, id)", "truncate(1, name)", "day(ts)", "month(ts), name"])
+def test_partitioned_tables_hold_the_same_rows(athena: AthenaClient, partitioning: str) -> None:
+    athena.run(
+        f"CREATE TABLE p (id bigint, name string, ts timestamp) PARTITIONED BY ({partitioning}) "
+        "LOCATION 's3://data/p/' TBLPROPERTIES ('table_type'='ICEBERG', 'format'='parquet', "
+        "'write_compression'='snappy')"
+    )
+    athena.run(
+        "INSERT INTO p SELECT x, chr(96 + x), TIMESTAMP '2025-01-01 00:00:00.123456' + x * INTERVAL '20' DAY "
+        "FROM UNNEST(sequence(1, 4)) u(x)"
+    )
+    athena.run("DELETE FROM p WHERE id = 2")
+    athena.run("OPTIMIZE p REWRITE DATA USING BIN_PACK")
+    athena.run("VACUUM p")
+    assert athena.rows("SELECT * FROM p ORDER BY id") == [
+        ["1", "a", "2025-01-21 00:00:00.123456"],
+        ["3", "c", "2025-03-02 00:00:00.123456"],
+        ["4", "d", "2025-03-22 00:00:00.123456"],
+    ]
+
+
+def test_a_query_becomes_an_iceberg_table(athena: AthenaClient) -> None:
+    made = athena.run(
+        "CREATE TABLE c WITH (table_type = 'ICEBERG', location = 's3://data/c/', is_external = false, "
+        "partitioning = ARRAY['bucket(k, 2)']) AS SELECT 1 AS k, CAST(ROW(1, ARRAY['x']) AS "
+        "ROW(a integer, b array(varchar))) AS r, MAP(ARRAY['m'], ARRAY[1.5e0]) AS m, X'00ff' AS b"
+    )
+    assert (made["StatementType"], made["SubstatementType"]) == ("DDL", "CREATE_TABLE_AS_SELECT")
+    assert athena.rows("SELECT r.b[1], * FROM c") == [["x", "1", "{a=1, b=[x]}", "{m=1.5}", "00 ff"]]
+    assert "Timestamp precision (3) not supported" in athena.failure(
+        "CREATE TABLE d WITH (table_type = 'ICEBERG', location = 's3://data/d/', is_external = false) AS "
+        "SELECT TIMESTAMP '2025-01-01 00:00:00.000' AS ts"
+    )
+
+
+def test_what_iceberg_or_athena_has_not_is_refused_by_name(athena: AthenaClient) -> None:
+    athena.run("CREATE TABLE h AS SELECT 1 AS a")
+    assert "Cannot delete from non-managed Hive table" in athena.failure("DELETE FROM h WHERE a = 1")
+    assert "updates are not supported" in athena.failure("UPDATE h SET a = 2")
+    assert athena.failure("ALTER TABLE h RENAME TO i").startswith("NOT_SUPPORTED")
+    create = "CREATE TABLE x (a {}) LOCATION 's3://data/x/' TBLPROPERTIES ('table_type'='ICEBERG'{})"
+    assert "Unsupported Iceberg column type" in athena.failure(create.format("tinyint", ""))
+    assert "Unsupported table property key: nope" in athena.failure(create.format("int", ", 'nope'='1'"))
+    assert athena.failure(create.format("int", ", 'format'='ORC'")).startswith("NOT_SUPPORTED")
+    athena.run(CREATE)
+    assert "TYPE_MISMATCH" in athena.failure("UPDATE t SET id = 'x'")
+    assert athena.failure("MSCK REPAIR TABLE t").startswith("NOT_SUPPORTED")
+
+
+def test_a_write_that_lost_the_race_leaves_the_table_as_it_was(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    athena.run("INSERT INTO t VALUES (1, 'a')")
+    files = StorageFiles(athena.storage, SCOPE)
+    table = athena.glue("GetTable", DatabaseName="lake", Name="t")["Table"]
+    assert files.find(table["Parameters"]["metadata_location"]) is not None
+    stale = {key: table[key] for key in ("Name", "Parameters", "StorageDescriptor", "TableType")}
+    athena.run("INSERT INTO t VALUES (2, 'b')")
+    status, _ = athena.lakehouse.call(
+        "AWSGlue.UpdateTable",
+        SCOPE,
+        json.dumps({"DatabaseName": "lake", "TableInput": stale, "VersionId": table["VersionId"]}).encode(),
+    )
+    assert status == 400
+    assert athena.rows("SELECT count(*) FROM t") == [["2"]]
