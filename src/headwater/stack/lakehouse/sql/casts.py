@@ -11,6 +11,7 @@ from headwater.stack.lakehouse.sql.expression import Expr, fail, null_of, quote_
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
 from headwater.stack.lakehouse.sql.text import display_text
+from headwater.stack.lakehouse.sql.zones import instant, wall_clock
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _TEXT_PATTERNS = {
@@ -197,8 +198,6 @@ def zoned_literal(value: Expr, target: t.Type) -> Expr:
     if found is None:
         raise Unsupported("CAST from varchar to timestamp with time zone, but for a literal")
     zone = found[3] or "UTC"
-    if zone[0] in "+-":
-        raise Unsupported("a time zone given as an offset")
     text = f"{found[1]} {found[2] or '00:00:00'}"
     local = _rounded(f"CAST({quote_text(text)} AS TIMESTAMP)", t.Type("timestamp", target.params))
     return Expr(instant(local, zone), t.Type("timestamptz", target.params, zone=zone), constant=True)
@@ -206,17 +205,9 @@ def zoned_literal(value: Expr, target: t.Type) -> Expr:
 
 def local_time(value: Expr) -> str:
     """The wall clock of a ``timestamp with time zone``, as a DuckDB TIMESTAMP."""
-    zone = value.type.zone
-    if zone == "UTC":
-        return value.sql
-    if zone is None:
+    if value.type.zone is None:
         raise Unsupported("reading the fields of a timestamp with time zone whose zone depends on the data")
-    return f"timezone({quote_text(zone)}, timezone('UTC', {value.sql}))"
-
-
-def instant(local_sql: str, zone: str) -> str:
-    """The UTC instant of a wall clock in a zone."""
-    return local_sql if zone == "UTC" else f"timezone('UTC', timezone({quote_text(zone)}, {local_sql}))"
+    return wall_clock(value.sql, value.type.zone)
 
 
 def _nested(value: Expr, target: t.Type, *, safe: bool, position: Position) -> str | None:

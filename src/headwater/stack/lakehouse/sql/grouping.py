@@ -45,6 +45,8 @@ def group_by(tree: exp.Select, rules: Expressions, items: Callable[[], Sequence[
     if clause.args.get("totals") or clause.args.get("all"):
         raise Unsupported("GROUP BY ALL and WITH TOTALS")
     elements = [*clause.expressions]
+    if clause.args.get("all") is False and (len(elements) > 1 or not isinstance(elements[0], exp.Column)):
+        raise Unsupported("GROUP BY DISTINCT")
     for kind in ("grouping_sets", "cube", "rollup"):
         elements.extend(e for e in clause.args.get(kind) or [])
     found: list[str] = []
@@ -59,6 +61,8 @@ def _element(
     if isinstance(node, (exp.GroupingSets, exp.Cube, exp.Rollup)):
         word = {"groupingsets": "GROUPING SETS"}.get(node.key, node.key.upper())
         return f"{word} ({', '.join(_set(e, rules, items, found) for e in node.expressions)})"
+    if isinstance(node, exp.Tuple):
+        return f"({', '.join(_element(e, rules, items, found) for e in node.expressions)})"
     if isinstance(node, exp.Literal) and not node.is_string:
         selected = items()
         index = int(node.name) if node.name.isdigit() else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.query import Relation
 
 
 def limit_clause(tree: exp.Expression, context: Context) -> str:
@@ -16,16 +19,43 @@ def limit_clause(tree: exp.Expression, context: Context) -> str:
     if isinstance(limit, exp.Fetch):
         options = limit.args.get("limit_options")
         if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
-            raise Unsupported("FETCH FIRST … WITH TIES")
+            raise Unsupported("FETCH FIRST … WITH TIES or PERCENT here")
         parts.append(f" LIMIT {_count(limit.args.get('count'), context) if limit.args.get('count') else 1}")
     elif limit is not None:
         value = limit.expression
-        if not (isinstance(value, exp.Column) and value.name.lower() == "all"):
+        if not (isinstance(value, (exp.Column, exp.Var)) and value.name.lower() == "all"):
             parts.append(f" LIMIT {_count(value, context)}")
     offset = tree.args.get("offset")
     if offset is not None:
         parts.append(f" OFFSET {_count(offset.expression, context)}")
     return "".join(parts)
+
+
+def ties(tree: exp.Expression, context: Context) -> int | None:
+    """How many rows ``FETCH FIRST n ROWS WITH TIES`` asks for, or ``None`` without such a clause."""
+    limit = tree.args.get("limit")
+    options = limit.args.get("limit_options") if isinstance(limit, exp.Fetch) else None
+    if limit is None or options is None or not options.args.get("with_ties"):
+        return None
+    if tree.args.get("order") is None:
+        raise SqlError("MISSING_ORDER_BY", "FETCH FIRST WITH TIES clause requires ORDER BY", context.position(tree))
+    return _count(limit.args["count"], context) if limit.args.get("count") else 1
+
+
+def sampled(tree: exp.Select, relation: Relation | None, context: Context) -> Relation:
+    """``TABLESAMPLE BERNOULLI (p)`` or ``SYSTEM (p)`` on the only item of a FROM clause."""
+    sample = tree.args["sample"]
+    method = sample.args["method"].name.upper() if sample.args.get("method") is not None else ""
+    percent = sample.args.get("percent")
+    others = [key for key, value in sample.args.items() if value and key not in ("method", "percent")]
+    plain = relation is not None and not tree.args.get("joins")
+    if relation is None or not plain or others or method not in ("BERNOULLI", "SYSTEM"):
+        raise Unsupported("TABLESAMPLE on a join, or with another method than BERNOULLI and SYSTEM")
+    if not isinstance(percent, exp.Literal) or not 0 <= float(percent.name) <= 100:
+        message = "Sample percentage must be between 0 and 100"
+        raise SqlError("INVALID_ARGUMENTS", message, context.position(tree))
+    # Which rows SYSTEM takes depends on how files are split; single rows are one way.
+    return replace(relation, sql=f"{relation.sql} TABLESAMPLE BERNOULLI({float(percent.name)} PERCENT)")
 
 
 def _count(node: exp.Expression | None, context: Context) -> int:

@@ -39,6 +39,36 @@ def number(text: str, position: Position) -> Expr:
     return Expr(f"CAST({quote_text(text)} AS DOUBLE)", t.DOUBLE, literal=float(text), constant=True)
 
 
+_SPANS = {
+    ("YEAR", "MONTH"): r"(\d+)-(\d+)",
+    ("DAY", "HOUR"): r"(\d+) (\d+)",
+    ("DAY", "MINUTE"): r"(\d+) (\d+):(\d+)",
+    ("DAY", "SECOND"): r"(\d+) (\d+):(\d+):(\d+(?:\.\d{1,3})?)",
+    ("HOUR", "MINUTE"): r"(\d+):(\d+)",
+    ("HOUR", "SECOND"): r"(\d+):(\d+):(\d+(?:\.\d{1,3})?)",
+    ("MINUTE", "SECOND"): r"(\d+):(\d+(?:\.\d{1,3})?)",
+}
+_FIELDS = ("DAY", "HOUR", "MINUTE", "SECOND")
+
+
+def _span(node: exp.Interval, unit: exp.IntervalSpan, position: Position) -> Expr:
+    """``INTERVAL '1-2' YEAR TO MONTH`` and ``INTERVAL '1 02:03:04.5' DAY TO SECOND``."""
+    names = (unit.this.name.upper(), unit.expression.name.upper())
+    negative = isinstance(node.this, exp.Neg)
+    text = (node.this.this if negative else node.this).name.strip()
+    sign = -1 if negative != text.startswith("-") else 1
+    found = re.fullmatch(_SPANS.get(names, ""), text.removeprefix("-"))
+    if found is None or not found.groups():
+        raise SqlError("INVALID_LITERAL", f"'{text}' is not a valid INTERVAL literal", position)
+    if names[0] == "YEAR":
+        months = sign * (int(found[1]) * 12 + int(found[2]))
+        return Expr(f"CAST({months} AS INTEGER)", t.YEAR_TO_MONTH, literal=months, constant=True)
+    first = _FIELDS.index(names[0])
+    amounts = zip(_FIELDS[first:], found.groups(), strict=False)
+    milliseconds = sign * sum(round(float(value) * _MILLISECONDS[name.lower()]) for name, value in amounts)
+    return Expr(f"CAST({milliseconds} AS BIGINT)", t.DAY_TO_SECOND, literal=milliseconds, constant=True)
+
+
 _MILLISECONDS = {"second": 1000, "minute": 60_000, "hour": 3_600_000, "day": 86_400_000, "week": 604_800_000}
 _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 
@@ -46,6 +76,8 @@ _MONTHS = {"month": 1, "quarter": 3, "year": 12}
 def interval(node: exp.Interval, position: Position) -> Expr:
     """``INTERVAL '2' DAY`` in milliseconds, ``INTERVAL '1' YEAR`` in months; the quantity is a literal."""
     quantity, unit = node.this, node.args.get("unit")
+    if isinstance(unit, exp.IntervalSpan):
+        return _span(node, unit, position)
     negative = isinstance(quantity, exp.Neg)
     if negative:
         quantity = quantity.this

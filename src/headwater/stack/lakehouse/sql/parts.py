@@ -39,6 +39,8 @@ _PARTS: Mapping[type[exp.Expression], frozenset[str]] = {
     exp.Lateral: frozenset({"this", "alias"}),
     exp.Limit: frozenset({"expression"}),
     exp.Offset: frozenset({"expression"}),
+    exp.UnicodeString: frozenset({"this", "escape"}),
+    exp.ParseJSON: frozenset({"this", "is_literal"}),
     exp.Group: frozenset({"expressions", "grouping_sets", "cube", "rollup"}),
     exp.Values: frozenset({"expressions", "alias", "order", "limit", "offset", "joins"}),
 }

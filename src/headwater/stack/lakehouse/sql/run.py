@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 import duckdb
 
@@ -16,6 +17,31 @@ _ROUTINE = re.compile(
 _PATH = re.compile(r"['\"]?/[^\s'\"]+['\"]?")
 _GROUP = re.compile(r"must appear in the GROUP BY clause")
 _CATEGORY_SYSTEM = 1
+_TYPES = {"8": "tinyint", "16": "smallint", "32": "integer", "64": "bigint"}
+# What Trino says of a value that does not fit.
+_WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
+    (
+        re.compile(r"Overflow in (addition|subtraction|multiplication) of INT(8|16|32|64) \((.*)\)!"),
+        lambda m: f"NUMERIC_VALUE_OUT_OF_RANGE: {_TYPES[m[2]]} {m[1]} overflow: {m[3]}",
+    ),
+    (re.compile(r"Overflow in \w+ of DECIMAL"), lambda _: "NUMERIC_VALUE_OUT_OF_RANGE: Decimal overflow"),
+    (
+        re.compile(r"Type INT\d+ with value (\S+) can't be cast .* type INT(8|16|32|64)$"),
+        lambda m: f"NUMERIC_VALUE_OUT_OF_RANGE: Out of range for {_TYPES[m[2]]}: {m[1]}",
+    ),
+    (
+        re.compile(r"Could not convert string '(.*)' to INT(8|16|32|64)$"),
+        lambda m: f"INVALID_CAST_ARGUMENT: Cannot cast '{m[1]}' to {_TYPES[m[2]].upper().replace('INTEGER', 'INT')}",
+    ),
+    (
+        re.compile(r"Casting value \"(.*)\" to type DECIMAL\((\d+),(\d+)\) failed"),
+        lambda m: f"INVALID_CAST_ARGUMENT: Cannot cast DECIMAL '{m[1]}' to DECIMAL({m[2]}, {m[3]})",
+    ),
+    (
+        re.compile(r"(date|timestamp) field value out of range: \"(.*)\""),
+        lambda m: f"INVALID_CAST_ARGUMENT: Value cannot be cast to {m[1]}: {m[2]}",
+    ),
+)
 
 
 def translated(error: duckdb.Error) -> QueryFailed:
@@ -30,6 +56,9 @@ def translated(error: duckdb.Error) -> QueryFailed:
     if own:
         return QueryFailed(own[1].strip())
     clean = _PATH.sub("<file>", body).splitlines()[0] if body else "unknown"
+    worded = next((words(found) for pattern, words in _WORDS if (found := pattern.search(clean))), None)
+    if worded:
+        return QueryFailed(worded)
     if isinstance(error, duckdb.OutOfRangeException):
         return QueryFailed(f"NUMERIC_VALUE_OUT_OF_RANGE: {clean}")
     if isinstance(error, duckdb.ConversionException):
@@ -47,12 +76,16 @@ def translated(error: duckdb.Error) -> QueryFailed:
     if isinstance(error, duckdb.BinderException) and _GROUP.search(body):
         return QueryFailed("EXPRESSION_NOT_AGGREGATE: an expression must be an aggregate or appear in GROUP BY clause")
     if isinstance(error, duckdb.InvalidInputException):
-        routine = _ROUTINE.search(body)
-        if routine:
-            return QueryFailed(routine[1].strip())
-        if "parquet" in body.lower():
-            return QueryFailed(f"HIVE_BAD_DATA: Not valid Parquet file: {clean}")
-        if "more than one row" in body.lower():
-            return QueryFailed("SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple rows")
-        return QueryFailed(f"INVALID_FUNCTION_ARGUMENT: {clean}")
+        return _invalid_input(body, clean)
     return QueryFailed(f"NOT_SUPPORTED: Headwater's local Athena cannot run this query: {clean}")
+
+
+def _invalid_input(body: str, clean: str) -> QueryFailed:
+    routine = _ROUTINE.search(body)
+    if routine:
+        return QueryFailed(routine[1].strip())
+    if "parquet" in body.lower():
+        return QueryFailed(f"HIVE_BAD_DATA: Not valid Parquet file: {clean}")
+    if "more than one row" in body.lower():
+        return QueryFailed("SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple rows")
+    return QueryFailed(f"INVALID_FUNCTION_ARGUMENT: {clean}")

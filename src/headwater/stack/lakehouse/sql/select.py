@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -18,7 +19,7 @@ from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
-from headwater.stack.lakehouse.sql.limits import limit_clause
+from headwater.stack.lakehouse.sql.limits import limit_clause, sampled, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
@@ -28,7 +29,7 @@ from headwater.stack.lakehouse.sql.scope import Field, Scope
 
 _SELECT_PARTS = {
     *("expressions", "distinct", "from_", "joins", "where", "group", "having", "order", "limit", "offset"),
-    *("with_", "laterals"),
+    *("with_", "laterals", "sample", "windows"),
 }
 
 
@@ -131,7 +132,10 @@ class Queries:
             raise Unsupported(f"SELECT with {', '.join(unknown) or 'LATERAL VIEW'}")
         if isinstance(tree.args.get("distinct"), exp.Distinct) and tree.args["distinct"].args.get("on"):
             raise Unsupported("SELECT DISTINCT ON")
+        _name_windows(tree)
         relation = Relations(self).from_clause(tree, outer)
+        if tree.args.get("sample") is not None:
+            relation = sampled(tree, relation, self.context)
         scope = Scope(relation.fields if relation else (), outer)
         rules = self.expressions(scope)
         where = ""
@@ -153,10 +157,21 @@ class Queries:
         if tree.args.get("having") is not None:
             having = rules.typed(tree.args["having"].this, t.BOOLEAN, "HAVING clause")
             parts.append(f" HAVING {having.sql}")
-        parts.append(self._order_by(tree, items, rules))
-        parts.append(limit_clause(tree, self.context))
         columns = tuple(_output(item, grouping) for item in items)
-        return Query("".join(parts), _without_origins(columns, tree))
+        return Query(self._limited("".join(parts), tree, items, rules), _without_origins(columns, tree))
+
+    def _limited(self, sql: str, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
+        """With ORDER BY, OFFSET and LIMIT; rows that tie with the last one stay if the clause says so."""
+        count = ties(tree, self.context)
+        if count is None:
+            return f"{sql}{self._order_by(tree, items, rules)}{limit_clause(tree, self.context)}"
+        order = self._order_by(tree, items, rules)
+        if tree.args.get("offset") is not None or any(not part.split()[0].isdigit() for part in order[10:].split(", ")):
+            raise Unsupported("WITH TIES with OFFSET or ordered by what is not selected")
+        ranked = re.sub(r"(?:(?<=BY )|(?<=, ))(\d+)(?= )", lambda m: f"q.c{int(m[1]) - 1}", order)
+        names = ", ".join(f"c{i}" for i in range(len(items)))
+        inner = f"SELECT *, rank() OVER ({ranked.strip()}) AS place FROM ({sql}) AS q"
+        return f"SELECT {names} FROM ({inner}) AS q WHERE place <= {count}{ranked}"
 
     def _items(self, tree: exp.Select, rules: Expressions) -> list[Item]:
         items: list[Item] = []
@@ -244,6 +259,20 @@ def _without_origins(columns: tuple[OutputColumn, ...], tree: exp.Expression) ->
     if tree.args.get("limit") or tree.args.get("offset") or any(True for _ in _windows(tree)):
         return tuple(replace(column, origins=frozenset()) for column in columns)
     return columns
+
+
+def _name_windows(tree: exp.Select) -> None:
+    """Put the windows of the WINDOW clause where ``OVER name`` uses them."""
+    named = {window.name.lower(): window for window in tree.args.get("windows") or []}
+    for part in (*tree.expressions, tree.args.get("order")) if named else ():
+        for use in part.find_all(exp.Window) if part is not None else ():
+            alias = use.args.get("alias")
+            window = named.get(alias.name.lower()) if alias is not None else None
+            if window is None or any(use.args.get(key) for key in ("partition_by", "order", "spec")):
+                continue
+            for key in ("partition_by", "order", "spec"):
+                use.set(key, window.args.get(key))
+            use.set("alias", None)
 
 
 def _windows(tree: exp.Expression) -> Sequence[exp.Expression]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_text
+from headwater.stack.lakehouse.sql.zones import wall_clock
 
 _PLAIN = ("tinyint", "smallint", "integer", "bigint", "decimal", "boolean", "date", "varchar", "char", "json", "uuid")
 
@@ -52,7 +53,7 @@ def timestamp_text(sql: str, kind: t.Type) -> str:
 def _zoned_text(sql: str, kind: t.Type) -> str:
     if kind.zone is None:
         raise Unsupported("showing a timestamp with time zone whose zone depends on the data")
-    local = sql if kind.zone == "UTC" else f"timezone({quote_text(kind.zone)}, timezone('UTC', {sql}))"
+    local = wall_clock(sql, kind.zone)
     return f"{timestamp_text(local, t.Type('timestamp', kind.params))} || {quote_text(' ' + kind.zone)}"
 
 

@@ -11,6 +11,8 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.parts import check_parts
 
+_STEPS = {t.DAY_TO_SECOND: "to_milliseconds", t.YEAR_TO_MONTH: "to_months"}
+
 
 def window_frame(spec: exp.WindowSpec | None, translate: Callable[[exp.Expression], Expr]) -> str:
     """``ROWS BETWEEN … AND …``, or nothing."""
@@ -33,6 +35,9 @@ def _bound(spec: exp.WindowSpec, side: str, kind: str, translate: Callable[[exp.
     if bound is None:
         raise Unsupported("a window frame without a bound")
     value = translate(bound)
-    if kind == "RANGE" and not t.is_numeric(value.type):
-        raise Unsupported("RANGE frames over times")
-    return f"{value.sql} {str(direction).upper()}"
+    sql = value.sql
+    if kind == "RANGE" and value.type in _STEPS:
+        sql = f"{_STEPS[value.type]}({sql})"
+    elif not t.is_numeric(value.type):
+        raise Unsupported(f"a {kind} frame with a bound of type {value.type}")
+    return f"{sql} {str(direction).upper()}"

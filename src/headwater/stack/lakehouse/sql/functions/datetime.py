@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.casts import cast, instant, local_time
+from headwater.stack.lakehouse.sql.casts import cast, local_time
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.formats import from_joda, from_mysql
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
+from headwater.stack.lakehouse.sql.zones import instant
 
 _f = family("date and time")
 _DATE_UNITS = ("day", "week", "month", "quarter", "year")

@@ -109,7 +109,7 @@ def match(pattern: Pattern, kind: t.Type, bindings: Bindings, *, exact: bool) ->
         return all(match(inner, item, bindings, exact=exact) for inner, item in pairs)
     if pattern.name == "any":
         return True
-    if pattern.name == kind.name:
+    if kind.name in (pattern.name, "unknown"):
         return True
     return not exact and can_coerce(kind, concrete(pattern, bindings))
 

@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.sql.comparison import comparison, together
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.windows import window_frame
 
 
@@ -43,10 +44,12 @@ def _function(self: Expressions, node: exp.Expression, over: str, nulls: str = "
 
 
 def filter_rule(self: Expressions, node: exp.Expression) -> Expr:
-    if not isinstance(node.this, exp.Anonymous):
-        raise Unsupported(f"FILTER on {node.this.key.upper()}")
     inner = replace(self, grouped=None)
     condition = inner.typed(node.expression.this, t.BOOLEAN, "Filter expression")
+    if isinstance(node.this, exp.GroupConcat):
+        return _listagg(self, node.this, f" FILTER (WHERE {condition.sql})")
+    if not isinstance(node.this, exp.Anonymous):
+        raise Unsupported(f"FILTER on {node.this.key.upper()}")
     return _function(self, node.this, f" FILTER (WHERE {condition.sql})")
 
 
@@ -139,6 +142,11 @@ def trim_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def listagg_rule(self: Expressions, node: exp.Expression) -> Expr:
+    return _listagg(self, node, "")
+
+
+def _listagg(self: Expressions, node: exp.Expression, condition: str) -> Expr:
+    check_parts(node)
     inner = replace(self, grouped=None)
     ordered = node.this
     order, value = "", ordered
@@ -148,7 +156,7 @@ def listagg_rule(self: Expressions, node: exp.Expression) -> Expr:
     if isinstance(value, exp.Distinct):
         distinct, value = "DISTINCT ", value.expressions[0]
     separator = node.args.get("separator") or exp.Literal.string("")
-    return self.call("listagg", [value, separator], node, Clauses(distinct, order))
+    return self.call("listagg", [value, separator], node, Clauses(distinct, order, condition))
 
 
 def _normalize(self: Expressions, node: exp.Expression) -> Expr:

@@ -54,9 +54,12 @@ def _quantified(self: Expressions, node: exp.Expression, operator: str) -> Expr:
         raise Unsupported(f"{node.expression.key.upper()} without a subquery")
     sql, kinds = self.subqueries.subquery(inner, self.scope)
     left = self.translate(node.this)
-    if len(kinds) != 1 or left.type.name != kinds[0].name:
-        raise Unsupported("a quantified comparison whose two sides have different types")
-    return Expr(f"({left.sql} {operator} {node.expression.key.upper()} ({sql}))", t.BOOLEAN)
+    pair = together([left, Expr("x.c0", kinds[0])]) if len(kinds) == 1 else None
+    if pair is None:
+        message = f"Cannot apply operator: {left.type} {operator} {', '.join(map(str, kinds))}"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    inside = f"SELECT {pair[1].sql} FROM ({sql}) AS x"
+    return Expr(f"({pair[0].sql} {operator} {node.expression.key.upper()} ({inside}))", t.BOOLEAN)
 
 
 def between_rule(self: Expressions, node: exp.Expression) -> Expr:

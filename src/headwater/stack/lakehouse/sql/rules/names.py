@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql import types as t
@@ -42,6 +44,24 @@ def literal_rule(self: Expressions, node: exp.Expression) -> Expr:
         text = node.name
         return Expr(quote_text(text), t.varchar(len(text)), literal=text, constant=True)
     return number(node.name, self.context.position(node))
+
+
+_UNICODE = r"{0}(?:{0}|\+([0-9A-Fa-f]{{6}})|([0-9A-Fa-f]{{4}}))"
+
+
+def unicode_rule(self: Expressions, node: exp.Expression) -> Expr:
+    """``U&'caf\\00e9'``: code points of four digits, or of six behind a plus."""
+    escape = node.args.get("escape") or "\\"
+    mark = re.escape(escape if isinstance(escape, str) else escape.name)
+
+    def one(found: re.Match[str]) -> str:
+        digits = found[1] or found[2]
+        return chr(int(digits, 16)) if digits else found[0][0]
+
+    text = re.sub(_UNICODE.format(mark), one, node.name)
+    if re.search(mark, re.sub(_UNICODE.format(mark), "", node.name)):
+        raise SqlError("INVALID_LITERAL", "Incomplete escape sequence", self.context.position(node))
+    return Expr(quote_text(text), t.varchar(len(text)), literal=text, constant=True)
 
 
 def parameter_rule(self: Expressions, node: exp.Expression) -> Expr:

@@ -35,7 +35,14 @@ from headwater.stack.lakehouse.sql.rules.logic import (
     negation_rule,
     scalar_subquery_rule,
 )
-from headwater.stack.lakehouse.sql.rules.names import column_rule, dot_rule, literal_rule, now_rule, parameter_rule
+from headwater.stack.lakehouse.sql.rules.names import (
+    column_rule,
+    dot_rule,
+    literal_rule,
+    now_rule,
+    parameter_rule,
+    unicode_rule,
+)
 from headwater.stack.lakehouse.sql.rules.operators import (
     ARITHMETIC,
     arithmetic_rule,
@@ -56,6 +63,8 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Boolean: lambda _, node: Expr(str(bool(node.this)).lower(), t.BOOLEAN, bool(node.this), constant=True),
     exp.HexString: lambda _, node: Expr(f"unhex({quote_text(node.name)})", t.VARBINARY, constant=True),
     exp.Placeholder: parameter_rule,
+    exp.UnicodeString: unicode_rule,
+    exp.ParseJSON: named_rule("json_parse", "this"),
     exp.CurrentDate: now_rule,
     exp.CurrentTimestamp: now_rule,
     exp.Localtimestamp: now_rule,
