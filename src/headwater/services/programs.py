@@ -1,0 +1,130 @@
+"""Runs PostgreSQL's programs for physical backups: output as a stream, complaints kept, no process left behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO
+
+from headwater.errors import BackupError
+
+BLOCK = 1024 * 1024
+STDERR_KEPT = 64 * 1024
+STOP_SECONDS = 30.0
+
+
+class Program:
+    """A running program; a context manager that never leaves it behind.
+
+    What it wrote is whole only when ``finish()`` returned: the output of a killed program just ends.
+
+    >>> with Program(["pg_basebackup", ...], login(address)) as program:                        # doctest: +SKIP
+    ...     for block in program.blocks(): ...
+    ...     warnings = program.finish()
+    """
+
+    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self._arguments = list(arguments)
+        self._environment = None if environment is None else dict(environment)  # None: ours, handed on
+        self._stderr = bytearray()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._drain: threading.Thread | None = None
+
+    @property
+    def name(self) -> str:
+        """The program's name, for messages."""
+        return Path(self._arguments[0]).name
+
+    def __enter__(self) -> Program:
+        try:
+            self._process = subprocess.Popen(
+                self._arguments,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=self._environment,
+                bufsize=0,
+                start_new_session=True,  # Ctrl-C comes to us alone: we decide in which order things end
+            )
+        except OSError as error:
+            raise BackupError(f"cannot start {self._arguments[0]}: {error}") from error
+        assert self._process.stderr is not None  # noqa: S101 - asked for just above
+        # Drained all the time: a full stderr pipe would stop the program, and us with it.
+        self._drain = threading.Thread(target=self._read_stderr, args=(self._process.stderr,), daemon=True)
+        self._drain.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        process = self._running()
+        if process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        if self._drain is not None:
+            self._drain.join()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+    def blocks(self) -> Iterator[bytes]:
+        """Its output, in blocks of up to a mebibyte, until it ends for whichever reason."""
+        stdout = self._running().stdout
+        assert stdout is not None  # noqa: S101 - asked for in __enter__
+        while block := stdout.read(BLOCK):
+            yield block
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._running().poll() is not None
+
+    def stop(self) -> tuple[str, ...]:
+        """Ask it to end (SIGINT) and wait for it; its warnings. Raises BackupError unless it then ended well."""
+        process = self._running()
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            try:
+                process.wait(STOP_SECONDS)
+            except subprocess.TimeoutExpired as error:
+                raise BackupError(f"{self.name} did not stop within {STOP_SECONDS:.0f} seconds") from error
+        return self.finish()
+
+    def finish(self) -> tuple[str, ...]:
+        """Wait for it; its warnings. Raises BackupError unless it ended with exit code 0."""
+        code = self._running().wait()
+        if self._drain is not None:
+            self._drain.join()
+        lines = [line.strip() for line in self._stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+        complaint = "; ".join(([line for line in lines if "error:" in line] or lines)[-3:])
+        if code < 0:
+            raise BackupError(f"{self.name} was killed by signal {-code}: {complaint}")
+        if code > 0:
+            raise BackupError(f"{self.name} failed with exit code {code}: {complaint}")
+        return tuple(lines)
+
+    def _running(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            raise RuntimeError(f"{self.name} has not been started")
+        return self._process
+
+    def _read_stderr(self, pipe: BinaryIO) -> None:
+        while data := pipe.read(4096):
+            self._stderr += data
+            if len(self._stderr) > STDERR_KEPT:
+                del self._stderr[: len(self._stderr) - STDERR_KEPT]  # the end says what went wrong
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """Run a program to its end; its warnings. Raises BackupError unless it ended with exit code 0."""
+    with Program(arguments, environment) as program:
+        for _ in program.blocks():
+            pass
+        return program.finish()

@@ -1,0 +1,383 @@
+"""A physical backup and the archived log bring a cluster back to a moment; damage and gaps are found and named."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+import pytest
+
+from headwater import Headwater
+from headwater.errors import BackupError, HeadwaterError, InputError, Refused, VerificationError
+from headwater.model import PostgresAddress
+from headwater.physical_manifest import PHYSICAL_MANIFEST_SUFFIX, PhysicalManifest
+from headwater.services import clusters, multipart, objects, postgres, wal_archive
+from headwater.services.tools import Tool
+from headwater.stack import unprivileged
+from headwater.stack.binaries import installed_versions
+from headwater.stages import physical, wal
+from headwater.stages.physical import RecoverOptions
+from headwater.stages.wal import WalOptions
+from headwater.wal_segments import Segment, gaps, parse_segment
+
+PROGRAMS = installed_versions()[18]
+ONCE = WalOptions(once=True)
+
+
+def now() -> datetime:
+    return datetime.now(timezone.utc)
+
+
+@pytest.fixture
+def ready(hw: Headwater) -> Iterator[Headwater]:
+    """A database with a table ``marks``, and a bucket."""
+    hw.setup()
+    hw.bucket()
+    with postgres.connect(hw.connections.postgres()) as connection:
+        connection.execute("CREATE TABLE marks (n int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())")
+    yield hw
+    wal.drop_slot(hw.connections)
+
+
+def back_up(hw: Headwater, *, incremental: bool = False, at: datetime | None = None) -> PhysicalManifest:
+    plan = physical.plan_create(hw.connections, at or now(), incremental=incremental)
+    return physical.create(plan, hw.connections)
+
+
+def archive(hw: Headwater) -> wal.WalReport:
+    return wal.archive(wal.plan_wal(hw.connections, ONCE), hw.connections)
+
+
+def mark(hw: Headwater, number: int) -> datetime:
+    """Write a row; the server's time just after it was committed."""
+    with postgres.connect(hw.connections.postgres(), autocommit=True) as connection:
+        connection.execute("INSERT INTO marks (n) VALUES (%s)", (number,))
+    time.sleep(0.05)
+    moment = clusters.server_clock(hw.connections.postgres())
+    time.sleep(0.05)
+    return moment
+
+
+@contextmanager
+def running(hw: Headwater, folder: Path) -> Iterator[PostgresAddress]:
+    """A PostgreSQL on a recovered data directory, once it is open for writes."""
+    for root in (folder, folder.with_name(folder.name + ".wal")):
+        for path in (root, *root.rglob("*")):
+            unprivileged.give(path)
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    log = folder.with_name("postgres.log")
+    command = unprivileged.command([str(PROGRAMS / "postgres"), "-D", str(folder), "-p", str(port)], PROGRAMS, folder)
+    with log.open("wb") as file:
+        process = subprocess.Popen(command, stdout=file, stderr=file, cwd="/")
+    try:
+        address = replace(hw.connections.postgres(), port=port)
+        wait_until_open(address, process, log)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def wait_until_open(address: PostgresAddress, process: subprocess.Popen[bytes], log: Path) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        assert process.poll() is None, log.read_text()
+        assert time.monotonic() < deadline, log.read_text()
+        try:
+            with postgres.connect(address) as connection:
+                row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
+                if row is not None and not row[0]:
+                    return
+        except HeadwaterError:
+            pass
+        time.sleep(0.1)
+
+
+def marks(address: PostgresAddress) -> list[int]:
+    with postgres.connect(address) as connection:
+        return [int(row[0]) for row in connection.execute("SELECT n FROM marks ORDER BY n").fetchall()]
+
+
+def recover(hw: Headwater, folder: Path, at: datetime | None) -> physical.RecoverReport:
+    plan = physical.plan_recover(hw.connections, RecoverOptions(folder, at))
+    return physical.recover(plan, hw.connections)
+
+
+def test_a_cluster_comes_back_as_it_was_at_a_moment(ready: Headwater, tmp_path: Path) -> None:
+    mark(ready, 1)
+    made = back_up(ready)
+    mark(ready, 2)
+    moment = mark(ready, 3)
+    mark(ready, 4)
+    archived = archive(ready)
+    assert archived.archived >= 1
+    assert archived.missing == ()
+
+    report = recover(ready, tmp_path / "data", moment)
+
+    assert report.backup == made.id
+    with running(ready, tmp_path / "data") as address:
+        assert marks(address) == [1, 2, 3]
+        with postgres.connect(address) as connection:  # and it is a server like any other
+            connection.execute("INSERT INTO marks (n) VALUES (99)")
+    assert marks(ready.connections.postgres()) == [1, 2, 3, 4]
+
+
+def test_incremental_backups_are_combined_and_recovered_to_the_end_of_the_log(ready: Headwater, tmp_path: Path) -> None:
+    full = back_up(ready)
+    mark(ready, 1)
+    first = back_up(ready, incremental=True)
+    mark(ready, 2)
+    second = back_up(ready, incremental=True)
+    mark(ready, 3)
+    archive(ready)
+
+    assert (first.previous, second.previous) == (full.id, first.id)
+    assert second.dump.raw_size < full.dump.raw_size
+    verified = physical.verify(ready.connections)
+    assert verified.backups == (full.id, first.id, second.id)
+    recover(ready, tmp_path / "data", None)
+    with running(ready, tmp_path / "data") as address:
+        assert marks(address) == [1, 2, 3]
+
+
+def test_a_backup_needs_no_archive_to_be_consistent(ready: Headwater, tmp_path: Path) -> None:
+    mark(ready, 1)
+    back_up(ready)
+    mark(ready, 2)
+
+    recover(ready, tmp_path / "data", None)
+
+    with running(ready, tmp_path / "data") as address:
+        assert marks(address) == [1]
+
+
+def test_segments_that_are_missing_are_named(ready: Headwater, tmp_path: Path) -> None:
+    made = back_up(ready)
+    moments = []
+    for number in (1, 2, 3):
+        moments.append(mark(ready, number))
+        archive(ready)
+    first = made.end_segment.following()
+    missing = first.following()
+    layout = ready.settings.layout
+    key = layout.wal_key(made.cluster, missing.name)
+    assert objects.delete(ready.connections.s3, layout.bucket, [key]).deleted == 1
+
+    with pytest.raises(BackupError, match=missing.name):
+        recover(ready, tmp_path / "late", moments[2])
+    status = wal.status(ready.connections, made.cluster, now())
+    assert status.missing == (missing.name,)
+    assert status.recoverable_until == wal_archive.closed_at(ready.connections.s3, layout, made.cluster, first)
+    assert physical.list_backups(ready.connections).missing == (missing.name,)
+    assert not (tmp_path / "late").exists()
+
+
+def test_a_moment_outside_of_what_is_stored_is_refused_before_anything_is_fetched(
+    ready: Headwater, tmp_path: Path
+) -> None:
+    before = now() - timedelta(days=1)
+    with pytest.raises(BackupError, match="there is no physical backup"):
+        recover(ready, tmp_path / "data", None)
+    back_up(ready)
+    with pytest.raises(BackupError, match="no physical backup was complete at"):
+        recover(ready, tmp_path / "data", before)
+    with pytest.raises(BackupError, match="has no log after"):
+        recover(ready, tmp_path / "data", now() + timedelta(seconds=1))
+    archive(ready)
+    with pytest.raises(BackupError, match="the archived log ends at"):
+        recover(ready, tmp_path / "data", now() + timedelta(hours=1))
+    with pytest.raises(InputError, match="time zone"):
+        recover(ready, tmp_path / "data", datetime(2025, 1, 1))
+    (tmp_path / "data").mkdir()
+    with pytest.raises(Refused, match="exists already"):
+        recover(ready, tmp_path / "data", None)
+
+
+@pytest.mark.parametrize("damage", ["flipped", "cut", "gone"])
+def test_damage_is_found_before_there_is_a_data_directory(ready: Headwater, tmp_path: Path, damage: str) -> None:
+    made = back_up(ready)
+    links = physical.plan_recover(ready.connections, RecoverOptions(tmp_path / "data"))
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    data = bytearray(objects.read_bytes(s3, bucket, made.dump.key))
+    data[len(data) // 2] ^= 1
+    objects.delete(s3, bucket, [made.dump.key])
+    if damage != "gone":
+        objects.put_bytes(s3, bucket, made.dump.key, bytes(data if damage == "flipped" else data[:-1000]))
+
+    for level in ("head", "full"):
+        with pytest.raises(HeadwaterError):
+            physical.verify(ready.connections, level=level)  # type: ignore[arg-type]
+    with pytest.raises(HeadwaterError):
+        physical.recover(links, ready.connections)
+    assert not (tmp_path / "data").exists()
+    assert not (tmp_path / "data.wal").exists()
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".data")] == []
+
+
+def test_a_damaged_segment_is_found(ready: Headwater, tmp_path: Path) -> None:
+    made = back_up(ready)
+    moment = mark(ready, 1)
+    archive(ready)
+    layout, s3 = ready.settings.layout, ready.connections.s3
+    key = layout.wal_key(made.cluster, made.end_segment.following().name)
+    head = objects.head(s3, layout.bucket, key)
+    assert head is not None
+    data = bytearray(objects.read_bytes(s3, layout.bucket, key))
+    data[len(data) // 2] ^= 1
+    objects.put_bytes(s3, layout.bucket, key, bytes(data), objects.WriteOptions(metadata=head.metadata))
+
+    with pytest.raises(VerificationError, match="is damaged"):
+        recover(ready, tmp_path / "data", moment)
+    assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("body", ['"$REAL" "$@" | head -c 3000000; kill -9 $$', '"$REAL" "$@"; exit 1', "exit 0"])
+def test_a_copy_that_went_wrong_never_becomes_a_backup(ready: Headwater, tmp_path: Path, body: str) -> None:
+    plan = physical.plan_create(ready.connections, now())
+    path = tmp_path / "pg_basebackup"
+    path.write_text(f"#!/bin/sh\nREAL={plan.tool.path}\n{body}\n")
+    path.chmod(0o755)
+
+    with pytest.raises(BackupError):
+        physical.create(replace(plan, tool=Tool(path, plan.tool.version)), ready.connections)
+    found = objects.list_objects(ready.connections.s3, ready.settings.bucket_name, "backups/")
+    assert list(found) == []
+    assert list(multipart.list_unfinished(ready.connections.s3, ready.settings.bucket_name)) == []
+
+
+def test_archiving_that_was_killed_is_taken_up_without_a_gap(ready: Headwater) -> None:
+    plan = wal.plan_wal(ready.connections, WalOptions(seconds=1, switch_seconds=60))
+    archive(ready)
+    mark(ready, 1)
+    with pytest.raises(KeyboardInterrupt):
+        wal.archive(plan, ready.connections, stopped=interrupt)
+    clusters.close_segment(ready.connections.postgres())
+    mark(ready, 2)
+    shutil.rmtree(plan.spool)  # another machine goes on: what S3 does not have, the server still has
+
+    wait_for_slot(ready)
+    assert archive(ready).missing == ()
+    assert wal.archive(wal.plan_wal(ready.connections, ONCE), ready.connections).missing == ()
+
+
+def interrupt() -> bool:
+    raise KeyboardInterrupt
+
+
+def wait_for_slot(hw: Headwater) -> None:
+    """Until the server has noticed that the receiver is gone."""
+    deadline = time.monotonic() + 20
+    while (slot := clusters.find_slot(hw.connections.postgres(), "headwater_wal")) and slot.active:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_only_one_receives_and_the_slot_can_be_dropped(ready: Headwater) -> None:
+    done = threading.Event()
+    plan = wal.plan_wal(ready.connections, WalOptions(switch_seconds=1))
+    reports: list[wal.WalReport] = []
+    thread = threading.Thread(target=lambda: reports.append(wal.archive(plan, ready.connections, stopped=done.is_set)))
+    thread.start()
+    try:
+        deadline = time.monotonic() + 20
+        while not (slot := clusters.find_slot(ready.connections.postgres(), plan.slot)) or not slot.active:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        with pytest.raises(BackupError, match="runs already"):
+            wal.plan_wal(ready.connections)
+        mark(ready, 1)
+        time.sleep(1.5)
+    finally:
+        done.set()
+        thread.join()
+
+    assert reports[0].archived >= 1  # ended after a second, not only when 16 MiB were full
+    assert wal.drop_slot(ready.connections) is True
+    assert wal.drop_slot(ready.connections) is False
+
+
+def test_another_cluster_never_overwrites_a_segment(ready: Headwater, tmp_path: Path) -> None:
+    archived = archive(ready)
+    other = tmp_path / archived.last_segment
+    other.write_bytes(os.urandom(1000))
+
+    with pytest.raises(VerificationError, match="other content"):
+        wal_archive.store(ready.connections.s3, ready.settings.layout, archived.cluster, other)
+
+
+def test_status_says_what_a_disaster_would_cost(ready: Headwater) -> None:
+    made = back_up(ready)
+    first = wal.status(ready.connections, made.cluster, now())
+    assert (first.recoverable_until, first.slot_status) == (made.ended, "none")
+    mark(ready, 1)
+    archive(ready)
+
+    status = wal.status(ready.connections, made.cluster, now() + timedelta(minutes=10))
+
+    assert status.recoverable_until is not None
+    assert status.recoverable_until > made.ended
+    assert 600 <= (status.rpo_seconds or 0) < 660
+    assert (status.slot_status, status.receiving) == ("reserved", False)
+
+
+def test_pruning_keeps_what_others_build_on_and_the_log_that_they_need(ready: Headwater) -> None:
+    day = now()
+    old = back_up(ready, at=day - timedelta(days=90))
+    archive(ready)
+    base = back_up(ready, at=day - timedelta(days=60))
+    kept = back_up(ready, incremental=True, at=day - timedelta(days=5))
+    archive(ready)
+    newest = back_up(ready, at=day)
+
+    plan = physical.plan_prune(ready.connections, day)
+    assert [(d.backup.id, d.action, d.reason) for d in plan.decisions] == [
+        (newest.id, "keep", "the newest"),
+        (kept.id, "keep", "5 days old, within 30 days"),
+        (base.id, "keep", "a newer one builds on it"),
+        (old.id, "remove", "90 days old, over 30 days"),
+    ]
+    report = physical.prune(plan, ready.connections)
+
+    assert report.removed == (old.id,)
+    assert report.segments >= 1
+    listed = physical.list_backups(ready.connections)
+    assert [item.manifest.id for item in listed.backups.usable] == [newest.id, kept.id, base.id]
+    assert listed.backups.orphans == ()
+    assert listed.first_segment >= base.start_segment.name
+    assert physical.verify(ready.connections, kept.id).backups == (base.id, kept.id)
+
+
+def test_a_backup_whose_base_is_gone_is_listed_as_useless(ready: Headwater) -> None:
+    full = back_up(ready)
+    back_up(ready, incremental=True)
+    s3, layout = ready.connections.s3, ready.settings.layout
+    key = layout.physical_key(full.cluster, full.taken, PHYSICAL_MANIFEST_SUFFIX)
+    objects.delete(s3, layout.bucket, [key])
+
+    listed = physical.list_backups(ready.connections).backups
+
+    assert [item.problem for item in listed.backups] == [f"it builds on {full.id}, which is gone"]
+    assert set(listed.orphans) == {full.dump.key, full.files.key}
+    with pytest.raises(BackupError, match="no physical backup"):
+        physical.plan_create(ready.connections, now(), incremental=True)
+
+
+def test_gaps_of_segments_cross_the_end_of_a_log_file() -> None:
+    size = 16 * 1024 * 1024
+    left, right = parse_segment("0000000100000000000000FE", size), parse_segment("000000010000000100000001", size)
+
+    assert [str(gap) for gap in gaps([left, right])] == [
+        "0000000100000000000000FF to 000000010000000100000000 (2 segments)"
+    ]
+    assert gaps([Segment(1, 5, size), Segment(2, 9, size)]) == ()  # another timeline is another story
