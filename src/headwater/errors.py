@@ -88,3 +88,9 @@ class TransferError(HeadwaterError):
     """Some objects could not be transferred after retries; the message names them."""
 
     exit_code = 14
+
+
+class StaleBackup(HeadwaterError):
+    """`headwater backup status` found something wrong: too old, not verified, suddenly smaller, or none at all."""
+
+    exit_code = 15

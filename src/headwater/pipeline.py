@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,21 @@ from headwater.settings import Settings, load
 
 if TYPE_CHECKING:
     from headwater.services.backups import Backups
-    from headwater.stages.backup import CreatePlan, CreateReport, PrunePlan, PruneReport
+    from headwater.stages.backup import (
+        CreateOptions,
+        CreatePlan,
+        CreateReport,
+        LifecyclePlan,
+        LifecycleReport,
+        ManyReport,
+        PrunePlan,
+        PruneReport,
+        StatusReport,
+        VerifyOptions,
+        VerifyPlan,
+        VerifyReport,
+        Watch,
+    )
     from headwater.stages.bucket import BucketPlan, BucketReport
     from headwater.stages.catalog import CatalogPlan, CatalogReport, Mode
     from headwater.stages.check import CheckReport
@@ -135,17 +150,43 @@ class Headwater:
 
         return query.run(self.connections, sql)
 
-    def backup_plan(self) -> CreatePlan:
+    def backup_plan(self, options: CreateOptions | None = None) -> CreatePlan:
         """What ``backup_create`` would do; changes nothing."""
         from headwater.stages import backup
 
-        return backup.plan_create(self.connections, _now())
+        return backup.plan_create(self.connections, _now(), options or backup.CreateOptions())
 
-    def backup_create(self, on_progress: OnProgress = no_progress) -> CreateReport:
+    def backup_create(
+        self,
+        on_progress: OnProgress = no_progress,
+        *,
+        options: CreateOptions | None = None,
+        watch: Watch | None = None,
+    ) -> CreateReport:
         """Back up the database to S3, then remove what the retention rule lets go."""
         from headwater.stages import backup
 
-        return backup.create(self.backup_plan(), self.connections, on_progress)
+        with backup.watched(self.connections, watch or backup.Watch()):
+            report = backup.create(self.backup_plan(options), self.connections, on_progress)
+            backup.protect_if_ruled(self.connections)
+        return report
+
+    def backup_create_many(
+        self,
+        databases: Sequence[str] = (),
+        on_progress: OnProgress = no_progress,
+        *,
+        options: CreateOptions | None = None,
+        watch: Watch | None = None,
+    ) -> ManyReport:
+        """Back up several databases (none named: all of the server's); one that fails does not stop the others."""
+        from headwater.stages import backup
+
+        def create(connections: Connections) -> CreateReport:
+            return Headwater(settings=connections.settings).backup_create(on_progress, options=options, watch=watch)
+
+        names = tuple(databases) or backup.all_databases(self.connections)
+        return backup.create_many(self.connections, names, create)
 
     def backup_list(self) -> Backups:
         """The backups of the database, newest first, and what does not fit together."""
@@ -153,17 +194,60 @@ class Headwater:
 
         return backup.list_backups(self.connections)
 
-    def backup_prune_plan(self) -> PrunePlan:
-        """What ``backup_prune`` would keep and remove, with the reason for each."""
+    def backup_verify_plan(self, options: VerifyOptions | None = None) -> VerifyPlan:
+        """Which backups ``backup_verify`` would verify, and how much it would read."""
         from headwater.stages import backup
 
-        return backup.plan_prune(self.connections, _now())
+        return backup.plan_verify(self.connections, options or backup.VerifyOptions())
 
-    def backup_prune(self, on_progress: OnProgress = no_progress) -> PruneReport:
-        """Remove the backups that the retention rule lets go."""
+    def backup_verify(
+        self,
+        options: VerifyOptions | None = None,
+        on_progress: OnProgress = no_progress,
+        *,
+        watch: Watch | None = None,
+    ) -> VerifyReport:
+        """Prove that backups can be used, and record it beside each; the report says which did not pass."""
         from headwater.stages import backup
 
-        return backup.prune(self.backup_prune_plan(), self.connections, on_progress)
+        with backup.watched(self.connections, watch or backup.Watch()):
+            report = backup.verify(self.backup_verify_plan(options), self.connections, on_progress)
+            backup.protect_if_ruled(self.connections)
+        return report
+
+    def backup_status(self, max_age: timedelta | None = None, max_size_drop: float = 0.5) -> StatusReport:
+        """Whether the newest verified backup is fresh (default: 26 hours) and of its usual size."""
+        from headwater.stages import backup
+
+        return backup.status(self.connections, _now(), max_age or backup.MAX_AGE, max_size_drop)
+
+    def backup_prune_plan(self, rules: str = "", orphan_grace: timedelta | None = None) -> PrunePlan:
+        """What ``backup_prune`` would keep and remove, with the reason for each; ``rules`` such as ``daily=7``."""
+        from headwater.stages import backup
+
+        policy = backup.policy_of(self.connections, rules)
+        grace = backup.ORPHAN_GRACE if orphan_grace is None else orphan_grace
+        return backup.plan_prune(self.connections, _now(), policy=policy, orphan_grace=grace)
+
+    def backup_prune(
+        self, on_progress: OnProgress = no_progress, *, rules: str = "", orphan_grace: timedelta | None = None
+    ) -> PruneReport:
+        """Remove the backups that the retention rules let go, and dumps that never became backups."""
+        from headwater.stages import backup
+
+        return backup.prune(self.backup_prune_plan(rules, orphan_grace), self.connections, on_progress)
+
+    def backup_lifecycle_plan(self, *, remove: bool = False) -> LifecyclePlan:
+        """How the bucket's lifecycle rules would change; other programs' rules stay."""
+        from headwater.stages import backup
+
+        return backup.plan_lifecycle(self.connections, remove=remove)
+
+    def backup_lifecycle(self, *, remove: bool = False) -> LifecycleReport:
+        """Let S3 expire old backups, never the newest verified one; or, with ``remove``, no longer."""
+        from headwater.stages import backup
+
+        return backup.apply_lifecycle(self.backup_lifecycle_plan(remove=remove), self.connections)
 
     def restore_plan(self, options: RestoreOptions | None = None) -> RestorePlan:
         """Which backup would go into which new database; changes nothing."""

@@ -1,38 +1,90 @@
-"""``headwater backup``: create, list and prune backups of PostgreSQL on S3."""
+"""``headwater backup``: create, list, verify, watch and prune backups of PostgreSQL on S3."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from headwater.cli.backup_checks import list_, status, verify, watch_of, watch_options
+from headwater.cli.backup_lifecycle import lifecycle
 from headwater.cli.output import emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
-    from headwater.services.backups import Backups
-    from headwater.stages.backup import CreatePlan, CreateReport, PrunePlan, PruneReport
+    from headwater.stages.backup import CreateOptions, CreatePlan, CreateReport, ManyReport, PrunePlan, PruneReport
 
 
 @click.group()
 def backup() -> None:
-    """Back up PostgreSQL to S3: create, list, prune.
+    """Back up PostgreSQL to S3: create, list, verify, status, prune, lifecycle.
 
     \b
     Example:
       headwater backup create
-      headwater backup list
+      headwater backup verify
+      headwater backup status --max-age 26h
       headwater restore latest
     """
 
 
+backup.add_command(list_)
+backup.add_command(verify)
+backup.add_command(status)
+backup.add_command(lifecycle)
+
+
 @backup.command()
+@click.option("--format", "format_", type=click.Choice(["custom", "directory"]), default="custom", help="pg_dump's.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, help="Parallel dumps; needs --format directory.")
+@click.option("--table", "tables", multiple=True, metavar="PATTERN", help="Only these tables (a partial backup).")
+@click.option("--schema", "schemas", multiple=True, metavar="PATTERN", help="Only these schemas.")
+@click.option("--exclude-table", multiple=True, metavar="PATTERN", help="Not these tables.")
+@click.option("--exclude-schema", multiple=True, metavar="PATTERN", help="Not these schemas.")
+@click.option("--exclude-table-data", multiple=True, metavar="PATTERN", help="These tables, but not their rows.")
+@click.option("--database", "databases", multiple=True, metavar="NAME", help="These databases instead of DB_NAME.")
+@click.option("--all-databases", is_flag=True, help="Every database of the server.")
+@click.option("--compress", default="zstd:1", show_default=True, metavar="METHOD[:LEVEL]", help="zstd, gzip or none.")
+@click.option("--threads", type=click.IntRange(0, 64), default=2, show_default=True, help="zstd's threads.")
+@click.option("--encrypt-to", multiple=True, metavar="RECIPIENT", help="Encrypt to this age or SSH public key.")
+@click.option(
+    "--globals",
+    "globals_",
+    type=click.Choice(["roles", "passwords", "none"]),
+    default="roles",
+    show_default=True,
+    help="Save the roles too: without or with their password hashes.",
+)
+@click.option("--hashes", is_flag=True, help="Also hash every table's content, for verify and restore to compare.")
+@click.option("--storage-class", metavar="CLASS", help="Such as STANDARD_IA or GLACIER_IR.")
+@click.option("--kms-key", metavar="KEY", help="Encrypt with this AWS KMS key (SSE-KMS).")
+@click.option("--lock-days", type=click.IntRange(1, 36500), help="Object Lock for so many days.")
+@click.option("--lock-mode", type=click.Choice(["GOVERNANCE", "COMPLIANCE"]), default="GOVERNANCE", show_default=True)
+@click.option("--limit-rate", type=click.IntRange(1), metavar="KIB", help="Upload at most so many KiB a second.")
+@click.option("--lock-wait-timeout", type=click.IntRange(1), default=60, show_default=True, help="Seconds.")
+@click.option(
+    "--max-size-drop", type=click.IntRange(1, 100), default=50, show_default=True, help="Percent; see status."
+)
+@click.option("--no-prune", is_flag=True, help="Do not remove expired backups afterwards.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print what would be done; dump nothing.")
+@watch_options
 @json_option
 @click.pass_context
-def create(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
-    """Back up the database, then prune by RETENTION_DAYS.
+def create(
+    ctx: click.Context,
+    /,
+    databases: tuple[str, ...],
+    all_databases: bool,
+    dry_run: bool,
+    metrics: Path | None,
+    ping: str | None,
+    as_json: bool,
+    **given: Any,
+) -> None:
+    """Back up the database, then prune by RETENTION_DAYS and RETENTION_RULES.
 
     pg_dump is compressed and uploaded as one stream, without a temporary file. The backup counts only when pg_dump
     ended well and S3 holds what was sent; otherwise nothing is left behind and the exit code is not 0.
@@ -40,94 +92,133 @@ def create(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
     \b
     Example:
       headwater backup create
+      headwater backup create --format directory --jobs 4
+      headwater backup create --all-databases --hashes --metrics /var/lib/node_exporter/headwater.prom
     """
-    headwater = Headwater(ctx.obj)
+    headwater, options, watch = Headwater(ctx.obj), _options(given), watch_of(metrics, ping)
     if dry_run:
-        emit(headwater.backup_plan(), as_json, _plan_lines)
-        return
-    with progress(as_json) as on_progress:
-        report = headwater.backup_create(on_progress)
-    emit(report, as_json, _create_lines)
+        emit(headwater.backup_plan(options), as_json, _plan_lines)
+    elif databases or all_databases:
+        from headwater.stages.backup import require_all
+
+        with progress(as_json) as on_progress:
+            many = headwater.backup_create_many(databases, on_progress, options=options, watch=watch)
+        emit(many, as_json, _many_lines)
+        require_all(many)
+    else:
+        with progress(as_json) as on_progress:
+            report = headwater.backup_create(on_progress, options=options, watch=watch)
+        emit(report, as_json, _create_lines)
 
 
-@backup.command("list")
-@json_option
-@click.pass_context
-def list_(ctx: click.Context, as_json: bool) -> None:
-    """List the database's backups, newest first.
+def _options(given: dict[str, Any]) -> CreateOptions:
+    from headwater.services.codec import parse_compression
+    from headwater.stages.backup import CreateOptions, Selection, Storage
 
-    \b
-    Example:
-      headwater backup list
-      headwater backup list --json | jq -r '.backups[0].manifest.id'
-    """
-    emit(Headwater(ctx.obj).backup_list(), as_json, _list_lines)
+    rate = given["limit_rate"]
+    return CreateOptions(
+        format=given["format_"],
+        jobs=given["jobs"],
+        selection=Selection(
+            given["tables"],
+            given["schemas"],
+            given["exclude_table"],
+            given["exclude_schema"],
+            given["exclude_table_data"],
+        ),
+        compression=parse_compression(given["compress"], given["threads"]),
+        encrypt_to=given["encrypt_to"],
+        globals=given["globals_"],
+        hashes=given["hashes"],
+        storage=Storage(given["storage_class"], given["kms_key"], given["lock_days"], given["lock_mode"]),
+        limit_rate=rate and rate * 1024,
+        lock_wait_seconds=given["lock_wait_timeout"],
+        max_size_drop=given["max_size_drop"] / 100,
+        prune=not given["no_prune"],
+    )
 
 
 @backup.command()
+@click.option("--keep-last", type=click.IntRange(1), help="Keep the newest N.")
+@click.option("--keep-hourly", type=click.IntRange(1), help="Keep the newest of each of the last N hours.")
+@click.option("--keep-daily", type=click.IntRange(1), help="... of each of the last N days.")
+@click.option("--keep-weekly", type=click.IntRange(1), help="... of each of the last N weeks.")
+@click.option("--keep-monthly", type=click.IntRange(1), help="... of each of the last N months.")
+@click.option("--keep-yearly", type=click.IntRange(1), help="... of each of the last N years.")
+@click.option(
+    "--keep-within", type=click.IntRange(0), help="Keep what is at most N days old (default: RETENTION_DAYS)."
+)
+@click.option("--keep-minimum", type=click.IntRange(1), help="Never keep fewer than N.")
+@click.option(
+    "--orphans-after", metavar="AGE", default="2d", show_default=True, help="Remove dumps without a manifest."
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be kept and removed, and why; remove nothing.")
 @json_option
 @click.pass_context
-def prune(ctx: click.Context, dry_run: bool, as_json: bool) -> None:
-    """Remove backups older than RETENTION_DAYS, never the newest.
+def prune(ctx: click.Context, /, orphans_after: str, dry_run: bool, as_json: bool, **keep: int | None) -> None:
+    """Remove the backups that no rule keeps; never the newest, and never the newest verified one.
 
-    Only this database's backups are looked at, and only those that have a manifest.
+    What any rule keeps, stays. Without --keep options, RETENTION_DAYS and RETENTION_RULES rule. Only this database's
+    backups are looked at, and only those that have a manifest. What is locked is reported and left whole.
 
     \b
     Example:
       headwater backup prune --dry-run
+      headwater backup prune --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --keep-within 2
     """
-    headwater = Headwater(ctx.obj)
+    from headwater.stages.backup import parse_age
+
+    headwater, grace = Headwater(ctx.obj), parse_age(orphans_after)
+    rules = " ".join(f"{name.removeprefix('keep_')}={number}" for name, number in keep.items() if number is not None)
     if dry_run:
-        emit(headwater.backup_prune_plan(), as_json, _prune_plan_lines)
+        emit(headwater.backup_prune_plan(rules, grace), as_json, _prune_plan_lines)
         return
     with progress(as_json) as on_progress:
-        report = headwater.backup_prune(on_progress)
+        report = headwater.backup_prune(on_progress, rules=rules, orphan_grace=grace)
     emit(report, as_json, _prune_lines)
 
 
 def _plan_lines(plan: CreatePlan) -> Iterator[str]:
     yield f"would dump {plan.database} ({size(plan.estimate)} on disk, server {plan.server_version})"
-    yield f"with pg_dump {plan.tool.version_text} ({plan.tool.path})"
+    yield f"with pg_dump {plan.tool.version_text} ({plan.tool.path}) {' '.join(plan.options.flags)}"
     yield f"to s3://{plan.bucket}/{plan.key}"
+    yield from (f"warning: {warning}" for warning in plan.warnings)
 
 
 def _create_lines(report: CreateReport) -> Iterator[str]:
     made, dump = report.backup, report.backup.dump
     yield f"backup {made.id} of {made.database}: {size(dump.size)} from {size(dump.raw_size)} in {made.seconds:.1f} s"
     yield f"  {dump.key}"
-    if made.row_counts is None:
+    if made.partial:
+        yield "  partial: it never stands for the whole database"
+    elif made.row_counts is None:
         yield "  rows were not counted: a table was locked"
     else:
         yield f"  {sum(made.row_counts.values()):,} rows in {len(made.row_counts)} tables"
-    yield from (f"  pg_dump: {warning}" for warning in made.warnings)
+    yield from (f"  warning: {warning}" for warning in made.warnings)
+    yield from (click.style(f"  ALARM: {alarm}", fg="red") for alarm in report.alarms)
     yield from _prune_lines(report.pruned)
 
 
-def _list_lines(found: Backups) -> Iterator[str]:
-    if not found.backups:
-        yield f"no backups of {found.database}"
-    else:
-        rows = []
-        for item in found.backups:
-            made = item.manifest
-            total = None if made.row_counts is None else f"{sum(made.row_counts.values()):,}"
-            rows.append([made.id, size(made.dump.size), total, made.source.server_version, item.problem])
-        yield from table(["id", "size", "rows", "server", "problem"], rows)
-    for key in found.orphans:
-        yield f"orphan, not a backup: {key}"
-    for reason in found.unreadable:
-        yield f"unreadable: {reason}"
+def _many_lines(report: ManyReport) -> Iterator[str]:
+    for made in report.made:
+        yield from _create_lines(made)
+    yield from (f"FAILED {failure.database}: {failure.error}" for failure in report.failed)
 
 
 def _prune_plan_lines(plan: PrunePlan) -> Iterator[str]:
     if not plan.decisions:
         yield f"no backups of {plan.database}"
-        return
-    yield from table(["id", "action", "reason"], [[d.backup.id, d.action, d.reason] for d in plan.decisions])
+    else:
+        yield from table(["id", "action", "reason"], [[d.backup.id, d.action, d.reason] for d in plan.decisions])
+    now = datetime.now(timezone.utc)
+    for orphan in plan.orphans:
+        yield f"orphan, would be removed: {orphan.key} ({(now - orphan.last_modified).days} days old)"
 
 
 def _prune_lines(report: PruneReport) -> Iterator[str]:
     removed = ", ".join(report.removed)
     freed = f", {size(report.freed_bytes)} freed: {removed}" if removed else ""
     yield f"retention: {len(report.kept)} kept, {len(report.removed)} removed{freed}"
+    yield from (f"  orphan removed: {key}" for key in report.orphans_removed)
+    yield from (f"  still there: {held.name}: {held.reason}" for held in report.held)

@@ -1,8 +1,9 @@
-"""``headwater restore``: a backup into a new database."""
+"""``headwater restore``: a backup into a new database, or, if that is said, into an existing one."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -17,28 +18,48 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("backup", default="latest")
 @click.option("--to", metavar="DATABASE", help="The new database (default: the backup's name with _restored).")
+@click.option("--into", metavar="DATABASE", help="An existing database, in one transaction; it must be empty.")
+@click.option("--clean", is_flag=True, help="With --into: first drop what is in it and in the backup.")
+@click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE", help="Only this table: rows, no indexes.")
+@click.option("--globals", "roles", is_flag=True, help="First create the backup's roles that the server lacks.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Parallel connections (default: one a core, at most 4).")
 @click.option("--no-owner", is_flag=True, help="Make all objects yours instead of their former owners'.")
+@click.option("--identity", type=click.Path(dir_okay=False, path_type=Path), help="File with the age key.")
 @click.option("--dry-run", is_flag=True, help="Check the backup and print what would be done; restore nothing.")
 @json_option
 @click.pass_context
 def restore(
-    ctx: click.Context, backup: str, to: str | None, jobs: int | None, no_owner: bool, dry_run: bool, as_json: bool
+    ctx: click.Context,
+    backup: str,
+    to: str | None,
+    into: str | None,
+    clean: bool,
+    tables: tuple[str, ...],
+    roles: bool,
+    jobs: int | None,
+    no_owner: bool,
+    identity: Path | None,
+    dry_run: bool,
+    as_json: bool,
 ) -> None:
-    """Restore BACKUP (an id from `headwater backup list`, or latest) into a new database.
+    """Restore BACKUP (an id from `headwater backup list`, latest, or a time) into a new database.
 
     The backup is downloaded and every byte checked before the database is created; the restored rows are counted and
-    compared with the backup's. A restore that fails leaves no database behind. An existing one is never touched.
+    compared with the backup's. A restore that fails leaves no database behind, and an existing one as it was. A time
+    such as 2025-01-15T10:00Z means the newest backup taken until then.
 
     \b
     Example:
       headwater restore
       headwater restore 20250115T103005Z --to inspection
+      headwater restore --into staging --clean
     """
     from headwater.stages.restore import RestoreOptions
 
     headwater = Headwater(ctx.obj)
-    options = RestoreOptions(backup, to, jobs, owner=not no_owner)
+    options = RestoreOptions(
+        backup, to, jobs, owner=not no_owner, into=into, clean=clean, tables=tables, roles=roles, identity=identity
+    )
     if dry_run:
         emit(headwater.restore_plan(options), as_json, _plan_lines)
         return
@@ -48,13 +69,16 @@ def restore(
 
 
 def _plan_lines(plan: RestorePlan) -> Iterator[str]:
-    dump = plan.backup.dump
-    yield f"would restore backup {plan.backup.id} of {plan.backup.database} into the new database {plan.to}"
+    dump, kind = plan.backup.dump, "new" if plan.new else "existing"
+    yield f"would restore backup {plan.backup.id} of {plan.backup.database} into the {kind} database {plan.to}"
     yield f"from s3://{plan.bucket}/{dump.key} ({size(dump.size)}, {size(dump.raw_size)} unpacked)"
-    yield f"with pg_restore {plan.tool.version_text} ({plan.tool.path}), {plan.jobs} jobs"
+    yield f"with pg_restore {plan.tool.version_text} ({plan.tool.path})"
+    yield from (f"  {number}. {step}" for number, step in enumerate(plan.steps, 1))
 
 
 def _lines(report: RestoreReport) -> Iterator[str]:
     yield f"backup {report.backup} restored into {report.database} in {report.seconds:.1f} s"
+    yield from (f"role {role} was made" for role in report.roles)
     yield from table(["table", "rows"], [[name, f"{rows:,}"] for name, rows in report.rows.items()])
-    yield "row counts equal the backup's" if report.compared else "the backup has no row counts to compare with"
+    what = "row counts and contents equal" if report.hashes_compared else "row counts equal"
+    yield f"{what} the backup's" if report.compared else "the backup has no row counts to compare with"

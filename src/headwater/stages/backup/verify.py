@@ -124,6 +124,16 @@ def verify(plan: VerifyPlan, connections: Connections, on_progress: OnProgress =
     return VerifyReport(plan.database, all(result.passed for result in results), tuple(results))
 
 
+def require_passed(report: VerifyReport) -> None:
+    """Raise VerificationError that names the backups that did not pass."""
+    failed = [f"{result.id}: {result.detail}" for result in report.results if not result.passed]
+    if failed:
+        raise VerificationError(
+            f"{len(failed)} of {len(report.results)} backups of {report.database} failed: {'; '.join(failed[:3])}",
+            hint="make a new one now: `headwater backup create`",
+        )
+
+
 def _verify_one(
     backup: ListedBackup, plan: VerifyPlan, connections: Connections, on_progress: OnProgress
 ) -> VerifyResult:

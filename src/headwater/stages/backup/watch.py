@@ -2,21 +2,75 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from headwater.connections import Connections
-from headwater.errors import InputError, SettingsError
+from headwater.errors import HeadwaterError, InputError, SettingsError, StaleBackup
 from headwater.services.backups import Backups, list_backups
 from headwater.stages.backup.create import size_alarms
 
 PING_SECONDS = 10
+MAX_AGE = timedelta(hours=26)
+log = logging.getLogger(__name__)
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
+
+
+@dataclass(frozen=True)
+class Watch:
+    """Who is told how a command ended: a Prometheus text file, and a URL to ping (``/fail`` is appended on failure)."""
+
+    metrics: Path | None = None
+    ping: str | None = None
+    max_age: timedelta = MAX_AGE
+
+
+@contextmanager
+def watched(connections: Connections, watch: Watch) -> Iterator[None]:
+    """Run the block, then tell ``watch`` how it ended; that telling failed is logged and fails nothing else."""
+    if watch.ping is not None:
+        check_url(watch.ping)
+    try:
+        yield
+    except BaseException:
+        with suppress(HeadwaterError):  # what failed first is what has to be said
+            _tell(connections, watch, failed=True)
+        raise
+    _tell(connections, watch, failed=False)
+
+
+def tell_status(report: StatusReport, watch: Watch) -> None:
+    """Write the metrics and ping, then raise StaleBackup if the report names a problem."""
+    if watch.metrics is not None:
+        write_metrics(watch.metrics, metrics(report, datetime.now(timezone.utc)))
+    if watch.ping is not None and (problem := ping(watch.ping, failed=not report.healthy)):
+        log.warning("%s", problem)
+    require_healthy(report)
+
+
+def _tell(connections: Connections, watch: Watch, *, failed: bool) -> None:
+    if watch.ping is not None and (problem := ping(watch.ping, failed=failed)):
+        log.warning("%s", problem)
+    if watch.metrics is not None:
+        now = datetime.now(timezone.utc)
+        write_metrics(watch.metrics, metrics(status(connections, now, watch.max_age), now))
+
+
+def require_healthy(report: StatusReport) -> None:
+    """Raise StaleBackup if the report names a problem."""
+    if not report.healthy:
+        raise StaleBackup(
+            f"the backups of {report.database} are not as they should be: {'; '.join(report.problems)}",
+            hint="`headwater backup create`, then `headwater backup verify`",
+        )
 
 
 @dataclass(frozen=True)
@@ -152,15 +206,17 @@ def write_metrics(file: Path, text: str) -> None:
 
 
 def ping(url: str, *, failed: bool) -> str:
-    """Tell a monitor (healthchecks.io's convention: ``/fail`` appended). Why it could not be told, or nothing.
-
-    Raises SettingsError for a URL that is none.
-    """
-    if not url.startswith(("https://", "http://")):
-        raise SettingsError(f"{url!r} is not a URL to ping", hint="it begins with https://")
+    """Tell a monitor (healthchecks.io's convention: ``/fail`` appended). Why it could not be told, or nothing."""
+    check_url(url)
     target = f"{url.rstrip('/')}/fail" if failed else url
     try:
         with urlopen(Request(target, method="GET"), timeout=PING_SECONDS):  # noqa: S310 - the scheme is checked above
             return ""
     except (URLError, OSError, ValueError) as error:
         return f"could not ping {target}: {error}"
+
+
+def check_url(url: str) -> None:
+    """Raise SettingsError for something that cannot be pinged."""
+    if not url.startswith(("https://", "http://")):
+        raise SettingsError(f"{url!r} is not a URL to ping", hint="it begins with https://")

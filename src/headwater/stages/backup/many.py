@@ -1,0 +1,63 @@
+"""Backs up several databases of one server in one run: one that fails does not keep the others from being made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from headwater.connections import Connections
+from headwater.errors import BackupError, HeadwaterError
+from headwater.services import postgres
+from headwater.stages.backup.create import CreateReport
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A database that could not be backed up, and why."""
+
+    database: str
+    error: str
+    exit_code: int
+
+
+@dataclass(frozen=True)
+class ManyReport:
+    """What was made, and what was not."""
+
+    made: tuple[CreateReport, ...]
+    failed: tuple[Failure, ...]
+
+
+def all_databases(connections: Connections) -> tuple[str, ...]:
+    """Every database of the server that one can connect to, without templates. Raises PostgresError."""
+    with postgres.connect(connections.postgres("postgres")) as connection:
+        rows = connection.execute(
+            "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
+            " AND datname <> 'postgres' AND datname NOT LIKE '%% (restoring)' ORDER BY 1"
+        )
+        return tuple(str(row[0]) for row in rows)
+
+
+def create_many(
+    connections: Connections, databases: Sequence[str], create: Callable[[Connections], CreateReport]
+) -> ManyReport:
+    """Call ``create`` for each database with connections of its own."""
+
+    def one(name: str) -> CreateReport | Failure:
+        try:
+            return create(Connections(replace(connections.settings, db_name=name)))
+        except HeadwaterError as error:
+            return Failure(name, str(error), error.exit_code)
+
+    ended = [one(name) for name in databases]
+    return ManyReport(
+        tuple(report for report in ended if isinstance(report, CreateReport)),
+        tuple(report for report in ended if isinstance(report, Failure)),
+    )
+
+
+def require_all(report: ManyReport) -> None:
+    """Raise BackupError if a database could not be backed up."""
+    if report.failed:
+        texts = "; ".join(f"{failure.database}: {failure.error}" for failure in report.failed)
+        raise BackupError(f"{len(report.failed)} of {len(report.failed) + len(report.made)} failed: {texts}")
