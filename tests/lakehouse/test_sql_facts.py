@@ -224,6 +224,59 @@ FACTS: list[tuple[str, str | None]] = [
     ("INTERVAL -'5' DAY", "-5 00:00:00.000"),
     ("U&'Hello\\20ac'", "Hello€"),
     ('JSON \'{"b":1,"a":[1,2]}\'', '{"a":[1,2],"b":1}'),
+    ("CAST(JSON '[1,23,456]' AS array(integer))", "[1, 23, 456]"),
+    ("CAST(JSON '[1,null]' AS array(bigint))", "[1, null]"),
+    ('CAST(JSON \'{"k1":1,"k2":23}\' AS map(varchar, integer))', "{k1=1, k2=23}"),
+    (
+        'CAST(JSON \'{"v1":123,"v2":"abc","v3":true}\' AS row(v1 bigint, v2 varchar, v3 boolean))',
+        "{v1=123, v2=abc, v3=true}",
+    ),
+    ("CAST(JSON '[123,\"abc\",true]' AS row(v1 bigint, v2 varchar, v3 boolean))", "{v1=123, v2=abc, v3=true}"),
+    ('CAST(JSON \'{"k1": [1, 2], "k2": null}\' AS map(varchar, array(integer)))', "{k1=[1, 2], k2=null}"),
+    ('CAST(JSON \'[{"a": 1}, {"A": 2.5}]\' AS array(row(a double)))', "[{a=1.0}, {a=2.5}]"),
+    ("CAST(JSON '[1, {\"a\": 2}]' AS array(json))", '[1, {"a":2}]'),
+    ("CAST(JSON 'null' AS array(integer))", None),
+    ("TRY_CAST(JSON '{\"a\": 1}' AS array(integer))", None),
+    ("CAST(JSON '[1.5]' AS array(varchar))", "[1.5]"),
+    ("CAST(ROW(123, 'abc', true) AS JSON)", '{"":123,"":"abc","":true}'),
+    ("CAST(CAST(ROW(123, 'abc') AS ROW(v1 BIGINT, v2 VARCHAR)) AS JSON)", '{"v1":123,"v2":"abc"}'),
+    ("CAST(MAP(ARRAY['k1', 'k2'], ARRAY[1, 23]) AS JSON)", '{"k1":1,"k2":23}'),
+    ('json_value(\'{"a": {"b": [1, "x"]}}\', \'lax $.a.b[1]\')', "x"),
+    ("json_value('{\"a\": 1}', 'strict $.b')", None),
+    ("json_query('{\"a\": [1, 2]}', 'lax $.a')", "[1,2]"),
+    ("json_query('[{\"c\": 1}, {\"c\": 2}]', 'lax $[last].c')", "2"),
+    ("json_exists('{\"a\": [1, 2]}', 'lax $.a[2]')", "false"),
+    ("json_exists('{\"a\": [1, 2]}', 'lax $.a[*]')", "true"),
+    ("json_value('{\"a\": [1, 2, 3]}', 'lax $.a.size()')", "3"),
+    ("json_value('{\"x\": {\"c\": 5}}', 'lax $..c')", "5"),
+    (
+        "format_datetime(timestamp '2020-01-05 03:04:05.123', 'yyyy-MM-dd HH:mm:ss.SSS E EEEE D w e G a K k')",
+        "2020-01-05 03:04:05.123 Sun Sunday 5 1 7 AD AM 3 3",
+    ),
+    (
+        "format_datetime(timestamp '2020-01-05 13:04:05.123 UTC', 'yy/M/d h:m:s a Z ZZ ZZZ z')",
+        "20/1/5 1:4:5 PM +0000 +00:00 UTC UTC",
+    ),
+    (
+        "format_datetime(timestamp '2020-07-05 13:04:05 America/New_York', 'HH:mm ZZ ZZZ')",
+        "13:04 -04:00 America/New_York",
+    ),
+    (
+        "SELECT format_datetime(timestamp '2020-01-05 13:04:05', p) FROM (VALUES 'MMM d', 'MMMM') t(p) ORDER BY 1 LIMIT 1",
+        "Jan 5",
+    ),
+    ("from_iso8601_date('2020-05-11')", "2020-05-11"),
+    ("from_iso8601_date('2020-W10')", "2020-03-02"),
+    ("from_iso8601_date('2020-123')", "2020-05-02"),
+    ("from_iso8601_timestamp('2020-05-11T11:15:05.055+01:00')", "2020-05-11 11:15:05.055 +01:00"),
+    ("from_iso8601_timestamp('2020-05-11')", "2020-05-11 00:00:00.000 UTC"),
+    ("to_iso8601(timestamp '2020-05-11 11:15:05 Europe/Berlin')", "2020-05-11T11:15:05.000+02:00"),
+    ("timezone_hour(timestamp '2020-01-01 10:00:00 America/New_York')", "-5"),
+    ("timezone_minute(timestamp '2020-01-01 10:00:00 +05:30')", "30"),
+    (
+        "date_format(timestamp '2020-01-05 03:04:05.123', '%f %j %k %l %p %r %T %v %x %y %a %b %c %e %M')",
+        "123000 005 3 3 AM 03:04:05 AM 03:04:05 01 2020 20 Sun Jan 1 5 January",
+    ),
 ]
 
 FAILURES: list[tuple[str, str]] = [
@@ -233,6 +286,8 @@ FAILURES: list[tuple[str, str]] = [
     ("from_hex('zz')", "INVALID_FUNCTION_ARGUMENT"),
     ("histogram(x)", "COLUMN_NOT_FOUND"),
     ("json_extract('{\"a\": 1}', '$[*]')", "INVALID_FUNCTION_ARGUMENT: Invalid JSON path: '$[*]'"),
+    ("CAST(JSON '{\"a\": 1}' AS array(integer))", "INVALID_CAST_ARGUMENT"),
+    ("json_exists('{\"a\": 1}', 'lax $.a ? (@ > 1)')", "NOT_SUPPORTED"),
 ]
 
 

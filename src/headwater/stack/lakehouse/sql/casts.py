@@ -9,6 +9,7 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
 from headwater.stack.lakehouse.sql.expression import Expr, fail, null_of, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.jsonreads import nested_value
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
 from headwater.stack.lakehouse.sql.text import display_text
 from headwater.stack.lakehouse.sql.zones import instant, wall_clock
@@ -54,13 +55,16 @@ _JSON_SCALARS = ("boolean", "varchar", "double", "real", "decimal", *t.INTEGERS)
 
 
 def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
-    """A SQL value as JSON, and a JSON scalar as a SQL value; arrays and objects as SQL values are refused."""
+    """A SQL value as JSON, and JSON as a SQL value."""
     source = value.type
     if target.name == "json" and source.name in _JSON_SCALARS and source.name not in ("double", "real", "decimal"):
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN to_json({value}) END", t.JSON)
     if target.name == "json":
         written = json_text(value.sql, source)
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN CAST({written} AS JSON) END", t.JSON)
+    if source.name == "json" and target.items:
+        nested = nested_value(value.sql, target, lambda e, kind: cast(e, kind, safe=False, position=position))
+        return Expr(f"TRY({nested})" if safe else nested, target)
     if source.name != "json" or target.name not in _JSON_SCALARS:
         raise Unsupported(f"CAST from {source} to {target}")
     kind = f"json_type({value})"

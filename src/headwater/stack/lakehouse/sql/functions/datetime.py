@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.casts import cast, local_time
@@ -131,9 +134,31 @@ def _date_format(call: Call) -> str:
     return f"strftime(CAST({_local(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
 
 
+def _joda(value: Expr, pattern: str) -> str:
+    """By Joda's rules, in Python, with the zone that the value has."""
+    local, zone = _local(value), value.type.zone or "UTC"
+    ahead = f"CAST((epoch_us({local}) - epoch_us({value})) // 60000000 AS BIGINT)" if zone != "UTC" else "0"
+    return f"hw_joda_text(CAST({local} AS TIMESTAMP), {pattern}, {quote_text(zone)}, {ahead})"
+
+
 def _format_datetime(call: Call) -> str:
-    pattern = from_joda(_literal_format(call))
-    return f"strftime(CAST({_local(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
+    value, pattern = call.arguments
+    if isinstance(pattern.literal, str):
+        with suppress(Unsupported):
+            text = quote_text(from_joda(pattern.literal))
+            return f"strftime(CAST({_local(value)} AS TIMESTAMP), {text})"
+    return _joda(value, pattern.sql)
+
+
+def _zone_field(divisor: int) -> Builder:
+    """``timezone_hour`` and ``timezone_minute``: how far the zone is ahead, with the sign of the whole."""
+
+    def build(call: Call) -> str:
+        value = call.arguments[0]
+        minutes = f"CAST((epoch_us({_local(value)}) - epoch_us({value})) // 60000000 AS BIGINT)"
+        return f"({minutes} // 60)" if divisor == 60 else f"({minutes} % 60)"
+
+    return build
 
 
 def _parsed(call: Call, pattern: str, kind: t.Type) -> Expr:
@@ -163,7 +188,14 @@ _ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?
 
 def _from_iso8601_timestamp(call: Call) -> Expr:
     """The value keeps its own offset in Trino; only UTC can be kept here, so another offset ends the query."""
-    text = call.arguments[0].sql
+    text, literal = call.arguments[0].sql, call.arguments[0].literal
+    zone = re.search(r"T.*([+-]\d{2}:\d{2})$", literal) if isinstance(literal, str) else None
+    if zone is not None and isinstance(literal, str):
+        bare = Call(
+            call.name, (Expr(quote_text(literal[: zone.start(1)]), t.VARCHAR),), call.result, call.position, call.now
+        )
+        kind = t.Type("timestamptz", (3,), zone=zone[1])
+        return Expr(instant(_from_iso8601_timestamp(bare).sql, zone[1]), kind)
     start = "'NOT_SUPPORTED: from_iso8601_timestamp of '''"
     message = f"{start} || {text} || ''' (not in UTC) is not supported by the local Athena'"
     bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"
@@ -181,7 +213,7 @@ def _to_iso8601(call: Call) -> str:
     if value.type.name == "timestamp":
         return text
     if value.type.zone != "UTC":
-        raise Unsupported("to_iso8601 of a time zone other than UTC")
+        return _joda(value, quote_text("yyyy-MM-dd'T'HH:mm:ss.SSSZZ"))
     return f"{text} || 'Z'"
 
 
@@ -236,7 +268,9 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("parse_duration(varchar) -> any", _parse_duration),
     _f("to_milliseconds(L) -> bigint", "CAST({0} AS BIGINT)"),
     _f("from_iso8601_timestamp(varchar) -> timestamptz", _from_iso8601_timestamp),
-    _f("from_iso8601_date(varchar) -> date", _to_date),
+    _f("from_iso8601_date(varchar) -> date", "hw_iso_date({0})"),
+    _f("timezone_hour(timestamptz) -> bigint", _zone_field(60)),
+    _f("timezone_minute(timestamptz) -> bigint", _zone_field(1)),
     _f("to_iso8601(D) -> varchar", _to_iso8601),
     _f("with_timezone(D, varchar) -> timestamptz", _with_timezone),
     _f("at_timezone(D, varchar) -> timestamptz", _with_timezone),

@@ -5,12 +5,27 @@ from __future__ import annotations
 import duckdb
 
 from headwater.stack.lakehouse.sources.csvfields import csv_fields
-from headwater.stack.lakehouse.sql.routines import bits, distributions, formatting, hashes, jsons, patterns, urls, words
+from headwater.stack.lakehouse.sql.routines import (
+    bits,
+    clocks,
+    distributions,
+    formatting,
+    hashes,
+    jsonpaths,
+    jsons,
+    patterns,
+    urls,
+    words,
+)
 from headwater.stack.lakehouse.sql.routines.model import Routine
 
 ROUTINES: tuple[Routine, ...] = (
     Routine("hw_opencsv", csv_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
-    *(r for module in (bits, distributions, formatting, hashes, jsons, patterns, urls, words) for r in module.ROUTINES),
+    *(
+        r
+        for module in (bits, clocks, distributions, formatting, hashes, jsonpaths, jsons, patterns, urls, words)
+        for r in module.ROUTINES
+    ),
 )
 
 

@@ -1,0 +1,110 @@
+"""Joda's date formats in full, for what DuckDB's strftime cannot write, and ISO 8601 dates by week and by day."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+
+from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
+
+_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|([^A-Za-z'])", re.DOTALL)
+_NUMBERS: dict[str, Callable[[datetime], int]] = {
+    "C": lambda m: m.year // 100,
+    "w": lambda m: m.isocalendar()[1],
+    "e": lambda m: m.isoweekday(),
+    "D": lambda m: m.timetuple().tm_yday,
+    "d": lambda m: m.day,
+    "K": lambda m: m.hour % 12,
+    "h": lambda m: (m.hour + 11) % 12 + 1,
+    "H": lambda m: m.hour,
+    "k": lambda m: m.hour or 24,
+    "m": lambda m: m.minute,
+    "s": lambda m: m.second,
+}
+
+
+@lru_cache(maxsize=256)
+def _tokens(pattern: str) -> tuple[tuple[str, str], ...]:
+    """Literal text and fields, in order."""
+    found, position = [], 0
+    for token in _TOKEN.finditer(pattern):
+        if token.start() != position:
+            break
+        position = token.end()
+        if token[1] is not None:
+            found.append(("", (token[1] or "'").replace("''", "'")))
+        else:
+            found.append((token[2] or "", token[0]))
+    if position != len(pattern):
+        raise RoutineFailed(f"Illegal pattern: {pattern}")
+    return tuple(found)
+
+
+def joda_text(moment: datetime, pattern: str, zone: str, minutes: int) -> str:
+    """A wall clock by a pattern; ``minutes`` is how far its zone is ahead of UTC.
+
+    >>> joda_text(datetime(2020, 1, 5, 3, 4), "E D w e K k ZZ", "UTC", 0)
+    'Sun 5 1 7 3 3 +00:00'
+    """
+    return "".join(_field(moment, kind, text, (zone, minutes)) for kind, text in _tokens(pattern))
+
+
+def _field(moment: datetime, kind: str, text: str, zone: tuple[str, int]) -> str:
+    count = len(text)
+    if not kind:
+        return text
+    if kind in _NUMBERS:
+        return str(_NUMBERS[kind](moment)).rjust(count, "0")
+    if kind in "yYx":
+        year = moment.isocalendar()[0] if kind == "x" else moment.year
+        return f"{year % 100:02d}" if count == 2 else str(year).rjust(count, "0")
+    if kind == "M":
+        return moment.strftime("%b" if count == 3 else "%B") if count > 2 else str(moment.month).rjust(count, "0")
+    if kind == "E":
+        return moment.strftime("%A" if count > 3 else "%a")
+    if kind == "a":
+        return "AM" if moment.hour < 12 else "PM"
+    if kind == "G":
+        return "AD"
+    if kind == "S":
+        return f"{moment.microsecond // 1000:03d}"[:count].ljust(count, "0")
+    if kind == "Z":
+        return _offset(zone[1], ":" if count > 1 else "") if count < 3 else zone[0]
+    if kind == "z" and zone[0] == "UTC":
+        return "UTC" if count < 4 else "Coordinated Universal Time"
+    message = f"the date format field '{text}' is not supported by Headwater's local Athena"
+    raise RoutineFailed(message, "NOT_SUPPORTED")
+
+
+def _offset(minutes: int, separator: str) -> str:
+    hours, rest = divmod(abs(minutes), 60)
+    return f"{'-' if minutes < 0 else '+'}{hours:02d}{separator}{rest:02d}"
+
+
+def iso_date(text: str) -> date:
+    """A calendar date, a week (its Monday, or a day of it), or a day of a year.
+
+    >>> iso_date("2020-W10"), iso_date("2020-123")
+    (datetime.date(2020, 3, 2), datetime.date(2020, 5, 2))
+    """
+    try:
+        found = re.fullmatch(r"(\d{4})-(?:W(\d{2})(?:-(\d))?|(\d{3})|(\d{1,2})(?:-(\d{1,2}))?)", text)
+        if found is not None and found[2]:
+            return date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
+        if found is not None and found[4]:
+            day = date(int(found[1]), 1, 1) + timedelta(int(found[4]) - 1)
+            if day.year == int(found[1]):
+                return day
+        elif found is not None:
+            return date(int(found[1]), int(found[5]), int(found[6] or 1))
+    except ValueError:
+        pass
+    raise RoutineFailed(f'Invalid format: "{text}"')
+
+
+ROUTINES = (
+    Routine("hw_joda_text", joda_text, ["TIMESTAMP", "VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
+    Routine("hw_iso_date", iso_date, ["VARCHAR"], "DATE"),
+)
