@@ -12,6 +12,7 @@ from headwater.model import OnProgress, no_progress
 from headwater.settings import Settings, load
 
 if TYPE_CHECKING:
+    from headwater.physical import Physical
     from headwater.services.backups import Backups
     from headwater.stages.backup import (
         CreateOptions,
@@ -55,6 +56,13 @@ class Headwater:
         folder = Path(project) if project is not None else None
         self.settings = settings if settings is not None else load(folder, overrides=overrides)
         self.connections = Connections(self.settings)
+
+    @property
+    def physical(self) -> Physical:
+        """Physical backups: the whole cluster's files, its log, and how it was at a moment."""
+        from headwater.physical import Physical
+
+        return Physical(self.connections)
 
     def setup_plan(self, *, rows: int = 0, seed: int = 0) -> SetupPlan:
         """What ``setup`` would do; changes nothing."""

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -31,6 +34,7 @@ from headwater.wal_segments import Segment, gaps, parse_segment
 
 PROGRAMS = installed_versions()[18]
 ONCE = WalOptions(once=True)
+Command = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 def now() -> datetime:
@@ -381,3 +385,52 @@ def test_gaps_of_segments_cross_the_end_of_a_log_file() -> None:
         "0000000100000000000000FF to 000000010000000100000000 (2 segments)"
     ]
     assert gaps([Segment(1, 5, size), Segment(2, 9, size)]) == ()  # another timeline is another story
+
+
+def test_the_commands_do_the_same(ready: Headwater, command: Command, tmp_path: Path) -> None:
+    def told(*words: str, code: int = 0) -> Any:
+        done = command(*words, "--json")
+        assert done.returncode == code, done.stderr
+        return json.loads(done.stdout if code == 0 else done.stderr)
+
+    made = told("backup", "create", "--physical")
+    moment = mark(ready, 1)
+    archived = told("backup", "wal", "--once")
+    listed = told("backup", "physical", "list")
+
+    assert listed["backups"]["backups"][0]["manifest"]["id"] == made["id"]
+    assert listed["last_segment"] == archived["last_segment"]
+    assert told("backup", "physical", "verify", "--level", "head")["backup"] == made["id"]
+    assert told("backup", "physical", "status")["rpo_seconds"] >= 0
+    assert told("backup", "physical", "prune", "--dry-run")["decisions"][0]["reason"] == "the newest"
+    data = str(tmp_path / "data")
+    assert told("restore", "--at", moment.isoformat(), "--data-directory", data)["start"].endswith(f"-D {data}")
+    assert (tmp_path / "data" / "recovery.signal").exists()
+    assert told("backup", "wal", "--drop-slot") is True
+    assert "--data-directory" in told("restore", "--at", moment.isoformat(), code=3)["message"]
+    assert command("backup", "create", "--physical", "--table", "orders").returncode == 2
+    for words in (["backup", "physical", "list"], ["backup", "physical", "status"], ["backup", "wal", "--dry-run"]):
+        done = command(*words)
+        assert done.returncode == 0, done.stderr
+        assert made["cluster"] in done.stdout or made["id"] in done.stdout
+
+
+def test_sigterm_ends_archiving_well(ready: Headwater, project: Path) -> None:
+    environment = {
+        "HEADWATER_BUCKET_NAME": ready.settings.bucket_name,
+        "HEADWATER_DB_NAME": ready.settings.db_name,
+        "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
+    }
+    command = [sys.executable, "-m", "headwater", "--project", str(project), "backup", "wal", "--json"]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not (slot := clusters.find_slot(ready.connections.postgres(), "headwater_wal")) or not slot.active:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        clusters.close_segment(ready.connections.postgres())
+        time.sleep(0.5)
+        process.terminate()
+        output, _ = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert json.loads(output)["archived"] >= 1

@@ -11,6 +11,7 @@ import click
 
 from headwater.cli.backup_checks import list_, status, verify, watch_of, watch_options
 from headwater.cli.backup_lifecycle import lifecycle
+from headwater.cli.backup_physical import create_physical, physical, wal
 from headwater.cli.output import emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
@@ -35,6 +36,8 @@ backup.add_command(list_)
 backup.add_command(verify)
 backup.add_command(status)
 backup.add_command(lifecycle)
+backup.add_command(physical)
+backup.add_command(wal)
 
 
 @backup.command()
@@ -68,6 +71,8 @@ backup.add_command(lifecycle)
 @click.option(
     "--max-size-drop", type=click.IntRange(1, 100), default=50, show_default=True, help="Percent; see status."
 )
+@click.option("--physical", is_flag=True, help="The whole cluster's files (pg_basebackup) instead of one database.")
+@click.option("--incremental", is_flag=True, help="With --physical: only what changed since the newest one.")
 @click.option("--no-prune", is_flag=True, help="Do not remove expired backups afterwards.")
 @click.option("--dry-run", is_flag=True, help="Check everything and print what would be done; dump nothing.")
 @watch_options
@@ -93,8 +98,12 @@ def create(
     Example:
       headwater backup create
       headwater backup create --format directory --jobs 4
+      headwater backup create --physical
       headwater backup create --all-databases --hashes --metrics /var/lib/node_exporter/headwater.prom
     """
+    if given["physical"] or given["incremental"]:
+        create_physical(ctx, incremental=bool(given["incremental"]), dry_run=dry_run, as_json=as_json)
+        return
     headwater, options, watch = Headwater(ctx.obj), _options(given), watch_of(metrics, ping)
     if dry_run:
         emit(headwater.backup_plan(options), as_json, _plan_lines)

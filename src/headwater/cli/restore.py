@@ -25,6 +25,12 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(1, 64), help="Parallel connections (default: one a core, at most 4).")
 @click.option("--no-owner", is_flag=True, help="Make all objects yours instead of their former owners'.")
 @click.option("--identity", type=click.Path(dir_okay=False, path_type=Path), help="File with the age key.")
+@click.option("--at", metavar="TIME", help="A physical backup: the whole cluster as it was at this moment.")
+@click.option(
+    "--data-directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="A physical backup: the new data directory to make.",
+)
 @click.option("--dry-run", is_flag=True, help="Check the backup and print what would be done; restore nothing.")
 @json_option
 @click.pass_context
@@ -39,6 +45,8 @@ def restore(
     jobs: int | None,
     no_owner: bool,
     identity: Path | None,
+    at: str | None,
+    data_directory: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
@@ -53,9 +61,15 @@ def restore(
       headwater restore
       headwater restore 20250115T103005Z --to inspection
       headwater restore --into staging --clean
+      headwater restore --at 2025-01-15T10:30:00Z --data-directory /var/lib/postgresql/recovered
     """
     from headwater.stages.restore import RestoreOptions
 
+    if at or data_directory:
+        from headwater.cli.restore_physical import restore_physical
+
+        restore_physical(ctx, backup, at, data_directory, dry_run=dry_run, as_json=as_json)
+        return
     headwater = Headwater(ctx.obj)
     options = RestoreOptions(
         backup, to, jobs, owner=not no_owner, into=into, clean=clean, tables=tables, roles=roles, identity=identity
