@@ -14,8 +14,8 @@ from athena_fixtures import OUTPUT, AthenaClient, make_client
 from headwater.stack.lakehouse.athena.executions import INTERRUPTED
 
 SLOW = (
-    "SELECT count(*) FROM UNNEST(sequence(1, 30000)) a(x) CROSS JOIN UNNEST(sequence(1, 1000000)) b(y) "
-    "WHERE x * y % 7 = 3"
+    "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x) CROSS JOIN UNNEST(sequence(1, 10000)) b(y) "
+    "CROSS JOIN UNNEST(sequence(1, 300)) c(z) WHERE x * y * z % 7 = 3"
 )
 
 

@@ -73,5 +73,5 @@ def test_the_catalog_is_readable_as_information_schema(athena: AthenaClient) -> 
         "WHERE table_name = 'base' ORDER BY 2"
     ) == [["id", "1", "integer"], ["name", "2", "varchar(1)"]]
     assert athena.rows("SELECT view_definition FROM information_schema.views") == [["SELECT 1 AS a"]]
-    assert athena.rows("SELECT count(*) FROM information_schema.schemata") == [["3"]]
+    assert athena.rows("SELECT count(*) FROM information_schema.schemata") == [["4"]]
     assert athena.failure("SELECT * FROM information_schema.nope").startswith("TABLE_NOT_FOUND")

@@ -6,6 +6,7 @@ import json
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -44,6 +45,8 @@ class AthenaApi:
         self._store = store
         self._runner = runner
         self._storage = storage
+        self._catalog = catalog
+        self._scopes: set[Scope] = set()
         self._clock = clock
         self._tags = Tags(store)
         self._work_groups = WorkGroups(store, clock, self._tags)
@@ -85,6 +88,7 @@ class AthenaApi:
         if len(text.encode()) > _MAX_QUERY_BYTES:
             raise invalid_request("Query string exceeds the limit of 262144 bytes", "MALFORMED_QUERY")
         group = self._work_groups.enabled(scope, request.get("WorkGroup") or "primary")
+        self._prepare_default(scope)
         location = output_location(request, group)
         prepared = partial(self._prepared.text, scope, group["Name"])
         statement = read_statement(text, request.get("ExecutionParameters") or [], prepared)
@@ -103,6 +107,13 @@ class AthenaApi:
             cutoff = int(configuration.get("BytesScannedCutoffPerQuery") or 0)
             self._runner.submit(Job(scope, execution, statement, enforced, cutoff))
         return {"QueryExecutionId": started}
+
+    def _prepare_default(self, scope: Scope) -> None:
+        """An account that uses Athena has a database ``default`` from then on."""
+        if scope not in self._scopes:
+            with suppress(ApiError):  # it has one
+                self._catalog.create_database(scope, {"Name": "default", "Description": "default database"})
+            self._scopes.add(scope)
 
     def _get(self, scope: Scope, request: GlueJson) -> GlueJson:
         return {"QueryExecution": self._store.get(scope, _identifier(request)).execution}

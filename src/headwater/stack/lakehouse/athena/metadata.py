@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -76,7 +77,10 @@ def _found(read: Callable[[], Found]) -> Found:
     try:
         return read()
     except ApiError as error:
-        raise ApiError("MetadataException", error.message) from error
+        # Clients tell what was not found by the envelope that Athena puts around Glue's own error.
+        service = f"Service: AmazonDataCatalog; Status Code: {error.status}; Error Code: {error.code}"
+        message = f"{error.message} ({service}; Request ID: {uuid.uuid4()}; Proxy: null)"
+        raise ApiError("MetadataException", message) from error
 
 
 def _check_catalog(request: GlueJson) -> None:

@@ -19,7 +19,7 @@ class AthenaSql(Trino):
 
     INDEX_OFFSET = 0
 
-    class Tokenizer(Trino.Tokenizer):  # type: ignore[misc,valid-type]  # likewise
+    class Tokenizer(Trino.Tokenizer):
         """No word makes the rest of a statement one opaque token."""
 
         COMMANDS: ClassVar[set[TokenType]] = set()

@@ -1,0 +1,40 @@
+"""What a user of the AWS CLI types: a database, a table of CSV files, a query, its result."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+bucket, database = sys.argv[1:]
+
+
+def aws(*arguments: str) -> dict:
+    done = subprocess.run(["aws", *arguments, "--output", "json"], check=True, capture_output=True, text=True)
+    return json.loads(done.stdout) if done.stdout.strip() else {}
+
+
+def run(sql: str) -> str:
+    context = ("--query-execution-context", f"Database={database}")
+    place = ("--result-configuration", f"OutputLocation=s3://{bucket}/results/")
+    started = aws("athena", "start-query-execution", "--query-string", sql, *context, *place)
+    while True:
+        found = aws("athena", "get-query-execution", "--query-execution-id", started["QueryExecutionId"])
+        status = found["QueryExecution"]["Status"]
+        if status["State"] not in ("QUEUED", "RUNNING"):
+            assert status["State"] == "SUCCEEDED", status
+            return str(started["QueryExecutionId"])
+
+
+Path("people.csv").write_text("id,name\n1,Ada\n2,Grace\n")
+subprocess.run(["aws", "s3", "cp", "people.csv", f"s3://{bucket}/people/people.csv"], check=True)
+aws("glue", "create-database", "--database-input", json.dumps({"Name": database}))
+run(
+    "CREATE EXTERNAL TABLE people (id int, name string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' "
+    f"LOCATION 's3://{bucket}/people/' TBLPROPERTIES ('skip.header.line.count'='1')"
+)
+rows = aws("athena", "get-query-results", "--query-execution-id", run("SELECT name FROM people ORDER BY id DESC"))
+assert [row["Data"][0]["VarCharValue"] for row in rows["ResultSet"]["Rows"]] == ["name", "Grace", "Ada"]
+assert aws("glue", "get-tables", "--database-name", database)["TableList"][0]["Name"] == "people"
+assert aws("athena", "list-databases", "--catalog-name", "AwsDataCatalog")["DatabaseList"]
