@@ -125,9 +125,9 @@ from the very table that they read. Beside it, where there is something to compa
 `pg_dump | gzip > file`, an upload with boto3, and `gunzip | psql` report under the same fault: **believed** means that
 both ends said success, and the rows were not there.
 
-Levels, of which each one finds what those before it find: **list** is `backup list` (manifests and a listing),
-**head** the check before a download (size and checksum as S3 reports them), **full** every byte read and
-compared, **restore** a restore with its rows counted.
+Levels: **list** is `backup list` (manifests and a listing), the others are those of `backup verify`: **head** sizes
+and checksums as S3 reports them, **full** every byte read, compared and decoded, **restore** a scratch restore with its
+rows counted. Each one also finds what those before it find, and `restore` refuses all of it.
 *refused* includes: the exit code is not 0, no object, no unfinished upload. *holds*: the command ends well, or ends
 with an error and leaves no database behind.
 """

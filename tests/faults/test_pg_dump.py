@@ -13,9 +13,10 @@ from fault_site import Site
 from matrix import Fault
 
 from headwater.connections import Connections
-from headwater.errors import BackupError, HeadwaterError
+from headwater.errors import HeadwaterError
 from headwater.services import postgres, tools
 from headwater.stack.binaries import installed_versions
+from headwater.stages.backup import VerifyOptions
 
 TWO_FORMATS_PERCENT = 42_000  # bytes of one percent of `small`, which pg_dump writes as hexadecimal text
 
@@ -32,39 +33,59 @@ BROKEN = {
     "short": f'"$REAL" "$@" | head -c {50 * TWO_FORMATS_PERCENT}',
     "silent": "exit 0",
     "noise": "echo 'pg_dump: command moved, see https://example.com'",
-    # Read slowly, so that its server process is found at work.
-    "backend": '{ "$REAL" "$@"; echo $? > "$0.code"; } | { head -c 1000000; sleep 0.5; cat; }; exit $(cat "$0.code")',
+    # Read no further until its server process, which then cannot send more, has been ended.
+    "backend": '{ "$REAL" "$@"; echo $? > "$0.code"; } | { head -c 1000000; i=0; '
+    'while [ ! -e "$0.ended" ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done; cat; }; exit $(cat "$0.code")',
     "stderr": 'i=0; while [ $i -lt 3000 ]; do echo "pg_dump: warning: $i xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" >&2;'
     ' i=$((i+1)); done; exec "$REAL" "$@"',
     "old": 'exec "$REAL" "$@"',
 }
 
 
-@pytest.mark.parametrize("fault", matrix.of("pg_dump"), ids=lambda fault: fault.id)
+SLOWER = ("kill-1", "term-1", "term-99", "stderr")  # with `make soak`
+
+
+@pytest.mark.parametrize(
+    ("site", "fault"),
+    [
+        pytest.param(
+            "large" if fault.id == "backend" else "small",  # more than the network's buffers hold
+            fault,
+            id=fault.id,
+            marks=[pytest.mark.soak] if fault.id in SLOWER else [],
+        )
+        for fault in matrix.of("pg_dump")
+    ],
+    indirect=["site"],
+)
 def test_pg_dump_breaks(site: Site, fault: Fault) -> None:
     if fault.id == "old":
         site.monkeypatch.setattr(tools, "_FOLDERS", ())
         site.monkeypatch.setattr(Connections, "postgres_tools", ())
     real = installed_versions()[16] / "pg_dump" if fault.id == "old" else None
     wrapped = site.wrap(BROKEN[fault.id], real=real)
-    with ending_server_processes(site) if fault.id == "backend" else nullcontext():
+    with ending_server_processes(site, wrapped) if fault.id == "backend" else nullcontext():
         assert outcome(site) == fault.headwater
+    with ending_server_processes(site, wrapped) if fault.id == "backend" else nullcontext():
         assert naive(site, wrapped) == fault.naive
 
 
 @contextmanager
-def ending_server_processes(site: Site) -> Iterator[None]:
-    """End every server process that sends a table of this database, as soon as it does."""
-    done = threading.Event()
+def ending_server_processes(site: Site, wrapped: Path) -> Iterator[None]:
+    """End the server process that sends a table of this database, as soon as it does, and let the wrapper go on."""
+    done, ended = threading.Event(), Path(f"{wrapped}.ended")
+    ended.unlink(missing_ok=True)
 
     def end() -> None:
         with postgres.connect(site.address("postgres"), autocommit=True) as connection:
             while not done.wait(0.01):
-                connection.execute(
+                found = connection.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = %s AND state = 'active' AND query LIKE 'COPY%%TO stdout%%'",
                     (site.database,),
-                )
+                ).fetchall()
+                if found:
+                    ended.touch()
 
     thread = threading.Thread(target=end)
     thread.start()
@@ -81,11 +102,12 @@ def outcome(site: Site) -> str:
     except HeadwaterError as error:
         assert error.exit_code != 0
         return matrix.REFUSED if site.empty() and site.headwater.backup_list().backups == () else "left something"
-    try:
-        return matrix.SURVIVED if site.restores() else "believed"
-    except BackupError:
+    if not site.headwater.backup_verify(VerifyOptions("full")).passed:
+        with pytest.raises(HeadwaterError):
+            site.headwater.restore()
         assert not site.has_database(f"{site.database}_restored")
         return matrix.FULL
+    return matrix.SURVIVED if site.restores() else "believed"
 
 
 def naive(site: Site, wrapped: Path) -> str:

@@ -20,7 +20,8 @@ from headwater.manifest import BackupManifest
 from headwater.services import objects
 from headwater.services.backups import choose
 from headwater.stages import backup
-from headwater.stages.restore import RestoreOptions, apply, plan
+from headwater.stages.backup import VerifyOptions
+from headwater.stages.restore import RestoreOptions
 
 NOW = datetime(2025, 3, 31, 12, tzinfo=timezone.utc)
 
@@ -83,20 +84,14 @@ def damage(site: Site, fault: str, made: BackupManifest, manifest: str, other: s
 
 def levels(site: Site, made: BackupManifest) -> list[str]:
     """The levels at which the backup is found to be no good."""
-    found, name = [], f"{site.database}_restored"
-    listed = [item for item in site.headwater.backup_list().usable if item.manifest.id == made.id]
-    if not listed:
-        found.append(matrix.LISTED)
-    options = RestoreOptions(made.id)
-    try:
-        wanted = plan(site.headwater.connections, options)
-    except HeadwaterError:
-        return [*found, matrix.HEAD, matrix.FULL, matrix.RESTORED]
-    try:
-        apply(wanted, site.headwater.connections)
-    except HeadwaterError as error:
-        found += [matrix.RESTORED] if "rows" in str(error) else [matrix.FULL, matrix.RESTORED]
-    assert not site.has_database(name)
+    usable = [item.manifest.id for item in site.headwater.backup_list().usable]
+    found = [] if made.id in usable else [matrix.LISTED]
+    for level in (matrix.HEAD, matrix.FULL, matrix.RESTORED):
+        try:
+            passed = site.headwater.backup_verify(VerifyOptions(level, made.id)).passed
+        except HeadwaterError:  # it is not even one to verify
+            passed = False
+        found += [] if passed else [level]
     return found
 
 
@@ -114,6 +109,9 @@ def test_what_is_stored_is_damaged(site: Site, fault: Fault) -> None:
 
     expected = matrix.LEVELS[matrix.LEVELS.index(fault.headwater) :]
     assert set(expected) <= set(levels(site, second.backup))
+    with pytest.raises(HeadwaterError):
+        site.headwater.restore(RestoreOptions(second.backup.id))
+    assert not site.has_database(f"{site.database}_restored")
     if fault.headwater == matrix.LISTED:  # then nothing chooses it either
         usable = [item.manifest.id for item in site.headwater.backup_list().usable]
         assert second.backup.id not in usable

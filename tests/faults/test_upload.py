@@ -34,10 +34,20 @@ RULES = {
     "put-lost": Rule(PUT_DUMP, proxy.lose_answer),
 }
 
+SLOWER = ("cut-always", "error-500", "completion-200-once", "completion-409", "slow-down", "stall")  # with `make soak`
+
 
 @pytest.mark.parametrize(
     ("site", "fault"),
-    [pytest.param("small" if fault.id == "put-lost" else "large", fault, id=fault.id) for fault in matrix.of("upload")],
+    [
+        pytest.param(
+            "small" if fault.id == "put-lost" else "large",
+            fault,
+            id=fault.id,
+            marks=[pytest.mark.soak] if fault.id in SLOWER else [],
+        )
+        for fault in matrix.of("upload")
+    ],
     indirect=["site"],
 )
 def test_the_way_to_s3_breaks(site: Site, fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
