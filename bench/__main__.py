@@ -1,4 +1,4 @@
-"""Runs every measurement, or those named: ``python -m bench cli query``."""
+"""Runs every measurement, or those named, with a size if one takes it: ``python -m bench cli query:80000``."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from bench.timing import note
 def main(names: list[str]) -> None:
     """Import bench_<name> and run its main()."""
     known = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
-    for name in names or known:
+    for word in names or known:
+        name, _, size = word.partition(":")
         if name not in known:
             sys.exit(f"no benchmark {name!r}; there are {', '.join(known)}")
         note(f"== {name}: {(import_module(f'bench.bench_{name}').__doc__ or '').splitlines()[0]}")
-        import_module(f"bench.bench_{name}").main()
+        import_module(f"bench.bench_{name}").main(*([int(size)] if size else []))
 
 
 if __name__ == "__main__":

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Iterator
+from datetime import date, datetime, timezone
+from decimal import Decimal
+from io import BytesIO
 
+import fastavro
 import pytest
 from athena_fixtures import AthenaClient, make_client
 
@@ -104,6 +108,46 @@ def test_a_line_that_is_no_json_fails_the_query(athena: AthenaClient) -> None:
         "LOCATION 's3://data/bad/'"
     )
     assert athena.failure("SELECT * FROM bad").startswith("HIVE_BAD_DATA: Error parsing a JSON line")
+
+
+def test_a_regular_expression_takes_lines_apart(athena: AthenaClient) -> None:
+    write(athena, "regex/a.log", b"10 GET /a\n20 POST /b\nnothing\nx put /c\n")
+    athena.run(
+        "CREATE EXTERNAL TABLE logs (ms int, method string, path string) ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.RegexSerDe' WITH SERDEPROPERTIES ("
+        "'input.regex'='(\\\\w+) (get|post|put) (/.*)', 'input.regex.case.insensitive'='true') LOCATION 's3://data/regex/'"
+    )
+    rows = [["10", "GET", "/a"], ["20", "POST", "/b"], [None, None, None], [None, "put", "/c"]]
+    assert athena.rows("SELECT * FROM logs") == rows
+
+
+def test_avro_is_read_by_name_with_its_logical_types(athena: AthenaClient) -> None:
+    schema = {
+        "type": "record",
+        "name": "r",
+        "fields": [
+            {"name": "Name", "type": ["null", "string"]},
+            {"name": "id", "type": "long"},
+            {"name": "amount", "type": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}},
+            {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
+            {"name": "day", "type": {"type": "int", "logicalType": "date"}},
+            {"name": "tags", "type": {"type": "array", "items": "string"}},
+            {"name": "m", "type": {"type": "map", "values": "int"}},
+        ],
+    }
+    record = {"Name": "x", "id": 1, "amount": Decimal("1.50"), "at": datetime(2020, 1, 1, 10, tzinfo=timezone.utc)}
+    record |= {"day": date(2020, 1, 2), "tags": ["a"], "m": {"k": 1}}
+    body = BytesIO()
+    fastavro.writer(body, schema, [record, record | {"Name": None}], codec="deflate")
+    write(athena, "avro/a.avro", body.getvalue())
+    athena.run(
+        "CREATE EXTERNAL TABLE avros (id bigint, name string, amount decimal(10,2), at timestamp, day date, "
+        "tags array<string>, m map<string,int>, missing int) STORED AS AVRO LOCATION 's3://data/avro/'"
+    )
+    execution = athena.run("SELECT * FROM avros WHERE at > DATE '2020-01-01'")
+    rest = ["1.50", "2020-01-01 10:00:00.000", "2020-01-02", "[a]", "{k=1}", None]
+    assert athena.result(execution["QueryExecutionId"])[1:] == [["1", "x", *rest], ["1", None, *rest]]
+    assert execution["Statistics"]["DataScannedInBytes"] == len(body.getvalue())
 
 
 def test_a_table_without_files_is_empty(athena: AthenaClient) -> None:

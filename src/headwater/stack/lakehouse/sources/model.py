@@ -33,6 +33,10 @@ class Reader(Protocol):
         """Make Arrow data a table for the rest of the query, and return its name."""
         ...
 
+    def materialize(self, sql: str) -> str:
+        """Keep a query's rows for the rest of the query, and return the table that has them."""
+        ...
+
     def count(self, read: int) -> None:
         """Bytes that are read past DuckDB's own files."""
         ...

@@ -11,6 +11,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.iceberg.scan import IcebergRead, iceberg_relation
 from headwater.stack.lakehouse.iceberg.storage import StorageFiles
 from headwater.stack.lakehouse.model import Partition, Scope, Storage, Table
+from headwater.stack.lakehouse.sources.avro import avro_relation
 from headwater.stack.lakehouse.sources.delimited import lazy_simple_relation
 from headwater.stack.lakehouse.sources.files import data_files
 from headwater.stack.lakehouse.sources.jsonlines import json_relation
@@ -19,6 +20,7 @@ from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sources.opencsv import open_csv_relation
 from headwater.stack.lakehouse.sources.orc import orc_relation
 from headwater.stack.lakehouse.sources.parquet import parquet_relation
+from headwater.stack.lakehouse.sources.regex import regex_relation
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, PartitionCatalog, key_value, surviving
 from headwater.stack.lakehouse.sql.context import Scan
@@ -29,7 +31,9 @@ _TEXT: Mapping[str, Callable[[Source], str]] = {
     "lazysimpleserde": lazy_simple_relation,
     "opencsvserde": open_csv_relation,
     "jsonserde": json_relation,
+    "regexserde": regex_relation,
 }
+_THROUGH_PYTHON: Mapping[str, Callable[[Source, Reader], str]] = {"orcserde": orc_relation, "avroserde": avro_relation}
 
 
 @dataclass(frozen=True)
@@ -61,8 +65,9 @@ def _read(table: Table, source: Source, reader: Reader) -> str:
     serde = table.serde.rsplit(".", 1)[-1].lower()
     if serde == "parquethiveserde" or "parquet" in table.input_format.lower():
         return parquet_relation(source, reader.connection)
-    if serde == "orcserde":
-        return _with_raw(orc_relation(source, reader), source)
+    through_python = _THROUGH_PYTHON.get(serde)
+    if through_python is not None:
+        return _with_raw(through_python(source, reader), source)
     relation = _TEXT.get(serde)
     if relation is None:
         raise Unsupported(f"SerDe {table.serde or table.input_format}")

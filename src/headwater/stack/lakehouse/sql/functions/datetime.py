@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import replace
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
@@ -191,11 +192,9 @@ def _from_iso8601_timestamp(call: Call) -> Expr:
     text, literal = call.arguments[0].sql, call.arguments[0].literal
     zone = re.search(r"T.*([+-]\d{2}:\d{2})$", literal) if isinstance(literal, str) else None
     if zone is not None and isinstance(literal, str):
-        bare = Call(
-            call.name, (Expr(quote_text(literal[: zone.start(1)]), t.VARCHAR),), call.result, call.position, call.now
-        )
-        kind = t.Type("timestamptz", (3,), zone=zone[1])
-        return Expr(instant(_from_iso8601_timestamp(bare).sql, zone[1]), kind)
+        without = Expr(quote_text(literal[: zone.start(1)]), t.VARCHAR)
+        moment = _from_iso8601_timestamp(replace(call, arguments=(without,)))
+        return Expr(instant(moment.sql, zone[1]), t.Type("timestamptz", (3,), zone=zone[1]))
     start = "'NOT_SUPPORTED: from_iso8601_timestamp of '''"
     message = f"{start} || {text} || ''' (not in UTC) is not supported by the local Athena'"
     bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"

@@ -116,7 +116,7 @@ _KINDS = ((bool, "boolean"), (str, "string"), (list, "array"), (dict, "object"),
 
 def _method(item: Any, name: str, strict: bool) -> Any:
     if name == "type()":
-        return next((kind for types, kind in _KINDS if isinstance(item, types)), "null")  # type: ignore[arg-type]
+        return next((kind for types, kind in _KINDS if isinstance(item, types)), "null")
     if not isinstance(item, list) and strict:
         raise _Structural
     return len(item) if isinstance(item, list) else 1

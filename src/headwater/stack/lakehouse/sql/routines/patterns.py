@@ -78,6 +78,12 @@ def _split(text: str, pattern: str) -> list[str]:
     return [*parts, text[last:]]
 
 
+def _fields(text: str, pattern: str) -> list[str | None] | None:
+    """The groups of a whole line."""
+    found = compiled(pattern).fullmatch(text)
+    return None if found is None else list(found.groups())
+
+
 def _count(text: str, pattern: str) -> int:
     return sum(1 for _ in compiled(pattern).finditer(text))
 
@@ -100,6 +106,7 @@ ROUTINES = (
     Routine("hw_regexp_extract_all", _extract_all, [*_TEXTS, "BIGINT"], "VARCHAR[]"),
     Routine("hw_regexp_groups", _groups, _TEXTS, "VARCHAR[][]"),
     Routine("hw_regexp_replace", _replace, [*_TEXTS, "VARCHAR"], "VARCHAR"),
+    Routine("hw_regexp_fields", _fields, _TEXTS, "VARCHAR[]"),
     Routine("hw_regexp_split", _split, _TEXTS, "VARCHAR[]"),
     Routine("hw_regexp_count", _count, _TEXTS, "BIGINT"),
     Routine("hw_regexp_position", _position, [*_TEXTS, "BIGINT", "BIGINT"], "BIGINT"),
