@@ -99,6 +99,14 @@ FAULTS = (
     Fault("restore", "download-cut", "the download breaks once", HOLDS, FINE),
     Fault("restore", "spool-full", "the disk of the spool is full", HOLDS),
     Fault("restore", "killed", "SIGKILL of Headwater while pg_restore works", HOLDS),
+    Fault("physical", "copy-killed", "SIGKILL of pg_basebackup, or exit code 1, or no output at all", REFUSED),
+    Fault("physical", "copy-damaged", "a bit of the copy flips, its end is missing, or it is gone", HEAD),
+    Fault("physical", "copy-base", "the backup that an incremental one builds on is gone", LISTED),
+    Fault("physical", "log-gap", "a segment of the archived log is missing", "named; nothing is rebuilt past it"),
+    Fault("physical", "log-damaged", "a bit of a segment flips", "nothing is rebuilt with it"),
+    Fault("physical", "log-killed", "archiving is interrupted, its spool is lost", "taken up without a gap"),
+    Fault("physical", "log-other", "another segment of the same name is archived", "refused: error, nothing replaced"),
+    Fault("physical", "moment", "a moment before the first backup or after the archived log", "refused, nothing fetched"),
     Fault("together", "two-backups", "two backups of one database in the same second", HOLDS),
     Fault("together", "prune-create", "a prune while a backup waits for its manifest", HOLDS),
     Fault("together", "prune-restore", "a prune removes the backup that is being downloaded", HOLDS),
@@ -113,15 +121,16 @@ GROUPS = {
     "killed": ("SIGKILL of Headwater while it makes a backup", "what must be believed"),
     "stored": ("What is stored", "found at the latest by"),
     "restore": ("While restoring", "what must happen"),
+    "physical": ("Physical backups and the archived log", "what must happen, or the level that finds it"),
     "together": ("Several things at once, and all the time", "what must happen"),
 }
 
 TOP = """\
 # Faults
 
-What may go wrong with a backup, and what has to happen then. The tests in `tests/faults/` cause every one of these for
-real (a proxy before S3, signals, broken programs, edited objects) and assert what the table says; the page is written
-from the very table that they read. Beside it, where there is something to compare, what
+What may go wrong with a backup, and what has to happen then. The tests in `tests/faults/` (and
+`tests/stages/test_physical.py`) cause every one of these for real (a proxy before S3, signals, broken programs, edited
+objects) and assert what the table says; the page is written from the very table that they read. Beside it, where there is something to compare, what
 `pg_dump | gzip > file`, an upload with boto3, and `gunzip | psql` report under the same fault: **believed** means that
 both ends said success, and the rows were not there.
 

@@ -18,6 +18,14 @@ TESTS = {
     "download-cut": "test_the_download_breaks_once",
     "spool-full": "test_the_disk_of_the_spool_is_full",
     "killed": "test_headwater_is_killed_while_pg_restore_works",
+    "copy-killed": "test_a_copy_that_went_wrong_never_becomes_a_backup",
+    "copy-damaged": "test_damage_is_found_before_there_is_a_data_directory",
+    "copy-base": "test_a_backup_whose_base_is_gone_is_listed_as_useless",
+    "log-gap": "test_segments_that_are_missing_are_named",
+    "log-damaged": "test_a_damaged_segment_is_found",
+    "log-killed": "test_archiving_that_was_killed_is_taken_up_without_a_gap",
+    "log-other": "test_another_cluster_never_overwrites_a_segment",
+    "moment": "test_a_moment_outside_of_what_is_stored_is_refused_before_anything_is_fetched",
     "two-backups": "test_two_backups_in_one_second",
     "prune-create": "test_a_prune_while_a_backup_waits_for_its_manifest",
     "prune-restore": "test_a_prune_removes_the_backup_that_is_being_downloaded",
@@ -38,9 +46,9 @@ def test_every_row_is_tested() -> None:
     assert {fault.id for fault in matrix.of("killed")} == steps
     defined = {
         node.name
-        for path in FOLDER.glob("test_*.py")
+        for path in [*FOLDER.glob("test_*.py"), FOLDER.parent / "stages" / "test_physical.py"]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef)
     }
     assert set(TESTS.values()) <= defined
-    assert {fault.id for group in ("restore", "together") for fault in matrix.of(group)} == set(TESTS)
+    assert {fault.id for group in ("restore", "physical", "together") for fault in matrix.of(group)} == set(TESTS)

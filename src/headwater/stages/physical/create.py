@@ -235,7 +235,8 @@ def _store(connections: Connections, plan: PhysicalPlan, key: str, blocks: Itera
 
 def _options(plan: PhysicalPlan, content_type: str = "application/octet-stream") -> WriteOptions:
     tags = {
-        "RetentionDays": str(plan.retention_days),
+        # No lifecycle rule may match: by its age alone, S3 would expire what an incremental backup builds on.
+        "RetentionDays": "protected",
         "BackupType": "physical",
         "Database": f"cluster-{plan.cluster.identifier}",
     }
