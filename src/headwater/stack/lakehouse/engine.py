@@ -6,10 +6,11 @@ import json
 import os
 import queue
 import re
+import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ _READ = re.compile(r'"path":"(.*)","op":"READ","bytes":"(\d+)","pos":"(\d+)"')
 # Parsed here and not by duckdb_logs_parsed(), which takes three times as long.
 _READS = 'SELECT message, count(*) FROM duckdb_logs WHERE contains(message, \'"op":"READ"\') GROUP BY message'
 _FOOTER_END = 8
+_NICE = 5
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,12 @@ def _scanned(reads: Iterable[tuple[str, int]], scratch: str) -> int:
     return total
 
 
+def _stand_back() -> None:
+    """Let this thread, and those that it starts, give way to the ones that answer requests."""
+    with suppress(OSError, AttributeError):
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
 class Session:
     """One DuckDB instance, held by one query. ``interrupt`` may be called from any thread."""
 
@@ -66,7 +74,9 @@ class Session:
         self._scratch = settings.scratch
         self._registered: list[str] = []
         self._kept: list[str] = []
+        self._files: list[Path] = []
         self._counted = 0
+        _stand_back()
         self.connection = duckdb.connect(":memory:")
         threads = settings.threads or (os.cpu_count() or 1)
         for statement in (
@@ -115,6 +125,13 @@ class Session:
         self._kept.append(name)
         return name
 
+    def scratch_file(self) -> Path:
+        """A place for a file that goes at the next ``reset``; reading it counts for nothing."""
+        handle, name = tempfile.mkstemp(dir=self._scratch)
+        os.close(handle)
+        self._files.append(Path(name))
+        return self._files[-1]
+
     def count(self, read: int) -> None:
         """Add bytes that are read past DuckDB."""
         self._counted += read
@@ -131,6 +148,8 @@ class Session:
         """Forget what was read."""
         self.connection.execute("CALL truncate_duckdb_logs()")
         self._counted = 0
+        while self._files:
+            self._files.pop().unlink(missing_ok=True)
         while self._kept:
             self.connection.execute(f"DROP TABLE IF EXISTS {self._kept.pop()}")
         while self._registered:

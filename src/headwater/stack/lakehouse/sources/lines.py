@@ -3,26 +3,22 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
 from headwater.stack.lakehouse.sources.keys import path_list
-from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sources.model import DataFile, Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import fail, quote_text
 
-_COMPRESSED = (".gz", ".zst")
-_UNREADABLE = (".bz2", ".snappy", ".lz4", ".lzo", ".deflate")
+_COMPRESSED = {".gz": "gzip", ".zst": "zstd"}
+_UNREADABLE = (".snappy", ".lz4", ".lzo")
 # No text file holds this sequence of control characters; one that did would fail the query, not give a wrong row.
 _NEVER = "\x1e\x1f\x1e\x1d"
 
 
 def line_reader(source: Source) -> str:
     """A relation with ``line`` and ``file_index``: every line of every file, without the header lines."""
-    kinds = {next((e for e in (*_COMPRESSED, *_UNREADABLE) if f.stored.key.endswith(e)), "") for f in source.files}
-    if kinds & set(_UNREADABLE):
-        raise Unsupported(f"text compressed as {', '.join(sorted(kinds & set(_UNREADABLE)))}")
-    if len(kinds) > 1:
-        raise Unsupported("a mix of compressed and uncompressed text files in one table")
-    compression = {"": "none", ".gz": "gzip", ".zst": "zstd"}[kinds.pop()]
     skip = source.table.parameters.get(
         "skip.header.line.count", source.table.serde_parameters.get("skip.header.line.count", "0")
     )
@@ -31,11 +27,27 @@ def line_reader(source: Source) -> str:
     message = "'NOT_SUPPORTED: a text file with bare carriage returns is not supported by the local Athena'"
     bare = "regexp_replace(coalesce(line, ''), '\r$', '')"
     line = f"CASE WHEN contains({bare}, chr(13)) THEN {fail(message, t.VARCHAR, 'line')} ELSE {bare} END"
-    return (
-        f"(SELECT {line} AS line, file_index FROM read_csv({path_list(source)}, columns={{'line': 'VARCHAR'}}, "
-        f"delim={quote_text(_NEVER)}, quote='', escape='', header=false, skip={int(skip)}, auto_detect=false, "
-        f"strict_mode=true, compression={quote_text(compression)}, hive_partitioning=false))"
-    )
+    parts = [_group(source, kind, int(skip), line) for kind in sorted({_compression(file) for file in source.files})]
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _compression(file: DataFile) -> str:
+    suffix = "." + file.stored.key.rpartition(".")[2]
+    if suffix in _UNREADABLE:
+        raise Unsupported(f"text compressed as {suffix}")
+    return _COMPRESSED.get(suffix, "none")
+
+
+def _group(source: Source, compression: str, skip: int, line: str) -> str:
+    """The lines of the files of one compression; a file keeps its number among all files."""
+    numbers = [i for i, file in enumerate(source.files) if _compression(file) == compression]
+    some = replace(source, files=[source.files[i] for i in numbers])
+    number = f"list_extract({numbers}, CAST(file_index AS BIGINT) + 1)"
+    number = "file_index" if len(numbers) == len(source.files) else number
+    options = f"delim={quote_text(_NEVER)}, quote='', escape='', header=false, skip={skip}, auto_detect=false, "
+    options += f"strict_mode=true, compression={quote_text(compression)}, hive_partitioning=false"
+    reader = f"read_csv({path_list(some)}, columns={{'line': 'VARCHAR'}}, {options})"
+    return f"SELECT {line} AS line, {number} AS file_index FROM {reader}"
 
 
 def hive_value(sql: str, kind: t.Type) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import duckdb
@@ -35,6 +36,10 @@ class Reader(Protocol):
 
     def materialize(self, sql: str) -> str:
         """Keep a query's rows for the rest of the query, and return the table that has them."""
+        ...
+
+    def scratch_file(self) -> Path:
+        """A place for a file that goes when the query ends; reading it counts for nothing."""
         ...
 
     def count(self, read: int) -> None:

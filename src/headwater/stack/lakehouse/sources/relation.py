@@ -21,6 +21,7 @@ from headwater.stack.lakehouse.sources.opencsv import open_csv_relation
 from headwater.stack.lakehouse.sources.orc import orc_relation
 from headwater.stack.lakehouse.sources.parquet import parquet_relation
 from headwater.stack.lakehouse.sources.regex import regex_relation
+from headwater.stack.lakehouse.sources.unpack import unpacked
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, PartitionCatalog, key_value, surviving
 from headwater.stack.lakehouse.sql.context import Scan
@@ -71,7 +72,7 @@ def _read(table: Table, source: Source, reader: Reader) -> str:
     relation = _TEXT.get(serde)
     if relation is None:
         raise Unsupported(f"SerDe {table.serde or table.input_format}")
-    return _with_raw(relation(source), source)
+    return _with_raw(relation(unpacked(source, reader)), source)
 
 
 def _with_raw(relation: str, source: Source) -> str:
