@@ -31,13 +31,24 @@ def _location(athena: AthenaClient, table: str) -> Path:
     return athena.storage.root / found.removeprefix("s3://")
 
 
-@pytest.mark.parametrize("form", ["PARQUET", "ORC", "JSON", "TEXTFILE"])
+@pytest.mark.parametrize("form", ["PARQUET", "ORC", "AVRO", "JSON", "TEXTFILE"])
 def test_a_table_made_from_a_query_reads_back_as_the_query(athena: AthenaClient, form: str) -> None:
     query = EVERY_TYPE.removesuffix(", X'6162' r") if form == "JSON" else EVERY_TYPE
+    if form == "AVRO":  # has no small integers
+        query = query.replace("CAST(1 AS tinyint) a, CAST(2 AS smallint) b, ", "")
     expected = athena.rows(query)
     execution = athena.run(f"CREATE TABLE made WITH (format = '{form}') AS {query}")
     assert (execution["StatementType"], execution["SubstatementType"]) == ("DDL", "CREATE_TABLE_AS_SELECT")
     assert athena.rows("SELECT * FROM made") == expected
+
+
+def test_avro_is_compressed_as_asked(athena: AthenaClient) -> None:
+    athena.run("CREATE TABLE made WITH (format = 'AVRO', write_compression = 'SNAPPY') AS SELECT 1 AS a")
+    athena.run("INSERT INTO made VALUES (2)")
+    assert athena.rows("SELECT sum(a) FROM made") == [["3"]]
+    assert "tinyint is not supported by Avro" in athena.failure(
+        "CREATE TABLE small WITH (format = 'AVRO') AS SELECT TINYINT '1' AS a"
+    )
 
 
 def test_the_result_of_writing_is_a_count_and_a_manifest(athena: AthenaClient) -> None:
@@ -83,7 +94,7 @@ def test_what_no_table_can_hold_is_refused_as_athena_refuses_it(athena: AthenaCl
         "SELECT 1 AS a, x AS p FROM UNNEST(sequence(1, 101)) t(x)"
     )
     assert reason.startswith("HIVE_TOO_MANY_OPEN_PARTITIONS: Exceeded limit of 100 open writers")
-    assert "NOT_SUPPORTED" in athena.failure("CREATE TABLE made WITH (format = 'AVRO') AS SELECT 1 AS a")
+    assert "NOT_SUPPORTED" in athena.failure("CREATE TABLE made WITH (format = 'ION') AS SELECT 1 AS a")
     assert athena.glue("GetTables", DatabaseName="lake")["TableList"] == []
 
 

@@ -104,7 +104,7 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
     if value.type.name == "char":
         raise Unsupported(f"CAST from {value.type} to {target}")
     if target.name == "varbinary":
-        return None
+        return f"encode({sql})"
     if target.name == "boolean":
         otherwise = (
             "NULL" if safe else fail(f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to BOOLEAN'", target)

@@ -13,6 +13,7 @@ import zstandard
 from headwater.stack.lakehouse.hive import types as hive
 from headwater.stack.lakehouse.hive.types import parse_type
 from headwater.stack.lakehouse.model import Column
+from headwater.stack.lakehouse.writes.avro import AvroSink
 from headwater.stack.lakehouse.writes.formats import FileFormat
 
 _SIMPLE = {
@@ -46,6 +47,8 @@ def open_sink(path: Path, form: FileFormat, columns: Sequence[Column]) -> Sink:
     """A new file. Text formats take batches with one column of whole lines."""
     if form.name == "parquet":
         return ParquetSink(path, arrow_schema(columns), form.compression)
+    if form.name == "avro":
+        return AvroSink(path, columns, form.compression)
     if form.name == "orc":
         return OrcSink(path, arrow_schema(columns), form.compression)
     return LineSink(path, form.compression)

@@ -18,6 +18,7 @@ _CODECS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "parquet": ("gzip", "snappy", "zstd", "none"),
         "orc": ("zlib", "snappy", "lz4", "zstd", "none"),
+        "avro": ("deflate", "snappy", "none"),
         "json": ("gzip", "zstd", "none"),
         "textfile": ("gzip", "zstd", "none"),
     }
@@ -29,7 +30,7 @@ _SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
 
 @dataclass(frozen=True)
 class FileFormat:
-    """How files are written: ``name`` is parquet, orc, json or textfile."""
+    """How files are written: ``name`` is parquet, orc, avro, json or textfile."""
 
     name: str
     compression: str
@@ -59,7 +60,7 @@ def format_of(properties: Mapping[str, Value], what: str) -> FileFormat:
     FileFormat(name='parquet', compression='snappy', delimiter='\\x01')
     """
     name = str(properties.get("format", "parquet")).lower()
-    if name in ("ion", "avro"):
+    if name == "ion":
         raise Unsupported(f"{what} with format {name.upper()}")
     if name not in _CODECS:
         message = f"Invalid value [{name.upper()}]. Valid values: [ORC, PARQUET, AVRO, JSON, TEXTFILE]"
@@ -75,12 +76,10 @@ def format_of(properties: Mapping[str, Value], what: str) -> FileFormat:
 def format_of_table(table: Table) -> FileFormat:
     """The format in which rows are added to an existing table. Raises ``QueryFailed`` where Athena does not insert."""
     serde = table.serde.rsplit(".", 1)[-1].lower()
-    written = {"parquethiveserde": "parquet", "orcserde": "orc", "lazysimpleserde": "textfile"}
+    written = {"parquethiveserde": "parquet", "orcserde": "orc", "lazysimpleserde": "textfile", "avroserde": "avro"}
     name = written.get(serde)
     if table.serde == _JSON_SERDE:
         name = "json"
-    if serde == "avroserde":
-        raise Unsupported("INSERT INTO an Avro table")
     if name is None:
         raise QueryFailed(
             f"HIVE_UNSUPPORTED_FORMAT: Output format {table.output_format} with SerDe {table.serde} is not supported."

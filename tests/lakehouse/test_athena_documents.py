@@ -1,0 +1,116 @@
+"""Work groups, tags, named queries and prepared statements are kept, and work groups decide about their queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from athena_fixtures import OUTPUT, AthenaClient, make_client
+
+from headwater.stack.lakehouse.athena import control
+
+
+@pytest.fixture
+def athena(tmp_path: Path) -> Iterator[AthenaClient]:
+    client = make_client(tmp_path)
+    yield client
+    client.lakehouse.close()
+
+
+def test_primary_is_there_and_stays(athena: AthenaClient) -> None:
+    group = athena.call("GetWorkGroup", WorkGroup="primary")["WorkGroup"]
+    assert group["State"] == "ENABLED"
+    assert group["Configuration"]["EnforceWorkGroupConfiguration"] is False
+    assert group["Configuration"]["EngineVersion"]["EffectiveEngineVersion"] == "Athena engine version 3"
+    assert athena.refused("DeleteWorkGroup", WorkGroup="primary")["__type"] == "InvalidRequestException"
+
+
+def test_a_work_group_is_created_changed_and_deleted(athena: AthenaClient) -> None:
+    tags = [{"Key": "team", "Value": "data"}]
+    athena.call("CreateWorkGroup", Name="team", Configuration={}, Tags=tags)
+    arn = "arn:aws:athena:us-east-1:000000000000:workgroup/team"
+    assert athena.call("ListTagsForResource", ResourceARN=arn)["Tags"] == tags
+    athena.call("TagResource", ResourceARN=arn, Tags=[{"Key": "more", "Value": "1"}])
+    athena.call("UntagResource", ResourceARN=arn, TagKeys=["team"])
+    assert athena.call("ListTagsForResource", ResourceARN=arn)["Tags"] == [{"Key": "more", "Value": "1"}]
+    assert athena.refused("CreateWorkGroup", Name="team")["message"] == "WorkGroup is already created"
+    updates = {"ResultConfigurationUpdates": {"OutputLocation": "s3://results/team/"}}
+    athena.call("UpdateWorkGroup", WorkGroup="team", ConfigurationUpdates=updates, State="DISABLED")
+    refusal = athena.refused("StartQueryExecution", QueryString="SELECT 1", WorkGroup="team")
+    assert refusal["message"] == "WorkGroup team is disabled."
+    athena.call("UpdateWorkGroup", WorkGroup="team", State="ENABLED")
+    athena.run("SELECT 1", WorkGroup="team", ResultConfiguration={})
+    assert athena.refused("DeleteWorkGroup", WorkGroup="team")["message"] == "WorkGroup team is not empty"
+    athena.call("DeleteWorkGroup", WorkGroup="team", RecursiveDeleteOption=True)
+    assert [g["Name"] for g in athena.call("ListWorkGroups")["WorkGroups"]] == ["primary"]
+
+
+def test_the_limit_of_scanned_bytes_cancels_the_query(athena: AthenaClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(control, "_WATCH_SECONDS", 0.001)
+    athena.run("CREATE DATABASE lake")
+    rows = "SELECT x * 10000 + y AS a, md5(to_utf8(CAST(x * 10000 + y AS varchar))) AS b "
+    numbers = "FROM UNNEST(sequence(1, 10000)) s(x) CROSS JOIN UNNEST(sequence(1, 80)) u(y)"
+    athena.run(f"CREATE TABLE big WITH (write_compression = 'NONE') AS {rows}{numbers}")
+    limit = {"BytesScannedCutoffPerQuery": 10_000_000, "EnforceWorkGroupConfiguration": False}
+    assert (
+        "at least"
+        in athena.refused("CreateWorkGroup", Name="tiny", Configuration={"BytesScannedCutoffPerQuery": 5})["message"]
+    )
+    athena.call("CreateWorkGroup", Name="small", Configuration=limit)
+    status = athena.wait(athena.start("SELECT max(b) FROM big", WorkGroup="small"))["Status"]
+    assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
+    assert athena.run("SELECT count(*) FROM big", WorkGroup="small")
+
+
+def test_prepared_statements_run_with_their_parameters(athena: AthenaClient) -> None:
+    athena.call("CreatePreparedStatement", StatementName="p", WorkGroup="primary", QueryStatement="SELECT ?, ? + 1")
+    assert athena.rows("EXECUTE p USING 'it''s', 41") == [["it's", "42"]]
+    assert athena.rows('EXECUTE "p"', ExecutionParameters=["x", "1"]) == [["x", "2"]]
+    assert (
+        "Incorrect number of parameters"
+        in athena.refused(
+            "StartQueryExecution", QueryString="EXECUTE p USING 1", ResultConfiguration={"OutputLocation": OUTPUT}
+        )["message"]
+    )
+    athena.call("UpdatePreparedStatement", StatementName="p", WorkGroup="primary", QueryStatement="SELECT 3")
+    assert athena.rows("EXECUTE p") == [["3"]]
+    found = athena.call("BatchGetPreparedStatement", PreparedStatementNames=["p", "q"], WorkGroup="primary")
+    assert [s["QueryStatement"] for s in found["PreparedStatements"]] == ["SELECT 3"]
+    assert found["UnprocessedPreparedStatementNames"][0]["StatementName"] == "q"
+    athena.run("PREPARE again FROM SELECT 5")
+    assert athena.rows("EXECUTE again") == [["5"]]
+    athena.run("DEALLOCATE PREPARE again")
+    assert athena.failure("EXECUTE again").startswith("NOT_FOUND: line 1:1: Prepared statement not found: again")
+    athena.call("DeletePreparedStatement", StatementName="p", WorkGroup="primary")
+    gone = athena.refused("GetPreparedStatement", StatementName="p", WorkGroup="primary")
+    assert gone["__type"] == "ResourceNotFoundException"
+
+
+def test_a_young_result_is_used_again_when_asked(athena: AthenaClient) -> None:
+    reuse = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}}
+    first, second = athena.run("SELECT random()", **reuse), athena.run("SELECT random()", **reuse)
+    assert first["Statistics"]["ResultReuseInformation"] == {"ReusedPreviousResult": False}
+    assert second["Statistics"]["ResultReuseInformation"] == {"ReusedPreviousResult": True}
+    assert second["QueryExecutionId"] != first["QueryExecutionId"]
+    assert athena.result(first["QueryExecutionId"]) == athena.result(second["QueryExecutionId"])
+    assert athena.rows("SELECT random()") != athena.result(first["QueryExecutionId"])[1:]
+
+
+def test_named_queries_are_listed_by_page(athena: AthenaClient) -> None:
+    made = [
+        athena.call("CreateNamedQuery", Name=f"q{i}", Database="lake", QueryString=f"SELECT {i}")["NamedQueryId"]
+        for i in range(3)
+    ]
+    page = athena.call("ListNamedQueries", MaxResults=2)
+    rest = athena.call("ListNamedQueries", MaxResults=2, NextToken=page["NextToken"])
+    assert sorted([*page["NamedQueryIds"], *rest["NamedQueryIds"]]) == sorted(made)
+    athena.call("UpdateNamedQuery", NamedQueryId=made[0], Name="renamed", QueryString="SELECT 9")
+    assert athena.call("GetNamedQuery", NamedQueryId=made[0])["NamedQuery"]["QueryString"] == "SELECT 9"
+
+
+def test_a_plan_is_shown_without_running_the_query(athena: AthenaClient) -> None:
+    execution = athena.run("EXPLAIN SELECT 1 AS one")
+    assert execution["SubstatementType"] == "EXPLAIN"
+    assert athena.result(execution["QueryExecutionId"])[0] == ["Output[one integer]"]
+    assert athena.failure("EXPLAIN (TYPE IO) SELECT 1").startswith("NOT_SUPPORTED: EXPLAIN (TYPE IO)")
