@@ -6,10 +6,14 @@ import re
 import tempfile
 from collections import defaultdict
 from pathlib import Path
+from typing import get_args
 
+from headwater.stack.lakehouse.athena.statement import DeallocateStatement, ExplainStatement, PrepareStatement
 from headwater.stack.lakehouse.hive.execute import STATEMENTS
+from headwater.stack.lakehouse.iceberg.ddl import STATEMENTS as ICEBERG
 from headwater.stack.lakehouse.service import Lakehouse
 from headwater.stack.lakehouse.sql.functions.registry import FAMILIES
+from headwater.stack.lakehouse.writes.ast import Change, CreateTableAs, Insert, Unload
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "local-athena.md"
 
@@ -39,8 +43,17 @@ def _functions() -> str:
 
 
 def _statements() -> str:
-    names = sorted(re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower() for kind in STATEMENTS)
-    return "Data definition: " + ", ".join(names) + "."
+    kinds = {
+        "Data definition": list(STATEMENTS),
+        "Writing": [CreateTableAs, Insert, Unload],
+        "Changing Iceberg tables": [*get_args(Change), *(kind for kind in ICEBERG if kind not in STATEMENTS)],
+        "Commands": [ExplainStatement, PrepareStatement, DeallocateStatement],
+    }
+    return "\n\n".join(f"{title}: {', '.join(sorted(map(_words, found)))}." for title, found in kinds.items())
+
+
+def _words(kind: type) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", kind.__name__.removesuffix("Statement")).lower()
 
 
 def _operations() -> dict[str, str]:
