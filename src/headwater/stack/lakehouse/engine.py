@@ -25,7 +25,7 @@ _READ = re.compile(r'"path":"(.*)","op":"READ","bytes":"(\d+)","pos":"(\d+)"')
 # Parsed here and not by duckdb_logs_parsed(), which takes three times as long.
 _READS = 'SELECT message, count(*) FROM duckdb_logs WHERE contains(message, \'"op":"READ"\') GROUP BY message'
 _FOOTER_END = 8
-_NICE = 5
+_NICE = 2
 
 
 @dataclass(frozen=True)

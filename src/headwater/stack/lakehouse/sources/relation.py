@@ -55,7 +55,8 @@ class Lake:
         keys = [scan.key_types[key.name.lower()] for key in table.partition_keys]
         if scan.partitions_only:
             return _partition_rows(partitions, keys)
-        files = list(data_files(self.storage, self.scope, partitions))
+        below = "" if scan.predicates else table.location
+        files = list(data_files(self.storage, self.scope, partitions, below=below))
         source = Source(table, files, [column_type(c) for c in table.columns], keys)
         if not files:
             return _with_raw(empty_relation(source), source)
