@@ -106,7 +106,7 @@ FAULTS = (
     Fault("physical", "log-damaged", "a bit of a segment flips", "nothing is rebuilt with it"),
     Fault("physical", "log-killed", "archiving is interrupted, its spool is lost", "taken up without a gap"),
     Fault("physical", "log-other", "another segment of the same name is archived", "refused: error, nothing replaced"),
-    Fault("physical", "moment", "a moment before the first backup or after the archived log", "refused, nothing fetched"),
+    Fault("physical", "moment", "a moment before the first backup, or after the log", "refused, nothing fetched"),
     Fault("together", "two-backups", "two backups of one database in the same second", HOLDS),
     Fault("together", "prune-create", "a prune while a backup waits for its manifest", HOLDS),
     Fault("together", "prune-restore", "a prune removes the backup that is being downloaded", HOLDS),
@@ -130,9 +130,9 @@ TOP = """\
 
 What may go wrong with a backup, and what has to happen then. The tests in `tests/faults/` (and
 `tests/stages/test_physical.py`) cause every one of these for real (a proxy before S3, signals, broken programs, edited
-objects) and assert what the table says; the page is written from the very table that they read. Beside it, where there is something to compare, what
-`pg_dump | gzip > file`, an upload with boto3, and `gunzip | psql` report under the same fault: **believed** means that
-both ends said success, and the rows were not there.
+objects) and assert what the table says; the page is written from the very table that they read. Beside it, where there
+is something to compare, what `pg_dump | gzip > file`, an upload with boto3, and `gunzip | psql` report under the same
+fault: **believed** means that both ends said success, and the rows were not there.
 
 Levels: **list** is `backup list` (manifests and a listing), the others are those of `backup verify`: **head** sizes
 and checksums as S3 reports them, **full** every byte read, compared and decoded, **restore** a scratch restore with its
