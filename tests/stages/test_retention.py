@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from headwater.errors import BackupError, SettingsError
 from headwater.manifest import BackupManifest, SourceDatabase, StoredDump, backup_id, parse
 from headwater.stages.backup import Policy, decide
+from headwater.stages.backup.retention import parse_rules
 
 NOW = datetime(2025, 3, 31, 12, tzinfo=timezone.utc)
 
@@ -36,6 +38,12 @@ def manifest(database: str, taken: datetime) -> BackupManifest:
 ages = st.timedeltas(min_value=timedelta(days=-5), max_value=timedelta(days=400))
 sets = st.lists(st.builds(lambda db, age: manifest(db, NOW - age), st.sampled_from(["app", "app2"]), ages), max_size=30)
 policies = st.builds(Policy, st.just("app"), st.integers(1, 365))
+counts = st.integers(0, 6)
+ruled = st.builds(
+    lambda rules, minimum: Policy("app", *rules, minimum=minimum),
+    st.tuples(*[counts] * 7).filter(any),
+    st.integers(1, 4),
+)
 
 
 @given(sets, policies)
@@ -79,6 +87,68 @@ def test_a_longer_retention_never_removes_more(manifests: list[BackupManifest], 
         return {id(d.backup) for d in decide(manifests, policy, NOW) if d.action == "remove"}
 
     assert removed(Policy("app", days + more)) <= removed(Policy("app", days))
+
+
+@given(sets, ruled, st.data())
+def test_no_rule_touches_the_newest_the_proven_the_minimum_or_another_database(
+    manifests: list[BackupManifest], policy: Policy, data: st.DataObject
+) -> None:
+    mine = sorted({m.id: m for m in manifests if m.database == "app"}.values(), key=lambda m: m.taken)
+    manifests = [*mine, *(m for m in manifests if m.database != "app")]
+    proven = {m.id for m in mine if data.draw(st.booleans())}
+    decisions = decide(manifests, policy, NOW, proven)
+    kept = {d.backup.id for d in decisions if d.action == "keep" and d.backup.database == "app"}
+
+    assert all(d.action == "keep" for d in decisions if d.backup.database != "app")
+    assert len(kept) >= min(len(mine), policy.minimum)
+    if mine:
+        assert mine[-1].id in kept
+    if proven:
+        assert max(proven) in kept  # ids sort by time
+    assert all(d.reason for d in decisions)
+
+
+@given(sets, ruled)
+def test_each_rule_keeps_what_it_promises(manifests: list[BackupManifest], policy: Policy) -> None:
+    mine = sorted({m.id: m for m in manifests if m.database == "app"}.values(), key=lambda m: m.taken, reverse=True)
+    kept = {d.backup.id for d in decide(mine, policy, NOW) if d.action == "keep"}
+    past = [m for m in mine if m.taken <= NOW]
+
+    assert {m.id for m in mine[: policy.last]} <= kept
+    for count, period in ((policy.daily, "%Y-%m-%d"), (policy.monthly, "%Y-%m"), (policy.yearly, "%Y")):
+        newest_of = {m.taken.strftime(period): m.id for m in reversed(past)}
+        assert set(sorted(newest_of.items(), reverse=True)[:count]) <= {
+            (k, v) for k, v in newest_of.items() if v in kept
+        }
+
+
+@given(sets, ruled)
+def test_what_the_rules_keep_a_second_run_keeps(manifests: list[BackupManifest], policy: Policy) -> None:
+    kept = [d.backup for d in decide(manifests, policy, NOW) if d.action == "keep"]
+
+    assert all(d.action == "keep" for d in decide(kept, policy, NOW))
+
+
+def test_a_partial_backup_never_takes_a_whole_ones_place() -> None:
+    whole = manifest("app", NOW - timedelta(days=400))
+    partial = replace(manifest("app", NOW - timedelta(days=100)), partial=True)
+
+    assert [(d.backup.id, d.action) for d in decide([whole, partial], Policy("app", last=1), NOW)] == [
+        (partial.id, "remove"),
+        (whole.id, "keep"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["weekly", "weekly=-1", "nonsense=3", "within=x"])
+def test_rules_that_make_no_sense_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError):
+        parse_rules(Policy("app", 30), text)
+
+
+def test_rules_are_read_from_text() -> None:
+    assert parse_rules(Policy("app", 30), "within=2, daily=7 minimum=3") == Policy("app", 2, daily=7, minimum=3)
+    with pytest.raises(SettingsError):
+        parse_rules(Policy("app", 30), "within=0")
 
 
 def test_reasons_say_why() -> None:

@@ -140,7 +140,7 @@ def decrypted(chunks: Iterable[bytes], identities: list[Any]) -> Iterator[bytes]
     age = _age()
     try:
         yield from _through(lambda reader, writer: age.decrypt_io(reader, writer, identities), chunks)
-    except age.DecryptError as error:
+    except (age.DecryptError, OSError) as error:  # it says OSError for what was changed behind the header
         raise VerificationError(f"it cannot be decrypted: {error}", hint="is it the right identity?") from error
 
 

@@ -43,7 +43,7 @@ class DirectoryDump:
                 self._hold_back(sum(waiting.values()))
                 busy = False
                 for name, size in waiting.items():
-                    if size >= PART or ended:
+                    if size >= PART or ended or self._stopped:  # a full spool is emptied whatever it holds
                         yield from self._entries(name, size, last=ended)
                         busy = True
                 if ended:
@@ -74,7 +74,7 @@ class DirectoryDump:
         if waiting > SPOOL_LIMIT and not self._stopped:
             self._dump.signal(signal.SIGSTOP)
             self._stopped = True
-        elif waiting < SPOOL_LIMIT // 2 and self._stopped:
+        elif waiting <= SPOOL_LIMIT // 2 and self._stopped:
             self._dump.signal(signal.SIGCONT)
             self._stopped = False
 

@@ -113,11 +113,13 @@ def difference(there: Sequence[Rule], wanted: Sequence[Rule], ours: Sequence[str
 
 
 def normal(rule: Rule) -> Rule:
-    """A rule in one form whichever way S3 gives it back: tags in order, an empty prefix left out."""
+    """A rule in one form whichever way S3 gives it back: tags in order; what is empty or zero, left out."""
     copy = {name: value for name, value in rule.items() if value not in (None, "", {}, [])}
     both = copy.get("Filter", {}).get("And")
-    if both and "Tags" in both:
-        both = {**both, "Tags": sorted(both["Tags"], key=lambda tag: str(tag["Key"]))}
+    if both:
+        both = {name: value for name, value in both.items() if value not in (None, "", 0, [])}
+        if "Tags" in both:
+            both["Tags"] = sorted(both["Tags"], key=lambda tag: str(tag["Key"]))
         copy["Filter"] = {"And": both}
     return copy
 

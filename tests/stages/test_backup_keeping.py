@@ -1,0 +1,329 @@
+"""Backups are proven, watched and kept: verification finds damage, status tells, nothing deletes the last good one."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+
+from headwater import Headwater
+from headwater.errors import BackupError, SettingsError, StaleBackup, VerificationError
+from headwater.manifest import verify_key
+from headwater.services import lifecycle as rules_of
+from headwater.services import objects, postgres, verification
+from headwater.services.backups import ListedBackup
+from headwater.services.verification import Verification
+from headwater.stages import backup
+from headwater.stages.backup import CreateOptions, Storage, VerifyOptions, Watch, watch
+from headwater.stages.backup.verify import parse_subset
+from tests.stages.conftest import Command
+
+NOW = datetime(2025, 3, 31, 12, tzinfo=timezone.utc)
+KEEP = CreateOptions(prune=False)
+
+
+@pytest.fixture
+def ready(hw: Headwater) -> Headwater:
+    hw.setup(rows=500)
+    hw.bucket()
+    return hw
+
+
+def make(hw: Headwater, taken: datetime, options: CreateOptions = KEEP) -> backup.BackupManifest:
+    return backup.create(backup.plan_create(hw.connections, taken, options), hw.connections).backup
+
+
+def damage(hw: Headwater, key: str) -> None:
+    """One flipped bit, with a good checksum of its own: what only the digests in the manifest can find."""
+    s3, bucket = hw.connections.s3, hw.settings.bucket_name
+    data = bytearray(objects.read_bytes(s3, bucket, key))
+    data[len(data) // 2] ^= 1
+    objects.delete(s3, bucket, [key])
+    objects.put_bytes(s3, bucket, key, bytes(data))
+
+
+def test_verifications_are_recorded_and_listed(ready: Headwater) -> None:
+    ready.backup_create()
+    assert ready.backup_list().backups[0].last_verification is None
+    assert ready.backup_verify(VerifyOptions("head")).passed
+    assert ready.backup_list().backups[0].proof is None  # a head request proves that nothing can be read
+
+    report = ready.backup_verify(VerifyOptions("restore"))
+
+    found = ready.backup_list().backups[0]
+    assert report.results[0].detail.endswith("row counts equal the manifest's")
+    assert found.proof is not None
+    assert found.proof.level == "restore"
+    assert [record.level for record in found.verifications] == ["head", "restore"]
+
+
+@pytest.mark.parametrize("level", ["head", "full", "restore"])
+def test_a_flipped_bit_is_found_at_every_level_and_remembered(ready: Headwater, level: str) -> None:
+    made = ready.backup_create().backup
+    damage(ready, made.dump.key)
+
+    report = ready.backup_verify(VerifyOptions(level, made.id))
+
+    assert not report.passed
+    with pytest.raises(VerificationError):
+        backup.require_passed(report)
+    assert not ready.backup_status().healthy
+
+
+def test_a_bit_that_flips_under_the_same_etag_is_found_by_reading(ready: Headwater) -> None:
+    """As a disk would do it: S3's metadata stay what they were."""
+    made = ready.backup_create().backup
+    [file] = ready.settings.layout.state.rglob(Path(made.dump.key).name)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 1
+    file.write_bytes(bytes(data))
+
+    assert ready.backup_verify(VerifyOptions("head")).passed
+    report = ready.backup_verify()
+    assert not report.passed
+    assert ready.backup_list().backups[0].proof is None
+
+
+def test_two_verifications_at_once_are_both_recorded(ready: Headwater) -> None:
+    made = ready.backup_create()
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    key = verify_key(made.manifest_key)
+
+    def record(number: int) -> None:
+        verification.append(s3, bucket, key, Verification("head", NOW, True, 0.1, str(number), "etag"))
+
+    with ThreadPoolExecutor(4) as executor:
+        list(executor.map(record, range(8)))
+    there = verification.parse(objects.read_bytes(s3, bucket, key))
+    assert sorted(int(item.detail) for item in there) == list(range(8))
+
+
+def test_subsets_cover_every_backup_once(ready: Headwater) -> None:
+    for days in range(5):
+        make(ready, NOW - timedelta(days=days))
+    seen = [b.manifest.id for part in (1, 2, 3) for b in _subset(ready, f"{part}/3")]
+
+    assert sorted(seen) == sorted(b.manifest.id for b in ready.backup_list().backups)
+    with pytest.raises(SettingsError):
+        parse_subset("4/3")
+
+
+def _subset(hw: Headwater, text: str) -> tuple[ListedBackup, ...]:
+    return hw.backup_verify_plan(VerifyOptions("head", subset=text)).backups
+
+
+def test_the_newest_verified_backup_is_never_pruned(ready: Headwater) -> None:
+    old = make(ready, NOW - timedelta(days=300))
+    make(ready, NOW - timedelta(days=200))
+    make(ready, NOW - timedelta(days=100))
+    ready.backup_verify(VerifyOptions(backup=old.id))
+
+    plan = backup.plan_prune(ready.connections, NOW + timedelta(days=900))
+
+    assert [(d.action, d.reason) for d in plan.decisions] == [
+        ("keep", "the newest"),
+        ("remove", "1100 days old, over 30 days"),
+        ("keep", "the newest verified"),
+    ]
+    assert len(backup.prune(plan, ready.connections).removed) == 1
+
+
+def test_rules_in_the_settings_are_followed_by_create(ready: Headwater) -> None:
+    ruled = Headwater(settings=replace(ready.settings, retention_days=1, retention_rules="monthly=2"))
+    first = make(ruled, NOW - timedelta(days=45))
+    second = make(ruled, NOW - timedelta(days=40))
+
+    made = backup.create(backup.plan_create(ruled.connections, NOW), ruled.connections)
+
+    assert made.pruned.removed == (first.id,)
+    assert second.id in made.pruned.kept
+
+
+def test_what_was_replaced_since_the_plan_is_not_deleted(ready: Headwater) -> None:
+    first = make(ready, NOW - timedelta(days=90))
+    make(ready, NOW)
+    plan = backup.plan_prune(ready.connections, NOW)
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    key = f"{first.dump.key.partition('.')[0]}.manifest.json"
+    objects.put_bytes(s3, bucket, key, objects.read_bytes(s3, bucket, key) + b"\n")
+
+    report = backup.prune(plan, ready.connections)
+
+    assert report.removed == ()
+    assert "replaced" in report.held[0].reason
+    assert objects.head(s3, bucket, first.dump.key) is not None
+
+
+def test_locked_backups_are_reported_and_left_whole(ready: Headwater) -> None:
+    bucket = f"{ready.settings.bucket_name}-locked"
+    ready.connections.s3.create_bucket(Bucket=bucket, ObjectLockEnabledForBucket=True)
+    locked = Headwater(settings=replace(ready.settings, bucket_name=bucket))
+    today = datetime.now(timezone.utc)
+    held = make(locked, today - timedelta(days=60), replace(KEEP, storage=Storage(lock_days=90)))
+    free = make(locked, today - timedelta(days=50))
+    make(locked, today)
+
+    report = locked.backup_prune()
+
+    assert report.removed == (free.id,)
+    assert [(item.name, "locked (GOVERNANCE)" in item.reason) for item in report.held] == [(held.id, True)]
+    assert [item.problem for item in locked.backup_list().backups] == ["", ""]
+    versions = objects.list_versions(locked.connections.s3, bucket)
+    assert not any(free.id in version.key for version in versions)  # in a versioned bucket: that very version is gone
+
+
+def test_orphans_go_after_their_grace_period(ready: Headwater) -> None:
+    made = ready.backup_create().backup
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    orphan = f"{made.dump.key.rpartition('/')[0]}/backup_20200101T000000Z.dump.zst"
+    objects.put_bytes(s3, bucket, orphan, b"half a dump")
+
+    assert ready.backup_prune().orphans_removed == ()
+    assert ready.backup_prune(orphan_grace=timedelta(0)).orphans_removed == (orphan,)
+    assert len(ready.backup_list().usable) == 1
+
+
+def test_the_status_says_what_is_wrong(ready: Headwater) -> None:
+    assert ready.backup_status().problems == ("there is no backup",)
+    ready.backup_create()
+    assert "no backup has been verified" in ready.backup_status().problems[0]
+    ready.backup_verify()
+    assert ready.backup_status().healthy
+    late = backup.status(ready.connections, datetime.now(timezone.utc) + timedelta(days=3), backup.parse_age("26h"))
+    assert "3.0 days old; at most 26.0 h" in late.problems[0]
+    with pytest.raises(StaleBackup) as caught:
+        backup.require_healthy(late)
+    assert caught.value.exit_code == 15
+
+
+def test_a_sudden_drop_in_size_is_an_alarm(ready: Headwater) -> None:
+    ready.setup(rows=5000)
+    make(ready, NOW)
+    with postgres.connect(ready.connections.postgres()) as connection:
+        connection.execute("TRUNCATE events, orders")
+
+    report = backup.create(backup.plan_create(ready.connections, NOW + timedelta(days=1), KEEP), ready.connections)
+
+    assert "smaller than" in report.alarms[0]
+    assert any("smaller than" in problem for problem in ready.backup_status().problems)
+
+
+@contextmanager
+def monitor() -> Iterator[tuple[str, list[str]]]:
+    """A server that notes the paths it is asked for."""
+    seen: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            seen.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/ping", seen
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_monitors_are_told_of_success_and_of_failure(ready: Headwater, tmp_path: Path) -> None:
+    file = tmp_path / "headwater.prom"
+    with monitor() as (url, seen):
+        ready.backup_create(watch=Watch(file, url))
+        text = file.read_text()
+        ready.backup_verify(watch=Watch(file, url))
+        with pytest.raises(BackupError):
+            ready.backup_create(options=CreateOptions(storage=Storage(lock_days=1)), watch=Watch(file, url))
+
+    assert seen == ["/ping", "/ping", "/ping/fail"]
+    label = f'{{database="{ready.settings.db_name}"}}'
+    assert f"headwater_backup_backups{label} 1" in text
+    assert f"headwater_backup_last_verified_timestamp_seconds{label}" not in text
+    assert f"headwater_backup_last_verified_timestamp_seconds{label}" in file.read_text()
+    assert "could not ping" in watch.ping("http://127.0.0.1:1/", failed=False)
+    with pytest.raises(SettingsError):
+        ready.backup_create(watch=Watch(ping="file:///etc/passwd"))
+
+
+def test_lifecycle_rules_join_others_and_leave_them(ready: Headwater) -> None:
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    theirs = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}}
+    rules_of.put_rules(s3, bucket, [theirs])
+    old = ready.backup_create().backup
+    ready.backup_verify()
+    new = ready.backup_create().backup
+
+    plan = ready.backup_lifecycle_plan()
+    assert [(c.action, c.ours) for c in plan.changes] == [("keep", False), ("add", True), ("add", True)]
+    assert len(rules_of.rules(s3, bucket)) == 1
+    ready.backup_lifecycle()
+
+    assert not ready.backup_lifecycle_plan().changed
+    assert len(rules_of.rules(s3, bucket)) == 3
+    assert plan.protected == old.id  # the newest verified one, not the newest
+    assert (rules_of.object_tags(s3, bucket, old.dump.key) or {})["RetentionDays"] == "protected"
+    ready.backup_verify(VerifyOptions(backup=new.id))
+    tags = [(rules_of.object_tags(s3, bucket, made.dump.key) or {})["RetentionDays"] for made in (old, new)]
+    assert tags == ["30", "protected"]
+    ready.backup_lifecycle(remove=True)
+    assert [rule["ID"] for rule in rules_of.rules(s3, bucket)] == ["theirs"]
+    assert (rules_of.object_tags(s3, bucket, new.dump.key) or {})["RetentionDays"] == "30"
+
+
+def test_lifecycle_rules_that_others_overwrite_are_written_again(
+    ready: Headwater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    theirs = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}}
+    real, writes = rules_of.put_rules, []
+
+    def race(*arguments: object) -> None:
+        real(*arguments)  # type: ignore[arg-type]
+        if not writes:
+            real(s3, bucket, [theirs])  # another program, which knew nothing of ours
+        writes.append(arguments)
+
+    monkeypatch.setattr(rules_of, "put_rules", race)
+    ready.backup_create()
+    ready.backup_lifecycle()
+
+    assert len(writes) == 2
+    assert {rule["ID"] for rule in rules_of.rules(s3, bucket)} >= {"theirs"}
+    assert len(rules_of.rules(s3, bucket)) == 3
+
+
+def test_s3_expires_nothing_that_rules_may_keep(ready: Headwater) -> None:
+    ruled = Headwater(settings=replace(ready.settings, retention_rules="yearly=3"))
+
+    plan = ruled.backup_lifecycle_plan()
+
+    assert [change.id.startswith("headwater-unfinished-") for change in plan.changes] == [True]
+    assert plan.notes
+
+
+def test_the_commands_say_the_same_as_json(ready: Headwater, command: Command) -> None:
+    assert command("backup", "status").returncode == 15
+    assert command("backup", "create", "--hashes", "--json").returncode == 0
+    assert json.loads(command("backup", "verify", "--json").stdout)["passed"] is True
+    status = command("backup", "status", "--json")
+    assert (status.returncode, json.loads(status.stdout)["healthy"]) == (0, True)
+    plan = json.loads(command("backup", "prune", "--dry-run", "--keep-last", "3", "--json").stdout)
+    assert plan["decisions"][0]["action"] == "keep"
+    assert "full, " in command("backup", "list").stdout
+    assert command("backup", "lifecycle", "apply").returncode == 0
+    damage(ready, ready.backup_list().backups[0].manifest.dump.key)
+    assert command("backup", "verify", "--all").returncode == 9
