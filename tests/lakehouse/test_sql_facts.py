@@ -277,6 +277,18 @@ FACTS: list[tuple[str, str | None]] = [
         "date_format(timestamp '2020-01-05 03:04:05.123', '%f %j %k %l %p %r %T %v %x %y %a %b %c %e %M')",
         "123000 005 3 3 AM 03:04:05 AM 03:04:05 01 2020 20 Sun Jan 1 5 January",
     ),
+    ("SELECT r.y FROM (VALUES CAST(ROW(1, 'a') AS ROW(x integer, y varchar))) t(r)", "a"),
+    ("ROW(1, 'b')[2]", "b"),
+    ("TRY_CAST(ARRAY['1', 'x'] AS array(integer))", None),
+    ("TRY_CAST(ARRAY['1', '2'] AS array(integer))", "[1, 2]"),
+    ("TRY_CAST(MAP(ARRAY['x'], ARRAY[1]) AS map(integer, integer))", None),
+    ("time '01:00' + interval '3' hour", "04:00:00.000"),
+    ("time '01:00' - interval '3' hour", "22:00:00.000"),
+    ("timestamp '2012-08-08 01:00' + interval '29' hour", "2012-08-09 06:00:00.000"),
+    ("timestamp '2012-10-31 01:00' + interval '1' month", "2012-11-30 01:00:00.000"),
+    ("interval '3' year - interval '5' month", "2-7"),
+    ("date_add('day', -1, TIMESTAMP '2020-03-01 00:00:00 UTC')", "2020-02-29 00:00:00.000 UTC"),
+    ("date_diff('millisecond', TIMESTAMP '2020-06-01 12:30:45', TIMESTAMP '2020-06-02 12:30:45.123')", "86400123"),
 ]
 
 FAILURES: list[tuple[str, str]] = [

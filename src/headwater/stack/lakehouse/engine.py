@@ -10,7 +10,7 @@ import tempfile
 import threading
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,7 +25,6 @@ _READ = re.compile(r'"path":"(.*)","op":"READ","bytes":"(\d+)","pos":"(\d+)"')
 # Parsed here and not by duckdb_logs_parsed(), which takes three times as long.
 _READS = 'SELECT message, count(*) FROM duckdb_logs WHERE contains(message, \'"op":"READ"\') GROUP BY message'
 _FOOTER_END = 8
-_NICE = 2
 
 
 @dataclass(frozen=True)
@@ -61,12 +60,6 @@ def _scanned(reads: Iterable[tuple[str, int]], scratch: str) -> int:
     return total
 
 
-def _stand_back() -> None:
-    """Let this thread, and those that it starts, give way to the ones that answer requests."""
-    with suppress(OSError, AttributeError):
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
-
-
 class Session:
     """One DuckDB instance, held by one query. ``interrupt`` may be called from any thread."""
 
@@ -76,7 +69,6 @@ class Session:
         self._kept: list[str] = []
         self._files: list[Path] = []
         self._counted = 0
-        _stand_back()
         self.connection = duckdb.connect(":memory:")
         threads = settings.threads or (os.cpu_count() or 1)
         for statement in (

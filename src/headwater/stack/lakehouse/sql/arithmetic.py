@@ -142,6 +142,10 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
         shifted = f"{moment.sql} + CAST({sign}({days}) AS INTEGER)"
     else:
         shifted = f"{moment.sql} + to_microseconds({sign}1000 * {interval.sql})"
+        # An interval has milliseconds, and so has the sum.
+        precision = max(t.precision_of(moment.type), 3)
+        kind = t.Type(moment.type.name, (precision,), zone=moment.type.zone)
+        return Expr(f"CAST({shifted} AS {t.to_duckdb(kind)})", kind)
     return Expr(f"CAST({shifted} AS {t.to_duckdb(moment.type)})", moment.type)
 
 

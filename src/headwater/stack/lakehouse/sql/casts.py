@@ -43,7 +43,9 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
     elif t.is_text(target):
         sql = _to_text(value, target)
     elif source.name in ("array", "map", "row") and source.name == target.name:
-        sql = _nested(value, target, safe=safe, position=position)
+        # TRY_CAST of an array is NULL if one element does not fit, not an array with a NULL.
+        sql = _nested(value, target, position=position)
+        sql = f"TRY({sql})" if safe and sql is not None else sql
     else:
         sql = _between(value, target, safe)
     if sql is None:
@@ -214,7 +216,7 @@ def local_time(value: Expr) -> str:
     return wall_clock(value.sql, value.type.zone)
 
 
-def _nested(value: Expr, target: t.Type, *, safe: bool, position: Position) -> str | None:
+def _nested(value: Expr, target: t.Type, *, position: Position) -> str | None:
     source = value.type
     if source.name == "row":
         if len(source.items) != len(target.items):
@@ -222,13 +224,13 @@ def _nested(value: Expr, target: t.Type, *, safe: bool, position: Position) -> s
         parts = []
         for i, (inner, wanted) in enumerate(zip(source.items, target.items, strict=True)):
             field = Expr(f"struct_extract({value.sql}, {quote_text(f'f{i}')})", inner)
-            parts.append(f"f{i} := {cast(field, wanted, safe=safe, position=position).sql}")
+            parts.append(f"f{i} := {cast(field, wanted, safe=False, position=position).sql}")
         return f"CASE WHEN {value.sql} IS NULL THEN NULL ELSE struct_pack({', '.join(parts)}) END"
     if source.name == "array":
-        body = cast(Expr("e", source.items[0]), target.items[0], safe=safe, position=position)
+        body = cast(Expr("e", source.items[0]), target.items[0], safe=False, position=position)
         return f"list_transform({value.sql}, lambda e: {body.sql})"
-    keys = cast(Expr("e", source.items[0]), target.items[0], safe=safe, position=position)
-    values = cast(Expr("e", source.items[1]), target.items[1], safe=safe, position=position)
+    keys = cast(Expr("e", source.items[0]), target.items[0], safe=False, position=position)
+    values = cast(Expr("e", source.items[1]), target.items[1], safe=False, position=position)
     return (
         f"CASE WHEN {value.sql} IS NULL THEN NULL "
         f"ELSE map(list_transform(map_keys({value.sql}), lambda e: {keys.sql}), "

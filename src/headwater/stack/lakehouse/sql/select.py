@@ -17,7 +17,7 @@ from headwater.stack.lakehouse.sql.coerce import coerce, common_type
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
-from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
 from headwater.stack.lakehouse.sql.limits import limit_clause, sampled, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -197,7 +197,7 @@ class Queries:
         if any(value for key, value in star.args.items() if key != "this"):
             raise Unsupported("SELECT * EXCEPT and REPLACE")
         qualifier = [part.name.lower() for part in node.parts[:-1]] if isinstance(node, exp.Column) else []
-        found = list(rules.scope.visible(qualifier))
+        found = list(rules.scope.visible(qualifier)) or _row_fields(qualifier, rules, self.context.position(node))
         if not found:
             message = (
                 f"Table '{'.'.join(qualifier)}' not found"
@@ -259,6 +259,16 @@ def _without_origins(columns: tuple[OutputColumn, ...], tree: exp.Expression) ->
     if tree.args.get("limit") or tree.args.get("offset") or any(True for _ in _windows(tree)):
         return tuple(replace(column, origins=frozenset()) for column in columns)
     return columns
+
+
+def _row_fields(parts: Sequence[str], rules: Expressions, position: Position) -> list[Field]:
+    """What ``column.*`` stands for when the column is a row."""
+    found = rules.scope.find(parts, position) if parts else None
+    if found is None or found[1] or found[0].value.type.name != "row":
+        return []
+    value = found[0].value
+    pairs = zip(value.type.names, value.type.items, strict=True)
+    return [Field(n, Expr(f"struct_extract({value.sql}, 'f{i}')", kind)) for i, (n, kind) in enumerate(pairs)]
 
 
 def _name_windows(tree: exp.Select) -> None:

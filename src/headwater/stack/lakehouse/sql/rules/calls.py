@@ -75,6 +75,16 @@ def window_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def bracket_rule(self: Expressions, node: exp.Expression) -> Expr:
+    """``array[i]``, ``map[key]``, and ``row[1]`` with a number that is written out."""
+    index = node.expressions[0]
+    if isinstance(index, exp.Literal) and not index.is_string:
+        value = self.translate(node.this)
+        if value.type.name == "row":
+            if not index.name.isdigit() or not 1 <= int(index.name) <= len(value.type.items):
+                message = f"ROW subscript {index.name} is out of bounds"
+                raise SqlError("INVALID_FUNCTION_ARGUMENT", message, self.context.position(node))
+            place = int(index.name) - 1
+            return Expr(f"struct_extract({value.sql}, 'f{place}')", value.type.items[place])
     return self.call("$subscript", [node.this, *node.expressions], node, Clauses())
 
 
