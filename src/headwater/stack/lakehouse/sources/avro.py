@@ -71,6 +71,8 @@ def _loaded(file: DataFile, reader: Reader) -> str:
             batches = pa.RecordBatchReader.from_batches(schema, _batches(records, schema))
             return reader.materialize(f"SELECT * FROM {reader.register(batches)}")
     except (ValueError, EOFError, pa.ArrowInvalid) as error:
+        if "codec" in str(error):
+            raise Unsupported(f"the compression of the Avro file {file.uri}") from error
         raise QueryFailed(f"HIVE_BAD_DATA: Not a valid Avro file: {file.uri}") from error
 
 
