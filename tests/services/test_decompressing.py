@@ -1,0 +1,29 @@
+"""Unpacking needs no more memory for rows that are all alike, and finds what is cut or appended."""
+
+from __future__ import annotations
+
+import pytest
+
+from headwater.errors import VerificationError
+from headwater.services.codec import Compression, compressed, decompressed
+
+MIB = 1024 * 1024
+ROWS = b"1\t2025-01-01\tthe same note in every row of this table\tfree\t0.00\n" * 16_000
+
+
+@pytest.mark.parametrize("method", ["zstd", "gzip"])
+def test_equal_rows_are_not_unpacked_all_at_once(method: str) -> None:
+    packed = b"".join(compressed((ROWS for _ in range(256)), Compression(method, 1, 2)))
+    sizes = [len(block) for block in decompressed([packed], method)]
+
+    assert len(packed) < 2 * MIB
+    assert sum(sizes) == 256 * len(ROWS) > 200 * MIB
+    assert max(sizes) < 64 * MIB
+
+
+@pytest.mark.parametrize("method", ["zstd", "gzip"])
+def test_a_stream_that_is_cut_or_continued_is_an_error(method: str) -> None:
+    packed = b"".join(compressed([ROWS], Compression(method, 1, 2)))
+    for stream in (packed[:-10], packed + b"x", packed + packed):
+        with pytest.raises(VerificationError):
+            list(decompressed([stream], method))
