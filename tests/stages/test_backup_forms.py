@@ -6,6 +6,7 @@ import io
 import json
 import os
 import subprocess
+import sys
 import tarfile
 import time
 from dataclasses import replace
@@ -96,6 +97,32 @@ def test_a_full_spool_stops_pg_dump_until_there_is_room(ready: Headwater, monkey
 
     assert ready.backup_create(options=CreateOptions(format="directory", jobs=2)).backup.row_counts is not None
     assert ready.restore().compared
+
+
+def test_a_killed_directory_backup_leaves_no_pg_dump_and_its_spool_is_removed_by_the_next(
+    ready: Headwater,
+) -> None:
+    code = (
+        "import os, signal, sys\nfrom headwater import Headwater\n"
+        "from headwater.stages.backup import CreateOptions, directory\n"
+        "from headwater.settings import load\nfrom pathlib import Path\ndirectory.PAUSE = 0\n"
+        "def stop(*_): os.kill(os.getpid(), signal.SIGKILL)\ndirectory.DirectoryDump._waiting = stop\n"
+        "named = {'bucket_name': sys.argv[2], 'db_name': sys.argv[3]}\n"
+        "hw = Headwater(settings=load(Path(sys.argv[1]), environ={}, overrides=named))\n"
+        "hw.backup_create(options=CreateOptions(format='directory', jobs=2))"
+    )
+    settings = ready.settings
+    killed = subprocess.Popen(
+        [sys.executable, "-c", code, str(settings.project), settings.bucket_name, settings.db_name]
+    )
+    assert killed.wait(60) == -9
+    time.sleep(0.5)
+    left = f"-{settings.db_name}-{killed.pid}"
+    commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+
+    assert not any(left.encode() in command for command in commands)
+    ready.backup_create(options=CreateOptions(format="directory"))
+    assert not any(left in path.name for path in settings.layout.state.glob("dump-*"))
 
 
 def test_an_encrypted_backup_needs_its_key(ready: Headwater, identity: tuple[Path, str], tmp_path: Path) -> None:

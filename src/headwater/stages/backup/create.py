@@ -18,7 +18,7 @@ from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.postgres import TableContent
 from headwater.stages.backup import roles
-from headwater.stages.backup.directory import DirectoryDump
+from headwater.stages.backup.directory import DirectoryDump, ends_with_us, spool_folder
 from headwater.stages.backup.dump import Dump
 from headwater.stages.backup.plan import CreatePlan
 from headwater.stages.backup.prune import PruneReport, plan_prune, prune
@@ -90,7 +90,7 @@ def _dump(plan: CreatePlan, connections: Connections, on_progress: OnProgress) -
         MultipartWriter(
             connections.s3, plan.bucket, plan.key, options=_written_as(plan), concurrency=UPLOADS, full_object=True
         ) as writer,
-        Dump(plan.tool, address, _flags(plan, connections, snapshot)) as dump,
+        Dump(plan.tool, address, _flags(plan, connections, snapshot), _before(plan)) as dump,
     ):
         blocks = _archive(dump, plan, connections)
         chunks = codec.compressed(_seen(blocks, snapshot, stream, plan, on_progress), options.compression)
@@ -116,13 +116,16 @@ def _flags(plan: CreatePlan, connections: Connections, snapshot: Snapshot) -> tu
     return flags
 
 
+def _before(plan: CreatePlan) -> tuple[str, ...]:
+    return ends_with_us() if plan.options.format == "directory" else ()
+
+
 def _spool(plan: CreatePlan, connections: Connections) -> str:
-    return str(connections.settings.layout.state / f"dump-{backup_id(plan.taken)}-{plan.database}")
+    return str(spool_folder(connections.settings.layout.state, f"{backup_id(plan.taken)}-{plan.database}"))
 
 
 def _archive(dump: Dump, plan: CreatePlan, connections: Connections) -> Iterator[bytes | memoryview]:
     if plan.options.format == "directory":
-        connections.settings.layout.state.mkdir(parents=True, exist_ok=True)
         return DirectoryDump(dump, _spool(plan, connections)).blocks()
     return dump.blocks()
 

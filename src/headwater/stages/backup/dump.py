@@ -28,8 +28,8 @@ class Dump:
     because a killed pg_dump's output just ends.
     """
 
-    def __init__(self, tool: Tool, address: PostgresAddress, flags: Sequence[str]) -> None:
-        self._arguments = [str(tool.path), *flags]
+    def __init__(self, tool: Tool, address: PostgresAddress, flags: Sequence[str], before: Sequence[str] = ()) -> None:
+        self._arguments = [*before, str(tool.path), *flags]
         self._environment = dict(login(address))
         self._stderr = bytearray()
         self._wrote = False
