@@ -289,6 +289,17 @@ FACTS: list[tuple[str, str | None]] = [
     ("interval '3' year - interval '5' month", "2-7"),
     ("date_add('day', -1, TIMESTAMP '2020-03-01 00:00:00 UTC')", "2020-02-29 00:00:00.000 UTC"),
     ("date_diff('millisecond', TIMESTAMP '2020-06-01 12:30:45', TIMESTAMP '2020-06-02 12:30:45.123')", "86400123"),
+    ("date_add('hour', 24, TIMESTAMP '2020-03-28 12:00:00 Europe/Berlin')", "2020-03-29 13:00:00.000 Europe/Berlin"),
+    ("date_add('day', 1, TIMESTAMP '2020-03-28 12:00:00 Europe/Berlin')", "2020-03-29 12:00:00.000 Europe/Berlin"),
+    (
+        "date_diff('hour', TIMESTAMP '2020-03-28 12:00:00 Europe/Berlin', TIMESTAMP '2020-03-29 12:00:00 Europe/Berlin')",
+        "23",
+    ),
+    (
+        "date_diff('day', TIMESTAMP '2020-03-28 12:00:00 Europe/Berlin', TIMESTAMP '2020-03-29 12:00:00 Europe/Berlin')",
+        "1",
+    ),
+    ("upper('straße')", "STRAßE"),
 ]
 
 FAILURES: list[tuple[str, str]] = [

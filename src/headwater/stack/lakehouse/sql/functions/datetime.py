@@ -68,15 +68,19 @@ _STEPS = {
 
 
 def _add(call: Call) -> Expr:
+    """Hours and less pass on every clock alike; days and more are those of the calendar in the value's zone."""
     _, amount, value = call.arguments
-    step = _STEPS[_unit(call, _units_of(value.type))].format(amount.sql)
+    unit = _unit(call, _units_of(value.type))
+    step = _STEPS[unit].format(amount.sql)
+    if unit in _TIME_UNITS:
+        return Expr(f"CAST({value} + {step} AS {t.to_duckdb(value.type)})", value.type)
     return _back(f"{_local(value)} + {step}", value.type)
 
 
 def _diff(call: Call) -> str:
     """Whole units between the two, towards zero; DuckDB's date_diff would count boundaries."""
     unit = _unit(call, _units_of(call.arguments[1].type))
-    a, b = (_local(value) for value in call.arguments[1:])
+    a, b = (value.sql if unit in _TIME_UNITS else _local(value) for value in call.arguments[1:])
     return (
         f"CASE WHEN {a} <= {b} THEN date_sub({quote_text(unit)}, {a}, {b}) "
         f"ELSE -date_sub({quote_text(unit)}, {b}, {a}) END"

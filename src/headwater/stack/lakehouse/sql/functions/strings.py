@@ -90,6 +90,11 @@ def _typeof(call: Call) -> str:
     return quote_text(str(call.arguments[0].type))
 
 
+# Java has no capital for a single ß; DuckDB has.
+_UPPER = (
+    "CASE WHEN contains({0}, 'ß') AND NOT contains({0}, 'ẞ') THEN replace(upper({0}), 'ẞ', 'ß') ELSE upper({0}) END"
+)
+
 FUNCTIONS: tuple[Function, ...] = (
     _f("chr(bigint) -> varchar", "chr(CAST({0} AS INTEGER))"),
     _f("codepoint(varchar) -> integer", "unicode({0})"),
@@ -107,7 +112,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("split_to_multimap(varchar, varchar, varchar) -> map(varchar, array(varchar))", _split_to_multimap),
     _f("strpos(varchar, varchar, bigint) -> bigint", "hw_strpos({0}, {1}, {2})"),
     _f("lower(varchar) -> varchar", "lower({0})"),
-    _f("upper(varchar) -> varchar", "upper({0})"),
+    _f("upper(varchar) -> varchar", _UPPER),
     _f("lpad(varchar, bigint, varchar) -> varchar", "hw_lpad({0}, {1}, {2})"),
     _f("rpad(varchar, bigint, varchar) -> varchar", "hw_rpad({0}, {1}, {2})"),
     _f("trim(varchar) -> varchar", f"trim({{0}}, {_SPACES})"),
