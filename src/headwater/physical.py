@@ -10,6 +10,7 @@ from headwater.connections import Connections
 from headwater.model import OnProgress, no_progress
 
 if TYPE_CHECKING:
+    from headwater.recoverability import WalStatus
     from headwater.stages.physical import (
         Level,
         PhysicalList,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
         RecoverPlan,
         RecoverReport,
     )
-    from headwater.stages.wal import WalOptions, WalPlan, WalReport, WalStatus
+    from headwater.stages.wal import WalOptions, WalPlan, WalReport
 
 
 class Physical:
@@ -107,6 +108,13 @@ class Physical:
 
         identifier = cluster or physical.list_backups(self._connections).backups.cluster
         return wal.status(self._connections, identifier, _now())
+
+    def statuses(self) -> tuple[WalStatus, ...]:
+        """The status of every cluster that there are physical backups of."""
+        from headwater.services.physical_backups import list_clusters
+
+        found = list_clusters(self._connections.s3, self._connections.settings.layout)
+        return tuple(self.status(cluster) for cluster in found)
 
     def recover_plan(self, options: RecoverOptions) -> RecoverPlan:
         """Which backups and segments make the data directory; fetches nothing."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -227,7 +228,8 @@ class Headwater:
         """Whether the newest verified backup is fresh (default: 26 hours) and of its usual size."""
         from headwater.stages import backup
 
-        return backup.status(self.connections, _now(), max_age or backup.MAX_AGE, max_size_drop)
+        report = backup.status(self.connections, _now(), max_age or backup.MAX_AGE, max_size_drop)
+        return replace(report, clusters=self.physical.statuses())
 
     def backup_prune_plan(self, rules: str = "", orphan_grace: timedelta | None = None) -> PrunePlan:
         """What ``backup_prune`` would keep and remove, with the reason for each; ``rules`` such as ``daily=7``."""

@@ -409,6 +409,7 @@ def test_the_commands_do_the_same(ready: Headwater, monkeypatch: pytest.MonkeyPa
     assert listed["last_segment"] == archived["last_segment"]
     assert told("backup", "physical", "verify", "--level", "head")["backup"] == made["id"]
     assert told("backup", "physical", "status")["rpo_seconds"] >= 0
+    assert f"cluster {made['cluster']} can be recovered until" in run("backup", "status").stdout
     assert told("backup", "physical", "prune", "--dry-run")["decisions"][0]["reason"] == "the newest"
     data = str(tmp_path / "data")
     assert told("restore", "--at", moment.isoformat(), "--data-directory", data)["start"].endswith(f"-D {data}")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from headwater.cli.backup_physical import status_lines
 from headwater.cli.output import emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
@@ -187,4 +188,6 @@ def _status_lines(report: StatusReport) -> Iterator[str]:
     if report.verified is not None and report.verified_age is not None:
         yield f"newest verified: {report.verified}, {_age(report.verified_age)} old ({report.verified_level})"
     yield f"{report.backups} backups of {report.database}, {size(report.total_bytes)}"
+    for cluster in report.clusters:
+        yield from status_lines(cluster)
     yield from (f"PROBLEM: {problem}" for problem in report.problems)

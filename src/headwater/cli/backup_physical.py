@@ -108,7 +108,7 @@ def status(ctx: click.Context, cluster: str | None, as_json: bool) -> None:
     Example:
       headwater backup physical status --json | jq .rpo_seconds
     """
-    emit(Headwater(ctx.obj).physical.status(cluster), as_json, _status_lines)
+    emit(Headwater(ctx.obj).physical.status(cluster), as_json, status_lines)
 
 
 @physical.command()
@@ -237,7 +237,8 @@ def _verify_lines(report: PhysicalVerification) -> Iterator[str]:
     yield f"physical backup {report.backup}{on} is good: level {report.level}{read}, {report.seconds:.1f} s"
 
 
-def _status_lines(report: WalStatus) -> Iterator[str]:
+def status_lines(report: WalStatus) -> Iterator[str]:
+    """Until when a cluster could be recovered, its slot, and what its log lacks."""
     if report.recoverable_until is None:
         yield f"cluster {report.cluster} cannot be recovered: there is no usable physical backup"
     else:

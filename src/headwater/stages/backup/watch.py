@@ -15,6 +15,7 @@ from urllib.request import Request, urlopen
 
 from headwater.connections import Connections
 from headwater.errors import HeadwaterError, InputError, SettingsError, StaleBackup
+from headwater.recoverability import WalStatus
 from headwater.services.backups import Backups, list_backups
 from headwater.stages.backup.create import size_alarms
 
@@ -93,6 +94,7 @@ class StatusReport:
     verified_level: str | None
     max_age: float
     total_bytes: int
+    clusters: tuple[WalStatus, ...] = ()  # those with physical backups: until when each could be recovered
 
 
 def parse_age(text: str) -> timedelta:

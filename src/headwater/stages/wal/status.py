@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.connections import Connections
 from headwater.errors import PostgresError
+from headwater.recoverability import WalStatus
 from headwater.services import clusters, wal_archive
 from headwater.services.physical_backups import list_physical
 from headwater.stages.wal.archive import SLOT
-
-
-@dataclass(frozen=True)
-class WalStatus:
-    """The state of one cluster's archive at ``now``.
-
-    ``recoverable_until``: no later moment can be recovered to (the last segment of an unbroken run after the newest
-    usable physical backup, or that backup's end). ``rpo_seconds``: how long ago that was, what a disaster would cost
-    now; both None without a usable backup. ``slot_status`` is PostgreSQL's word, ``none`` without a slot, ``unknown``
-    if the server does not answer.
-    """
-
-    cluster: str
-    backup: str
-    recoverable_until: datetime | None
-    rpo_seconds: float | None
-    segments: int
-    missing: tuple[str, ...]
-    slot_status: str
-    receiving: bool
-    retained_bytes: int
 
 
 def status(connections: Connections, cluster: str, now: datetime) -> WalStatus:
