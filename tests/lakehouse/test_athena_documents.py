@@ -112,5 +112,5 @@ def test_named_queries_are_listed_by_page(athena: AthenaClient) -> None:
 def test_a_plan_is_shown_without_running_the_query(athena: AthenaClient) -> None:
     execution = athena.run("EXPLAIN SELECT 1 AS one")
     assert execution["SubstatementType"] == "EXPLAIN"
-    assert athena.result(execution["QueryExecutionId"])[0] == ["Output[one integer]"]
+    assert athena.result(execution["QueryExecutionId"])[:2] == [["Query Plan"], ["Output[one integer]"]]
     assert athena.failure("EXPLAIN (TYPE IO) SELECT 1").startswith("NOT_SUPPORTED: EXPLAIN (TYPE IO)")

@@ -121,7 +121,7 @@ class Executor:
     def _explain(self, job: Job, statement: ExplainStatement, control: Control) -> Outcome:
         with self.resources.engine.session() as session, control.attached(session):
             lines, scanned = explain(self._run_in(job, session), statement)
-        return self._text(job, lines, "EXPLAIN", "Query Plan", scanned)
+        return self._text(job, ("Query Plan", *lines), "EXPLAIN", "Query Plan", scanned)
 
     def _ddl(self, job: Job, ddl: DdlStatement) -> Outcome:
         r = self.resources

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -17,16 +16,15 @@ from headwater.stack.lakehouse.athena.statement import SelectStatement
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.engine import Session
 from headwater.stack.lakehouse.errors import QueryFailed
-from headwater.stack.lakehouse.iceberg.metadata import metadata_rows
-from headwater.stack.lakehouse.iceberg.tables import IcebergTables
-from headwater.stack.lakehouse.iceberg.versions import open_snapshot
 from headwater.stack.lakehouse.model import Column, GlueJson, Scope, Storage
 from headwater.stack.lakehouse.results.columns import column_info
 from headwater.stack.lakehouse.results.encode import csv_header, csv_query
 from headwater.stack.lakehouse.sources.relation import Lake
 from headwater.stack.lakehouse.sql.bind import CatalogTables
 from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.sql.context import Moment, Snapshot
 from headwater.stack.lakehouse.sql.parse import parse_query
+from headwater.stack.lakehouse.sql.query import Query
 from headwater.stack.lakehouse.sql.run import translated
 from headwater.stack.lakehouse.sql.translate import Translation, translate
 from headwater.stack.lakehouse.writes.ast import QueryText
@@ -111,8 +109,21 @@ def _with_bytes(failure: QueryFailed, session: Session) -> QueryFailed:
 
 def tables_of(catalog: Catalog, storage: Storage, scope: Scope, database: str) -> CatalogTables:
     """The tables that a query can name, Iceberg's among them."""
-    iceberg = IcebergTables(catalog, storage, scope)
-    return CatalogTables(catalog, scope, database, partial(open_snapshot, iceberg), partial(metadata_rows, iceberg))
+
+    # pyiceberg is imported by the first query that needs it.
+    def snapshot(glue: GlueJson, at: Moment) -> Snapshot:
+        from headwater.stack.lakehouse.iceberg.tables import IcebergTables
+        from headwater.stack.lakehouse.iceberg.versions import open_snapshot
+
+        return open_snapshot(IcebergTables(catalog, storage, scope), glue, at)
+
+    def metadata(glue: GlueJson, suffix: str) -> Query | None:
+        from headwater.stack.lakehouse.iceberg.metadata import metadata_rows
+        from headwater.stack.lakehouse.iceberg.tables import IcebergTables
+
+        return metadata_rows(IcebergTables(catalog, storage, scope), glue, suffix)
+
+    return CatalogTables(catalog, scope, database, snapshot, metadata)
 
 
 def moment(clock: Callable[[], float]) -> datetime:

@@ -39,6 +39,13 @@ class IcebergRead:
         """The names of the columns, in lower case."""
         return tuple(field.name.lower() for field in self.schema.fields)
 
+    def relation(self, reader: Reader) -> str:
+        """The rows, as an item of FROM for DuckDB."""
+        files = self.table.io
+        if not isinstance(files, StorageFiles):
+            raise TypeError("an Iceberg table of another storage")
+        return iceberg_relation(self, reader, files)
+
     def tasks(self) -> list[FileScanTask]:
         """The data files with the delete files that apply to each."""
         if self.snapshot is None:

@@ -3,8 +3,6 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-from pyarrow import dataset
-
 from headwater.stack.lakehouse.errors import QueryFailed
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.model import Reader, Source
@@ -15,6 +13,8 @@ from headwater.stack.lakehouse.sql.expression import quote_name
 
 def orc_relation(source: Source, reader: Reader) -> str:
     """``(SELECT … AS c0, …)`` over the files, each column in its catalog type; a file with fewer columns has NULLs."""
+    from pyarrow import dataset  # brings pandas with it, which takes longer to import than everything else
+
     by_name = source.table.serde_parameters.get("orc.column.index.access", "true").lower() == "false"
     parts = []
     for number, file in enumerate(source.files):

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from headwater.stack.lakehouse.errors import Unsupported
-from headwater.stack.lakehouse.iceberg.scan import IcebergRead, iceberg_relation
-from headwater.stack.lakehouse.iceberg.storage import StorageFiles
 from headwater.stack.lakehouse.model import Partition, Scope, Storage, Table
 from headwater.stack.lakehouse.sources.avro import avro_relation
 from headwater.stack.lakehouse.sources.delimited import lazy_simple_relation
@@ -48,8 +46,8 @@ class Lake:
 
     def relation(self, scan: Scan, reader: Reader) -> str:
         """The FROM item of a scan; only the surviving partitions are listed, and nothing else is opened."""
-        if isinstance(scan.snapshot, IcebergRead):
-            return iceberg_relation(scan.snapshot, reader, StorageFiles(self.storage, self.scope))
+        if scan.snapshot is not None:
+            return scan.snapshot.relation(reader)
         partitions = surviving(scan, self.catalog, self.scope, self.now, reader.connection)
         table = scan.table
         keys = [scan.key_types[key.name.lower()] for key in table.partition_keys]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlglot import exp
 
@@ -15,6 +15,9 @@ from headwater.stack.lakehouse.sql.failures import Position
 from headwater.stack.lakehouse.sql.parse import position
 from headwater.stack.lakehouse.sql.predicates import KeyPredicate
 from headwater.stack.lakehouse.sql.query import Query
+
+if TYPE_CHECKING:
+    from headwater.stack.lakehouse.sources.model import Reader
 
 Moment = str | int | datetime | None
 """The version of a table that a query asks for: a snapshot's number, the name of a branch or tag, or a time in UTC."""
@@ -31,6 +34,10 @@ class Snapshot(Protocol):
     @property
     def types(self) -> tuple[t.Type, ...]:
         """Their types."""
+        ...
+
+    def relation(self, reader: Reader) -> str:
+        """The rows, as an item of FROM for DuckDB."""
         ...
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import QueryFailed
-from headwater.stack.lakehouse.iceberg.change import change_iceberg
-from headwater.stack.lakehouse.iceberg.create import create_iceberg_table_as, insert_into_iceberg
-from headwater.stack.lakehouse.iceberg.maintenance import optimize, vacuum
 from headwater.stack.lakehouse.model import Table
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.writes.ast import Change, CreateTableAs, Insert, Optimize, Unload, Vacuum, Write
@@ -23,15 +20,17 @@ def execute_write(statement: Write, context: WriteContext) -> WriteResult:
         if check_new(statement, context):
             return WriteResult("CREATE_TABLE_AS_SELECT", statement="DDL")
         if str(statement.properties.get("table_type", "")).upper() == "ICEBERG":
+            from headwater.stack.lakehouse.iceberg.create import create_iceberg_table_as
+
             return create_iceberg_table_as(statement, context)
         return create_table_as(statement, context)
     table = find_table(statement.table, context)
     if isinstance(statement, Insert):
-        return (
-            insert_into_iceberg(statement, table.glue, context)
-            if is_iceberg(table)
-            else insert_into(statement, table, context)
-        )
+        if not is_iceberg(table):
+            return insert_into(statement, table, context)
+        from headwater.stack.lakehouse.iceberg.create import insert_into_iceberg
+
+        return insert_into_iceberg(statement, table.glue, context)
     return _change(statement, table, context)
 
 
@@ -41,6 +40,9 @@ def _change(statement: Change, table: Table, context: WriteContext) -> WriteResu
         if table.table_type == "VIRTUAL_VIEW":
             raise SqlError("NOT_SUPPORTED", f"{what} from view is not supported", (1, 1))
         raise QueryFailed(f"NOT_SUPPORTED: {_refusal(what)}")
+    from headwater.stack.lakehouse.iceberg.change import change_iceberg
+    from headwater.stack.lakehouse.iceberg.maintenance import optimize, vacuum
+
     if isinstance(statement, Optimize):
         return optimize(statement, table.glue, context)
     if isinstance(statement, Vacuum):
