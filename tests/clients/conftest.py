@@ -44,7 +44,7 @@ def stack_variables(stack_state: Path) -> dict[str, str]:
     assert running is not None
     kept = {name: os.environ[name] for name in _KEPT if name in os.environ}
     return kept | {
-        "AWS_ENDPOINT_URL": running.endpoint,
+        "AWS_ENDPOINT_URL": running.endpoint_url,
         "AWS_ACCESS_KEY_ID": "000000000000",
         "AWS_SECRET_ACCESS_KEY": "local",
         "AWS_DEFAULT_REGION": "us-east-1",
