@@ -16,8 +16,8 @@ _HINTS = {
     "InvalidClientTokenId": "check AWS_PROFILE or AWS_ACCESS_KEY_ID: AWS does not know this key",
     "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY, and this machine's clock",
     "RequestTimeTooSkewed": "set this machine's clock",
-    "AccessDenied": "the AWS identity lacks a permission; the command's page in docs/stages lists what it needs",
-    "AccessDeniedException": "the AWS identity lacks a permission; the command's page in docs/stages lists what it needs",
+    "AccessDenied": "the AWS identity lacks a permission; see the command's page in docs/stages",
+    "AccessDeniedException": "the AWS identity lacks a permission; see the command's page in docs/stages",
 }
 
 
