@@ -21,3 +21,6 @@ ATHENA_DATABASE = "saas_datalake"
 
 # Backups older than this are removed, never the newest.
 RETENTION_DAYS = 30
+
+# More backups to keep, for example "daily=14 weekly=8 monthly=12"; "" for none.
+RETENTION_RULES = ""
