@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ from headwater import Headwater
 from headwater.settings import load
 from headwater.stack.binaries import installed_versions
 from headwater.stack.launcher import ensure_running, shutdown
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the commands that tests start: a shell's background jobs inherit that it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

@@ -29,6 +29,7 @@ from headwater.services import clusters, multipart, objects, postgres, wal_archi
 from headwater.services.tools import Tool
 from headwater.stack import unprivileged
 from headwater.stack.binaries import installed_versions
+from headwater.stack.launcher import ensure_running, shutdown
 from headwater.stages import physical, wal
 from headwater.stages.physical import RecoverOptions
 from headwater.stages.wal import WalOptions
@@ -40,6 +41,15 @@ ONCE = WalOptions(once=True)
 
 def now() -> datetime:
     return datetime.now(timezone.utc)
+
+
+@pytest.fixture(scope="module")
+def stack_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A cluster of these tests' own: a physical backup copies all of it, and other tests' log would recycle theirs."""
+    state = tmp_path_factory.mktemp("physical") / ".headwater"
+    ensure_running(state)
+    yield state
+    shutdown(state, remove=True)
 
 
 @pytest.fixture
