@@ -1,4 +1,4 @@
-"""Runs PostgreSQL's programs for physical backups: output as a stream, complaints kept, no process left behind."""
+"""Runs PostgreSQL's programs: output as a stream, complaints kept, no process left behind."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from headwater.errors import BackupError
 
@@ -66,7 +66,7 @@ class Program:
         process = self._running()
         if process.returncode is None:
             with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+                os.killpg(process.pid, signal.SIGKILL)  # a wrapper's children too: they would keep our pipes open
         process.wait()
         if self._drain is not None:
             self._drain.join()
@@ -76,10 +76,27 @@ class Program:
 
     def blocks(self) -> Iterator[bytes]:
         """Its output, in blocks of up to a mebibyte, until it ends for whichever reason."""
+        while block := self.stdout.read(BLOCK):
+            yield block
+
+    @property
+    def stdout(self) -> BinaryIO:
+        """The unbuffered pipe of its output."""
         stdout = self._running().stdout
         assert stdout is not None  # noqa: S101 - asked for in __enter__
-        while block := stdout.read(BLOCK):
-            yield block
+        return cast(BinaryIO, stdout)
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._running().pid
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and its children; one that has ended is fine."""
+        process = self._running()
+        if process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, number)
 
     @property
     def ended(self) -> bool:
@@ -99,16 +116,28 @@ class Program:
 
     def finish(self) -> tuple[str, ...]:
         """Wait for it; its warnings. Raises BackupError unless it ended with exit code 0."""
+        code = self.wait()
+        if code < 0:
+            raise BackupError(f"{self.name} was killed by signal {-code}: {self.complaint()}")
+        if code > 0:
+            raise BackupError(f"{self.name} failed with exit code {code}: {self.complaint()}")
+        return tuple(line.strip() for line in self.lines())
+
+    def wait(self) -> int:
+        """Wait for it and for all that it had to say; its exit code, or minus the signal that killed it."""
         code = self._running().wait()
         if self._drain is not None:
             self._drain.join()
-        lines = [line.strip() for line in self._stderr.decode("utf-8", "replace").splitlines() if line.strip()]
-        complaint = "; ".join(([line for line in lines if "error:" in line] or lines)[-3:])
-        if code < 0:
-            raise BackupError(f"{self.name} was killed by signal {-code}: {complaint}")
-        if code > 0:
-            raise BackupError(f"{self.name} failed with exit code {code}: {complaint}")
-        return tuple(lines)
+        return code
+
+    def lines(self) -> list[str]:
+        """What it wrote to stderr so far (the end of it, if that was much), without blank lines."""
+        return [line for line in self._stderr.decode("utf-8", "replace").splitlines() if line.strip()]
+
+    def complaint(self) -> str:
+        """Its last three errors, or its last three lines."""
+        lines = [line.strip() for line in self.lines()]
+        return "; ".join(([line for line in lines if "error:" in line] or lines)[-3:])
 
     def _running(self) -> subprocess.Popen[bytes]:
         if self._process is None:
