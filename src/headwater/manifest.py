@@ -112,6 +112,11 @@ class BackupManifest:
     schema_version: int = SCHEMA_VERSION
 
     @property
+    def previous(self) -> None:
+        """The backup that this one builds on: a logical one never does."""
+        return None
+
+    @property
     def keys(self) -> tuple[str, ...]:
         """Every object of this backup, the manifest first: removed in this order, it is never half there."""
         own = manifest_key(self.dump.key)

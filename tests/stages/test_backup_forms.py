@@ -19,7 +19,8 @@ from headwater import Headwater
 from headwater.errors import BackupError, HeadwaterError, Refused, SettingsError
 from headwater.services import codec, objects, postgres
 from headwater.services.codec import Compression
-from headwater.stages.backup import CreateOptions, Selection, Storage, VerifyOptions, directory, require_all
+from headwater.services.storage import Storage
+from headwater.stages.backup import CreateOptions, Selection, VerifyOptions, directory, require_all
 from headwater.stages.restore import RestoreOptions, apply, roles
 
 

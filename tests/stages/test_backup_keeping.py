@@ -20,9 +20,10 @@ from headwater.manifest import verify_key
 from headwater.services import lifecycle as rules_of
 from headwater.services import objects, postgres, verification
 from headwater.services.backups import ListedBackup
+from headwater.services.storage import Storage
 from headwater.services.verification import Verification
 from headwater.stages import backup
-from headwater.stages.backup import CreateOptions, Storage, VerifyOptions, Watch, watch
+from headwater.stages.backup import CreateOptions, VerifyOptions, Watch, watch
 from headwater.stages.backup.verify import parse_subset
 from tests.stages.conftest import Command
 

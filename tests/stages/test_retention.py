@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from headwater.errors import BackupError, SettingsError
 from headwater.manifest import BackupManifest, SourceDatabase, StoredDump, backup_id, parse
+from headwater.retention import parse_rules
 from headwater.stages.backup import Policy, decide
-from headwater.stages.backup.retention import parse_rules
 
 NOW = datetime(2025, 3, 31, 12, tzinfo=timezone.utc)
 

@@ -122,7 +122,8 @@ def create(
 
 def _options(given: dict[str, Any]) -> CreateOptions:
     from headwater.services.codec import parse_compression
-    from headwater.stages.backup import CreateOptions, Selection, Storage
+    from headwater.services.storage import Storage
+    from headwater.stages.backup import CreateOptions, Selection
 
     rate = given["limit_rate"]
     return CreateOptions(

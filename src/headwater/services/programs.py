@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import threading
@@ -157,3 +158,16 @@ def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None) 
         for _ in program.blocks():
             pass
         return program.finish()
+
+
+def ends_with_us() -> tuple[str, ...]:
+    """What to put before a command so that the kernel ends it when we are killed; nothing where that cannot be.
+
+    What writes to our pipe ends by itself when that breaks; what writes files would go on and fill the disk.
+    """
+    program = shutil.which("setpriv")  # util-linux
+    if program is None:
+        return ()
+    prefix = (program, "--pdeathsig", "KILL")
+    works = subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
+    return prefix if works else ()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
@@ -63,6 +64,29 @@ def delete_if(s3: S3Client, bucket: str, key: str, etag: str | None) -> str:
             if code in ("AccessDenied", "InvalidRequest"):
                 return f"S3 refused: {error.response.get('Error', {}).get('Message', code)}"
             raise
+    return ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A backup, an orphan or a segment that should have gone and could not: locked, or replaced meanwhile."""
+
+    name: str
+    reason: str
+
+
+def remove(s3: S3Client, bucket: str, wanted: Mapping[str, str | None]) -> str:
+    """Delete objects one after the other, each with its ETag (None: whichever is there); why not, or nothing.
+
+    Locks are looked at first: half of what belongs together would be worse than all of it. Raises AwsError.
+    """
+    now = datetime.now(timezone.utc)  # a lock's end is S3's own, so that no argument of a plan may move it
+    for key in wanted:
+        if hold := hold_of(s3, bucket, key, now):
+            return hold.text
+    for key, etag in wanted.items():  # in this order: DeleteObjects promises none
+        if problem := delete_if(s3, bucket, key, etag):
+            return f"{key}: {problem}" if len(wanted) > 1 else problem
     return ""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headwater.manifest import BackupManifest
+from headwater.retention import Decision, Policy, decide
 from headwater.stages.backup.create import CreateReport, create
 from headwater.stages.backup.lifecycle import (
     LifecyclePlan,
@@ -13,10 +14,9 @@ from headwater.stages.backup.lifecycle import (
 )
 from headwater.stages.backup.listing import list_backups
 from headwater.stages.backup.many import ManyReport, all_databases, create_many, require_all
-from headwater.stages.backup.options import CreateOptions, Selection, Storage
+from headwater.stages.backup.options import CreateOptions, Selection
 from headwater.stages.backup.plan import CreatePlan, plan_create
 from headwater.stages.backup.prune import ORPHAN_GRACE, PrunePlan, PruneReport, plan_prune, policy_of, prune
-from headwater.stages.backup.retention import Decision, Policy, decide
 from headwater.stages.backup.verify import (
     VerifyOptions,
     VerifyPlan,
@@ -52,7 +52,6 @@ __all__ = [
     "PruneReport",
     "Selection",
     "StatusReport",
-    "Storage",
     "VerifyOptions",
     "VerifyPlan",
     "VerifyReport",

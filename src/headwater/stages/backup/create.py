@@ -17,8 +17,10 @@ from headwater.services.backups import list_backups
 from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.postgres import TableContent
+from headwater.services.programs import ends_with_us
+from headwater.services.storage import slowed
 from headwater.stages.backup import roles
-from headwater.stages.backup.directory import DirectoryDump, ends_with_us, spool_folder
+from headwater.stages.backup.directory import DirectoryDump, spool_folder
 from headwater.stages.backup.dump import Dump
 from headwater.stages.backup.plan import CreatePlan
 from headwater.stages.backup.prune import PruneReport, plan_prune, prune
@@ -94,7 +96,7 @@ def _dump(plan: CreatePlan, connections: Connections, on_progress: OnProgress) -
     ):
         blocks = _archive(dump, plan, connections)
         chunks = codec.compressed(_seen(blocks, snapshot, stream, plan, on_progress), options.compression)
-        for chunk in _slowed(codec.encrypted(chunks, recipients) if recipients else chunks, options.limit_rate):
+        for chunk in slowed(codec.encrypted(chunks, recipients) if recipients else chunks, options.limit_rate):
             stream.stored_sha256.update(chunk)
             writer.write(chunk)
         warnings = dump.finish()  # raises unless pg_dump is content: the writer then aborts
@@ -141,16 +143,6 @@ def _seen(
         stream.raw_size += len(block)
         report(Progress("dump", stream.raw_size >> 20, None, "MiB"))
         yield block
-
-
-def _slowed(chunks: Iterable[bytes], rate: int | None) -> Iterator[bytes]:
-    """The same chunks, at most ``rate`` bytes a second on average."""
-    began, sent = time.monotonic(), 0
-    for chunk in chunks:
-        yield chunk
-        sent += len(chunk)
-        if rate:
-            time.sleep(max(0.0, sent / rate - (time.monotonic() - began)))
 
 
 def _written_as(plan: CreatePlan, content_type: str = "application/octet-stream") -> WriteOptions:

@@ -11,7 +11,6 @@ import ctypes
 import os
 import shutil
 import signal
-import subprocess
 import tarfile
 import time
 from collections.abc import Iterator
@@ -119,19 +118,6 @@ def _alive(process: int) -> bool:
     except PermissionError:
         return True
     return True
-
-
-def ends_with_us() -> tuple[str, ...]:
-    """What to put before a command so that the kernel ends it when we are killed; nothing where that cannot be.
-
-    A custom dump ends by itself when its pipe breaks; a directory dump would go on and fill the disk.
-    """
-    program = shutil.which("setpriv")  # util-linux
-    if program is None:
-        return ()
-    prefix = (program, "--pdeathsig", "KILL")
-    works = subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
-    return prefix if works else ()
 
 
 def _header(name: str, size: int) -> bytes:

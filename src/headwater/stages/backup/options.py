@@ -1,18 +1,16 @@
-"""What can be asked of a backup, and the pg_dump arguments and S3 headers that follow from it; pure."""
+"""What can be asked of a backup, and the pg_dump arguments that follow from it; pure."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
 
 from headwater.errors import SettingsError
 from headwater.manifest import DUMP_SUFFIXES
 from headwater.services.codec import Compression
+from headwater.services.storage import USUAL, Storage
 
 FORMATS = ("custom", "directory")
 GLOBALS = ("roles", "passwords", "none")
-LOCK_MODES = ("GOVERNANCE", "COMPLIANCE")
 DEFAULT_COMPRESSION = Compression()
 
 
@@ -40,28 +38,6 @@ class Selection:
 
 
 @dataclass(frozen=True)
-class Storage:
-    """How S3 is to keep the objects; ``lock_days``: Object Lock in ``lock_mode`` for that long."""
-
-    storage_class: str | None = None
-    kms_key: str | None = None
-    lock_days: int | None = None
-    lock_mode: str = "GOVERNANCE"
-
-    def request(self, taken: datetime) -> dict[str, Any]:
-        """The arguments of PutObject and CreateMultipartUpload."""
-        given: dict[str, Any] = {}
-        if self.storage_class:
-            given["StorageClass"] = self.storage_class
-        if self.kms_key:
-            given |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
-        if self.lock_days:
-            until = taken + timedelta(days=self.lock_days)
-            given |= {"ObjectLockMode": self.lock_mode, "ObjectLockRetainUntilDate": until}
-        return given
-
-
-@dataclass(frozen=True)
 class CreateOptions:
     """How to back up. ``jobs`` is for the directory format; ``limit_rate`` in stored bytes a second.
 
@@ -77,7 +53,7 @@ class CreateOptions:
     encrypt_to: tuple[str, ...] = ()
     globals: str = "roles"
     hashes: bool = False
-    storage: Storage = Storage()
+    storage: Storage = USUAL
     limit_rate: int | None = None
     lock_wait_seconds: int = 60
     max_size_drop: float = 0.5
@@ -87,7 +63,6 @@ class CreateOptions:
         for name, value, allowed in (
             ("format", self.format, FORMATS),
             ("globals", self.globals, GLOBALS),
-            ("lock mode", self.storage.lock_mode, LOCK_MODES),
         ):
             if value not in allowed:
                 raise SettingsError(f"{name} {value!r} is not known", hint=f"use {' or '.join(allowed)}")

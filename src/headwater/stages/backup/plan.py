@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from headwater.connections import Connections
 from headwater.manifest import GLOBALS_SUFFIX, MANIFEST_SUFFIX
 from headwater.services import buckets, codec, objects, postgres, tools
+from headwater.services.preflight import bucket_facts, check_rights, judge_bucket
 from headwater.stages.backup import preflight
 from headwater.stages.backup.options import CreateOptions
 
@@ -47,12 +48,13 @@ def plan_create(connections: Connections, now: datetime, options: CreateOptions 
     tool = tools.find("pg_dump", server.major, connections.postgres_tools)
     bucket = settings.bucket_name
     buckets.require(connections.s3, connections.sts, bucket)
-    facts = preflight.bucket_facts(connections.s3, bucket, datetime.now(now.tzinfo))
-    warnings = preflight.judge(server, facts, options.storage.lock_days)
+    facts = bucket_facts(connections.s3, bucket, datetime.now(now.tzinfo))
+    judge_bucket(facts, options.storage.lock_days)
+    warnings = preflight.judge(server)
     taken = _free_second(connections, now.replace(microsecond=0))
     place = settings.layout.backup_key
     key = place(address.database, taken, options.suffix)
-    preflight.check_rights(connections.s3, bucket, key)
+    check_rights(connections.s3, bucket, key)
     return CreatePlan(
         database=address.database,
         bucket=bucket,

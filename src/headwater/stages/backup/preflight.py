@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import psycopg
-from botocore.exceptions import ClientError
 
 from headwater.errors import BackupError
-from headwater.services import multipart, postgres
-from headwater.services.aws import aws_errors, error_code
+from headwater.services import postgres
+from headwater.services.preflight import MOST_BYTES
 
-if TYPE_CHECKING:
-    from mypy_boto3_s3 import S3Client
-
-MOST_CLOCK_SKEW = 300  # seconds; S3 itself refuses requests at 900
-MOST_BYTES = 5 * 1024**4  # S3's largest object
 LOCK_SHARE = 0.8
 
 
@@ -33,15 +25,6 @@ class ServerFacts:
     lock_slots: int
     standby: bool
     standby_delay: str
-
-
-@dataclass(frozen=True)
-class BucketFacts:
-    """The bucket's state; ``skew`` is this machine's clock minus S3's, in seconds, None if S3 did not say."""
-
-    versioning: str
-    object_lock: bool
-    skew: float | None
 
 
 def server_facts(connection: psycopg.Connection[Any]) -> ServerFacts:
@@ -66,47 +49,16 @@ def server_facts(connection: psycopg.Connection[Any]) -> ServerFacts:
     )
 
 
-def bucket_facts(s3: S3Client, bucket: str, now: datetime) -> BucketFacts:
-    """Ask S3. A right that is missing for asking is no reason not to back up. Raises AwsError."""
-    versioning, lock, skew = "unknown", False, None
-    with aws_errors(f"look at bucket {bucket}"):
-        try:
-            answer = s3.get_bucket_versioning(Bucket=bucket)
-            versioning = answer.get("Status", "Disabled")
-            date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-            if date:
-                skew = (now - parsedate_to_datetime(date).astimezone(timezone.utc)).total_seconds()
-            found = s3.get_object_lock_configuration(Bucket=bucket)
-            lock = found["ObjectLockConfiguration"].get("ObjectLockEnabled") == "Enabled"
-        except ClientError as error:
-            if error_code(error) not in ("ObjectLockConfigurationNotFoundError", "AccessDenied", "NotImplemented"):
-                raise
-    return BucketFacts(versioning, lock, skew)
-
-
-def check_rights(s3: S3Client, bucket: str, key: str) -> None:
-    """Begin and abort an upload: whoever may do that may write a backup, and nothing appears. Raises AwsError."""
-    with aws_errors(f"begin an upload to s3://{bucket}/{key}"):
-        upload = s3.create_multipart_upload(Bucket=bucket, Key=key)["UploadId"]
-    multipart.abort(s3, bucket, key, upload)
-
-
-def judge(server: ServerFacts, bucket: BucketFacts, lock_days: int | None) -> tuple[str, ...]:
+def judge(server: ServerFacts) -> tuple[str, ...]:
     """Warnings, in words. Raises BackupError for what cannot work.
 
-    >>> judge(ServerFacts(18, "18.1", 10, 50, 6400, False, "30s"), BucketFacts("Enabled", True, 0.0), 7)
+    >>> judge(ServerFacts(18, "18.1", 10, 50, 6400, False, "30s"))
     ()
     """
-    if lock_days and not bucket.object_lock:
-        raise BackupError("the bucket has no Object Lock", hint="it can only be enabled when a bucket is created")
     if server.size > MOST_BYTES:
         raise BackupError(
             f"a database of {server.size >> 40} TiB may not fit into one S3 object",
             hint="back it up in parts with --schema or --table",
-        )
-    if bucket.skew is not None and abs(bucket.skew) > MOST_CLOCK_SKEW:
-        raise BackupError(
-            f"this machine's clock is {bucket.skew:+.0f} s off S3's: retention goes by it", hint="set the clock"
         )
     warnings = []
     if server.relations > server.lock_slots * LOCK_SHARE:

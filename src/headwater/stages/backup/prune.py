@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from headwater.connections import Connections
 from headwater.errors import BackupError
+from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, Progress, no_progress
+from headwater.retention import Decision, Policy, decide, parse_rules
 from headwater.services import removal
 from headwater.services.backups import Backups, ListedBackup, Orphan, list_backups
-from headwater.stages.backup.retention import Decision, Policy, decide, parse_rules
+from headwater.services.removal import Held
 
 ORPHAN_GRACE = timedelta(days=2)
 """How old a dump without a manifest has to be before it goes: a backup that is being made has none either."""
@@ -25,23 +27,15 @@ class PrunePlan:
 
     database: str
     retention_days: int
-    decisions: tuple[Decision, ...]
+    decisions: tuple[Decision[BackupManifest], ...]
     policy: Policy
     backups: tuple[ListedBackup, ...]
     orphans: tuple[Orphan, ...] = ()
 
     @property
-    def removed(self) -> tuple[Decision, ...]:
+    def removed(self) -> tuple[Decision[BackupManifest], ...]:
         """Those that go."""
         return tuple(decision for decision in self.decisions if decision.action == "remove")
-
-
-@dataclass(frozen=True)
-class Held:
-    """A backup or an orphan that should have gone and could not, and why: locked, or replaced meanwhile."""
-
-    name: str
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -112,27 +106,11 @@ def prune(plan: PrunePlan, connections: Connections, on_progress: OnProgress = n
 
 
 def _remove(backup: ListedBackup, connections: Connections) -> str:
-    """Why a backup is still there, or nothing. Locks are looked at first: half a backup would be an orphan."""
-    s3, bucket = connections.s3, connections.settings.bucket_name
-    now = _server_now()
-    for key in backup.manifest.keys:
-        if hold := removal.hold_of(s3, bucket, key, now):
-            return hold.text
+    """Why a backup is still there, or nothing."""
     etags = {backup.manifest_key: backup.manifest_etag, backup.manifest.dump.key: backup.manifest.dump.etag}
-    # One after the other, the manifest first: DeleteObjects promises no order.
-    for key in backup.manifest.keys:
-        if problem := removal.delete_if(s3, bucket, key, etags.get(key)):
-            return f"{key}: {problem}"
-    return ""
+    wanted = {key: etags.get(key) for key in backup.manifest.keys}
+    return removal.remove(connections.s3, connections.settings.bucket_name, wanted)
 
 
 def _remove_orphan(orphan: Orphan, connections: Connections) -> str:
-    s3, bucket = connections.s3, connections.settings.bucket_name
-    if hold := removal.hold_of(s3, bucket, orphan.key, _server_now()):
-        return hold.text
-    return removal.delete_if(s3, bucket, orphan.key, orphan.etag)
-
-
-def _server_now() -> datetime:
-    """Now, for a lock's end: the lock is S3's own, so that no argument of a plan may move it."""
-    return datetime.now(timezone.utc)
+    return removal.remove(connections.s3, connections.settings.bucket_name, {orphan.key: orphan.etag})

@@ -1,14 +1,16 @@
-"""Which backups are kept and which go: pure, of manifests, proofs, policy and time, with a reason each."""
+"""Which backups are kept and which go: pure, of manifests, proofs, policy and time, with a reason each.
+
+Logical and physical backups go by the same rules; what a kept one builds on is kept with it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta, timezone
-from typing import Any, Literal
+from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from headwater.errors import SettingsError
-from headwater.manifest import BackupManifest
 
 _PERIODS: dict[str, Callable[[datetime], object]] = {
     "hourly": lambda moment: moment.strftime("%Y-%m-%d %H"),
@@ -17,6 +19,24 @@ _PERIODS: dict[str, Callable[[datetime], object]] = {
     "monthly": lambda moment: (moment.year, moment.month),
     "yearly": lambda moment: moment.year,
 }
+
+
+class Kept(Protocol):
+    """What the rules look at. ``database``: whose backup it is; ``previous``: the id that it builds on, if any."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def database(self) -> str: ...
+    @property
+    def taken(self) -> datetime: ...
+    @property
+    def partial(self) -> bool: ...
+    @property
+    def previous(self) -> str | None: ...
+
+
+B = TypeVar("B", bound=Kept)
 
 
 @dataclass(frozen=True)
@@ -64,22 +84,22 @@ def parse_rules(policy: Policy, text: str) -> Policy:
 
 
 @dataclass(frozen=True)
-class Decision:
+class Decision(Generic[B]):
     """What happens to one backup, and why."""
 
-    backup: BackupManifest
+    backup: B
     action: Literal["keep", "remove"]
     reason: str
 
 
 def decide(
-    manifests: Iterable[BackupManifest], policy: Policy, now: datetime, proven: Collection[str] = ()
-) -> tuple[Decision, ...]:
+    manifests: Iterable[B], policy: Policy, now: datetime, proven: Collection[str] = ()
+) -> tuple[Decision[B], ...]:
     """One decision for each manifest, newest first; ``proven``: ids that a verification showed to be readable.
 
     The newest backup of the database stays whatever its age, and so does the newest proven one: retention must never
     leave a database without one that is known to restore. A backup of some tables only never takes a whole one's place,
-    and a manifest of another database, should one get here, is kept.
+    what a kept one builds on is kept, and so is a manifest of another database, should one get here.
     """
     newest_first = sorted(manifests, key=lambda manifest: (manifest.taken, manifest.id), reverse=True)
     mine = [manifest for manifest in newest_first if manifest.database == policy.database]
@@ -100,23 +120,31 @@ def decide(
     missing = policy.minimum - sum(1 for manifest in whole if reasons[id(manifest)])
     for manifest in [manifest for manifest in whole if not reasons[id(manifest)]][: max(0, missing)]:
         reasons[id(manifest)].append(f"one of at least {policy.minimum}")
+    _keep_bases(mine, reasons)
     return tuple(_decision(manifest, reasons[id(manifest)], policy, now) for manifest in newest_first)
 
 
-def _by_rules(
-    whole: list[BackupManifest], past: list[BackupManifest], policy: Policy
-) -> Iterable[tuple[str, list[BackupManifest]]]:
+def _keep_bases(newest_first: list[B], reasons: dict[int, list[str]]) -> None:
+    needed: dict[str, str] = {}
+    for manifest in newest_first:  # what builds on it is newer: decided by now
+        if not reasons[id(manifest)] and manifest.id in needed:
+            reasons[id(manifest)].append(f"{needed[manifest.id]} builds on it")
+        if reasons[id(manifest)] and manifest.previous is not None:
+            needed[manifest.previous] = manifest.id
+
+
+def _by_rules(whole: list[B], past: list[B], policy: Policy) -> Iterable[tuple[str, list[B]]]:
     if policy.last:
         yield f"one of the last {policy.last}", whole[: policy.last]
     for name, period in _PERIODS.items():
-        seen: dict[object, BackupManifest] = {}
+        seen: dict[object, B] = {}
         for manifest in past:
             seen.setdefault(period(manifest.taken.astimezone(timezone.utc)), manifest)
         if wanted := getattr(policy, name):
             yield f"{name} (of {wanted})", list(seen.values())[:wanted]
 
 
-def _by_age(manifest: BackupManifest, policy: Policy, now: datetime) -> list[str]:
+def _by_age(manifest: Kept, policy: Policy, now: datetime) -> list[str]:
     age = now - manifest.taken
     if age < timedelta(0):
         return ["taken in the future: check the clocks"]
@@ -125,7 +153,7 @@ def _by_age(manifest: BackupManifest, policy: Policy, now: datetime) -> list[str
     return []
 
 
-def _decision(manifest: BackupManifest, reasons: list[str], policy: Policy, now: datetime) -> Decision:
+def _decision(manifest: B, reasons: list[str], policy: Policy, now: datetime) -> Decision[B]:
     if reasons:
         return Decision(manifest, "keep", "; ".join(reasons))
     age = _days(now - manifest.taken)
