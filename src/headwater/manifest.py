@@ -5,6 +5,7 @@ A dump without a manifest is an orphan: an interrupted run's, or not ours. List,
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
@@ -13,7 +14,8 @@ from typing import Any
 
 from headwater.errors import BackupError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+UNSEALED_VERSION = 1  # had no digest of its own; still read
 MANIFEST_SUFFIX = ".manifest.json"
 VERIFY_SUFFIX = ".verify.json"
 GLOBALS_SUFFIX = ".globals.sql"
@@ -25,6 +27,7 @@ DUMP_SUFFIXES = tuple(
     for sealed in ("", ".age")
 )
 """Every ending that a dump can have: archive or directory, how it is compressed, whether it is encrypted."""
+RESTORE_VERSION = "was it edited? bring back the object's former version"
 ID_FORMAT = "%Y%m%dT%H%M%SZ"
 
 
@@ -126,7 +129,24 @@ class BackupManifest:
     def to_json(self) -> bytes:
         """The manifest as it is stored: UTF-8, keys sorted, so that equal manifests are equal bytes."""
         body = {**asdict(self), "taken": self.taken.astimezone(timezone.utc).isoformat()}
-        return (json.dumps(body, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+        body |= {"schema_version": SCHEMA_VERSION}
+        return (json.dumps(sealed(body), indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def sealed(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The body with ``digest``, the SHA-256 of all its other fields: an edit of any of them shows."""
+    return {**body, "digest": digest_of(body)}
+
+
+def digest_of(body: Mapping[str, Any]) -> str:
+    """The SHA-256 of a manifest's fields without ``digest``: as JSON, keys sorted, no blanks, UTF-8.
+
+    >>> digest_of({"b": 1, "a": "é", "digest": "whatever"}) == hashlib.sha256('{"a":"é","b":1}'.encode()).hexdigest()
+    True
+    """
+    rest = {name: value for name, value in body.items() if name != "digest"}
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def backup_id(taken: datetime) -> str:
@@ -162,10 +182,14 @@ def parse(data: bytes, key: str) -> BackupManifest:
     try:
         body: dict[str, Any] = json.loads(data)
         version = body.get("schema_version")
-        if version != SCHEMA_VERSION:
+        if version not in (SCHEMA_VERSION, UNSEALED_VERSION):
             raise BackupError(
-                f"{key} has manifest schema {version}, this Headwater knows {SCHEMA_VERSION}",
+                f"{key} has manifest schema {version}, this Headwater knows {UNSEALED_VERSION} and {SCHEMA_VERSION}",
                 hint="use the Headwater that wrote it, or a newer one",
+            )
+        if (version == SCHEMA_VERSION or "digest" in body) and body.get("digest") != digest_of(body):
+            raise BackupError(
+                f"{key} was changed after it was written: its digest is not that of its fields", hint=RESTORE_VERSION
             )
         known = {field.name for field in fields(BackupManifest)}
         body = {name: value for name, value in body.items() if name in known}
@@ -178,9 +202,7 @@ def parse(data: bytes, key: str) -> BackupManifest:
             body["globals"] = StoredGlobals(**body["globals"])
         return BackupManifest(**body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BackupError(
-            f"{key} is not a backup manifest: {error}", hint="was it edited? restore its version"
-        ) from error
+        raise BackupError(f"{key} is not a backup manifest: {error}", hint=RESTORE_VERSION) from error
 
 
 def _instant(text: str) -> datetime:

@@ -23,6 +23,8 @@ FULL = "full"
 RESTORED = "restore"
 LEVELS = (LISTED, HEAD, FULL, RESTORED)
 HOLDS = "holds"
+# What has to happen where a provider can do less than Amazon's S3.
+RECORDED = "backup whole; the manifest says what was done instead"
 # What pg_dump | gzip | upload, gunzip | psql say.
 NOTICED = "noticed"
 BELIEVED = "**believed**"
@@ -72,6 +74,14 @@ FAULTS = (
     Fault("upload", "manifest-lost", "the answer to the manifest is lost", SURVIVED),
     Fault("upload", "manifest-503", "the manifest cannot be written", REFUSED),
     Fault("upload", "put-lost", "the answer to a small dump's only request is lost", SURVIVED),
+    Fault("provider", "no-condition", "`If-None-Match` is refused with 501", RECORDED),
+    Fault("provider", "no-condition-400", "`If-None-Match` is refused with 400", RECORDED),
+    Fault("provider", "ignored-condition", "`If-None-Match` is ignored, and two backups begin at once", HOLDS),
+    Fault("provider", "no-whole", "a checksum of the whole object (`FULL_OBJECT`) is refused", RECORDED),
+    Fault("provider", "no-crc32", "all CRC32 headers are refused: Content-MD5, and read back", RECORDED),
+    Fault("provider", "no-checksum", "Content-MD5 is refused as well: read back", RECORDED),
+    Fault("provider", "no-checksum-flip", "the same, and a bit of a part changes on the way", REFUSED),
+    Fault("provider", "nothing", "conditions and checksums are refused", RECORDED),
     Fault("killed", "before-create", "before the upload begins", KEPT_OUT),
     Fault("killed", "after-create", "after the upload began", KEPT_OUT),
     Fault("killed", "before-part-1", "before part 1", KEPT_OUT),
@@ -91,9 +101,12 @@ FAULTS = (
     Fault("stored", "swapped", "two dumps are swapped", HEAD, BELIEVED),
     Fault("stored", "manifest-gone", "the manifest is deleted", LISTED),
     Fault("stored", "manifest-cut", "the manifest is cut in half", LISTED),
-    Fault("stored", "manifest-digest", "another SHA-256 is edited into the manifest", FULL),
+    Fault("stored", "manifest-digest", "another SHA-256 is edited into the manifest", LISTED),
     Fault("stored", "manifest-size", "another size is edited into the manifest", LISTED),
-    Fault("stored", "manifest-rows", "another row count is edited into the manifest", RESTORED),
+    Fault("stored", "manifest-rows", "another row count is edited into the manifest", LISTED),
+    Fault("stored", "manifest-unsealed", "the same, and the manifest's own digest is taken out", LISTED),
+    Fault("stored", "manifest-forged", "another SHA-256 is edited in, and the manifest's digest made anew", FULL),
+    Fault("stored", "manifest-forged-rows", "another row count is, and the manifest's digest made anew", RESTORED),
     Fault("stored", "manifest-other", "the manifest is another database's", LISTED),
     Fault("restore", "download-flip", "a bit changes in the download", FULL, NOTICED),
     Fault("restore", "download-cut", "the download breaks once", HOLDS, FINE),
@@ -118,6 +131,7 @@ FAULTS = (
 GROUPS = {
     "pg_dump": ("pg_dump", "what must happen"),
     "upload": ("Between Headwater and S3, while a backup of three parts is made", "what must happen"),
+    "provider": ("Providers that can do less than Amazon's S3", "what must happen"),
     "killed": ("SIGKILL of Headwater while it makes a backup", "what must be believed"),
     "stored": ("What is stored", "found at the latest by"),
     "restore": ("While restoring", "what must happen"),

@@ -101,6 +101,40 @@ def fail(status: int, code: str) -> Break:
     return lambda request, forward: Answer(status, [("Content-Type", "application/xml")], error_body(code))
 
 
+def refuse(*headers: str, status: int = 501, code: str = "NotImplemented") -> Break:
+    """A provider that declines every request with one of these headers (beginnings of their names)."""
+
+    def fault(request: Request, forward: Forward) -> Answer | None:
+        if named(request.headers, headers):
+            return Answer(status, [("Content-Type", "application/xml")], error_body(code))
+        answer = forward(request)
+        kept = [(name, value) for name, value in answer.headers if not name.lower().startswith(headers)]
+        unsaid = re.sub(rb"<Checksum\w+>[^<]*</Checksum\w+>", b"", answer.body)
+        return Answer(answer.status, kept, unsaid if request.line.startswith("POST") else answer.body, answer.cut)
+
+    return fault
+
+
+def ignore(*headers: str) -> Break:
+    """A provider that does not know these headers and says nothing of it."""
+
+    def fault(request: Request, forward: Forward) -> Answer | None:
+        kept = {name: value for name, value in request.headers.items() if not named({name: value}, headers)}
+        return forward(Request(request.line, kept, request.body))
+
+    return fault
+
+
+def both(first: Break, second: Break) -> Break:
+    """What ``first`` lets through meets ``second``."""
+    return lambda request, forward: first(request, lambda passed: second(passed, forward) or Answer(500, [], b""))
+
+
+def named(headers: dict[str, str], beginnings: tuple[str, ...]) -> list[str]:
+    """Those of the headers whose names begin so."""
+    return [name for name in headers if name.lower().startswith(beginnings)]
+
+
 def call(before: Callable[[], Any] | None = None, after: Callable[[], Any] | None = None) -> Break:
     """Do something when the request arrives, or when S3 has carried it out and before its answer is passed on."""
 

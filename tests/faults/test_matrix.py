@@ -8,6 +8,7 @@ from pathlib import Path
 import matrix
 import test_killed
 import test_pg_dump
+import test_providers
 import test_upload
 
 FOLDER = Path(__file__).resolve().parent
@@ -42,6 +43,7 @@ def test_the_page_is_the_matrix() -> None:
 def test_every_row_is_tested() -> None:
     assert {fault.id for fault in matrix.of("pg_dump")} == set(test_pg_dump.BROKEN)
     assert {fault.id for fault in matrix.of("upload")} == set(test_upload.RULES)
+    assert {fault.id for fault in matrix.of("provider")} == set(test_providers.REFUSED)
     steps = {f"{when}-{step}" for when in ("before", "after") for step in test_killed.STEPS}
     assert {fault.id for fault in matrix.of("killed")} == steps
     defined = {

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import matrix
 import naive
@@ -16,7 +17,7 @@ from fault_site import Site
 from matrix import Fault
 
 from headwater.errors import HeadwaterError
-from headwater.manifest import BackupManifest
+from headwater.manifest import BackupManifest, sealed
 from headwater.services import objects
 from headwater.services.backups import choose
 from headwater.stages import backup
@@ -51,10 +52,24 @@ def rot(site: Site, key: str) -> None:
     file.write_bytes(flip(file.read_bytes()))
 
 
-def edit(site: Site, key: str, change: Callable[[dict[str, object]], None]) -> None:
+def edit(site: Site, key: str, change: Callable[[dict[str, Any]], object], *, forged: bool = False) -> None:
+    """Change the manifest; ``forged``: by somebody who makes its digest anew."""
     body = json.loads(read(site, key))
     change(body)
-    write(site, key, json.dumps(body).encode())
+    write(site, key, json.dumps(sealed(body) if forged else body).encode())
+
+
+def another_sha256(body: dict[str, Any]) -> None:
+    body["dump"]["sha256"] = "0" * 64
+
+
+def another_row_count(body: dict[str, Any]) -> None:
+    body["row_counts"]["public.facts"] = 1
+
+
+def another_row_count_without_digest(body: dict[str, Any]) -> None:
+    another_row_count(body)
+    del body["digest"]
 
 
 def swap(site: Site, left: str, right: str) -> None:
@@ -74,10 +89,13 @@ def damage(site: Site, fault: str, made: BackupManifest, manifest: str, other: s
         "swapped": lambda: swap(site, key, other),
         "manifest-gone": lambda: remove(site, manifest),
         "manifest-cut": lambda: write(site, manifest, read(site, manifest)[:300]),
-        "manifest-digest": lambda: edit(site, manifest, lambda b: b["dump"].update(sha256="0" * 64)),  # type: ignore[attr-defined]
-        "manifest-size": lambda: edit(site, manifest, lambda b: b["dump"].update(size=made.dump.size + 1)),  # type: ignore[attr-defined]
-        "manifest-rows": lambda: edit(site, manifest, lambda b: b["row_counts"].update({"public.facts": 1})),  # type: ignore[attr-defined]
-        "manifest-other": lambda: edit(site, manifest, lambda b: b.update(database="another")),
+        "manifest-digest": lambda: edit(site, manifest, another_sha256),
+        "manifest-size": lambda: edit(site, manifest, lambda b: b["dump"].update(size=made.dump.size + 1), forged=True),
+        "manifest-rows": lambda: edit(site, manifest, another_row_count),
+        "manifest-unsealed": lambda: edit(site, manifest, another_row_count_without_digest),
+        "manifest-forged": lambda: edit(site, manifest, another_sha256, forged=True),
+        "manifest-forged-rows": lambda: edit(site, manifest, another_row_count, forged=True),
+        "manifest-other": lambda: edit(site, manifest, lambda b: b.update(database="another"), forged=True),
     }
     actions[fault]()
 

@@ -223,7 +223,7 @@ def test_the_manifest_says_what_a_server_has_to_offer(ready: Headwater) -> None:
     assert made.flags[:2] == ("--format=custom", "--compress=0")
     assert made.integrity["part_checksum"] == "crc32"
     assert set(made.durations) == {"dump", "count", "upload"}
-    assert json.loads(made.to_json())["schema_version"] == 1
+    assert json.loads(made.to_json())["schema_version"] == 2
 
 
 def test_content_hashes_find_what_row_counts_cannot(ready: Headwater) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
@@ -173,6 +174,27 @@ def test_a_manifest_reads_back_as_it_was_written() -> None:
     written = manifest("app", NOW)
 
     assert parse(written.to_json(), "key") == written
+
+
+def test_an_edit_of_any_field_shows() -> None:
+    body = json.loads(manifest("app", NOW).to_json())
+    for name, value in body.items():
+        edited = {**body, name: [value]} if name != "digest" else {**body, name: "0" * 64}
+        with pytest.raises(BackupError, match="some/key"):
+            parse(json.dumps(edited).encode(), "some/key")
+    with pytest.raises(BackupError, match="was changed"):
+        parse(json.dumps({**body, "unknown": 1}).encode(), "some/key")
+    assert parse(json.dumps(body).encode(), "key").id == body["id"]  # blanks are no edit
+
+
+def test_a_manifest_from_before_there_was_a_digest_is_read() -> None:
+    body = json.loads(manifest("app", NOW).to_json())
+    del body["digest"]
+    old = json.dumps({**body, "schema_version": 1}).encode()
+
+    assert parse(old, "key") == replace(manifest("app", NOW), schema_version=1)
+    with pytest.raises(BackupError, match="was changed"):  # the present one always has a digest
+        parse(json.dumps(body).encode(), "key")
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[]", b"{}", b'{"schema_version": 2}', b'{"schema_version": 1}', b"\xff"])

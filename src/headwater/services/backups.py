@@ -15,6 +15,7 @@ from headwater.manifest import (
     DUMP_SUFFIXES,
     GLOBALS_SUFFIX,
     MANIFEST_SUFFIX,
+    RESTORE_VERSION,
     VERIFY_SUFFIX,
     BackupManifest,
     parse,
@@ -149,6 +150,9 @@ def choose(found: Backups, wanted: str) -> ListedBackup:
             if backup.problem:
                 raise BackupError(f"backup {wanted} of {found.database} cannot be used: {backup.problem}")
             return backup
+    for reason in found.unreadable:
+        if f"backup_{wanted}{MANIFEST_SUFFIX}" in reason:
+            raise BackupError(f"backup {wanted} of {found.database} cannot be used: {reason}", hint=RESTORE_VERSION)
     known = ", ".join(backup.manifest.id for backup in found.backups[:5])
     hint = f"the newest are {known}; see `headwater backup list`" if known else make_one
     raise BackupError(f"there is no backup {wanted} of {found.database}", hint=hint)

@@ -6,7 +6,7 @@ import logging
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,15 @@ from headwater.errors import AwsError, VerificationError
 from headwater.services import objects
 from headwater.services.aws import aws_errors, error_code
 from headwater.services.checksums import MIB, composite_crc32, crc32_base64, joined_crc32, part_size, same_checksum
-from headwater.services.objects import WriteOptions
+from headwater.services.guards import FULL, Guards, first_accepted, for_completion, for_put, for_upload, not_above
+from headwater.services.objects import ObjectExists, WriteOptions
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import (
+        CompleteMultipartUploadOutputTypeDef,
+        CreateMultipartUploadOutputTypeDef,
+    )
 
 IN_FLIGHT_BYTES = 128 * MIB
 DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch")
@@ -30,13 +35,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class WrittenObject:
-    """An object as S3 confirmed it. ``crc32`` is S3's (``…-N`` for N parts), ``stream_crc32`` that of all the bytes."""
+    """An object as S3 confirmed it. ``crc32`` is S3's (``…-N`` for N parts), ``stream_crc32`` that of all the bytes.
+
+    ``guards``: what the provider checked; what it did not is for the caller to make up for.
+    """
 
     key: str
     size: int
     etag: str
     crc32: str
     stream_crc32: int
+    guards: Guards = FULL
 
 
 @dataclass(frozen=True)
@@ -55,9 +64,10 @@ class _SentPart:
     crc: int
     size: int
 
-    def named(self) -> dict[str, Any]:
+    def named(self, guards: Guards) -> Any:
         """The part as CompleteMultipartUpload takes it."""
-        return {"PartNumber": self.number, "ETag": self.etag, "ChecksumCRC32": crc32_base64(self.crc)}
+        checksum = {"ChecksumCRC32": crc32_base64(self.crc)} if guards.checksum == "crc32" else {}
+        return {"PartNumber": self.number, "ETag": self.etag, **checksum}
 
 
 class MultipartWriter:
@@ -94,6 +104,7 @@ class MultipartWriter:
         self._sent: list[Future[_SentPart]] = []
         self._written: WrittenObject | None = None
         self._want_full, self._full, self._name_checksum = full_object, False, False
+        self._guards = Guards(self._options.if_none_match)
         self.size = 0
 
     @property
@@ -146,11 +157,17 @@ class MultipartWriter:
                 future.result()
 
     def _create(self) -> str:
-        with aws_errors(f"begin the upload of s3://{self._bucket}/{self._key}"):
-            whole: Any = {"ChecksumType": "FULL_OBJECT"} if self._want_full else {}
-            answer = self._s3.create_multipart_upload(
-                Bucket=self._bucket, Key=self._key, ChecksumAlgorithm="CRC32", **whole, **self._options.request()
+        def create(guards: Guards) -> CreateMultipartUploadOutputTypeDef:
+            declared: Any = {"ChecksumAlgorithm": "CRC32"} if guards.checksum == "crc32" else {}
+            if self._want_full and guards.whole:
+                declared["ChecksumType"] = "FULL_OBJECT"
+            return self._s3.create_multipart_upload(
+                Bucket=self._bucket, Key=self._key, **declared, **self._options.request()
             )
+
+        with aws_errors(f"begin the upload of s3://{self._bucket}/{self._key}"):
+            accepted, answer = first_accepted(self._s3, for_upload(self._guards), create)
+        self._guards = replace(self._guards, checksum=accepted.checksum)
         # A provider that does not know the type leaves it out of the answer.
         kind = answer.get("ChecksumType")
         self._full, self._name_checksum = kind == "FULL_OBJECT", self._want_full and kind is not None
@@ -158,22 +175,29 @@ class MultipartWriter:
 
     def _upload_part(self, number: int, part: bytes) -> _SentPart:
         crc = zlib.crc32(part)
+
+        def upload(guards: Guards) -> str:
+            return self._s3.upload_part(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id or "",
+                PartNumber=number,
+                Body=part,
+                **guards.headers(crc, lambda: (part,)),
+            )["ETag"]
+
         with aws_errors(f"upload part {number} of s3://{self._bucket}/{self._key}"):
             for attempt in range(1, DAMAGED_ATTEMPTS + 1):
                 try:
-                    answer = self._s3.upload_part(
-                        Bucket=self._bucket,
-                        Key=self._key,
-                        UploadId=self._upload_id or "",
-                        PartNumber=number,
-                        Body=part,
-                        ChecksumCRC32=crc32_base64(crc),
-                    )
+                    ladder = [guards for guards in for_put(False) if not_above(guards, self._guards)]
+                    accepted, etag = first_accepted(self._s3, ladder, upload)
                     break
                 except ClientError as error:  # botocore does not send again what was damaged on the way
                     if error_code(error) not in DAMAGED or attempt == DAMAGED_ATTEMPTS:
                         raise
-        return _SentPart(number, answer["ETag"], crc, len(part))
+        if accepted.checksum != self._guards.checksum:  # the next parts need not ask for what this one was refused
+            self._guards = replace(self._guards, checksum=accepted.checksum)
+        return _SentPart(number, etag, crc, len(part))
 
     def _finish(self) -> None:
         if self._upload_id is None:
@@ -181,7 +205,8 @@ class MultipartWriter:
             data = b"".join(self._pieces)
             stream_crc = zlib.crc32(data)
             crc = crc32_base64(stream_crc)
-            etag = objects.put_bytes(self._s3, self._bucket, self._key, data, self._options)
+            put = objects.write_bytes(self._s3, self._bucket, self._key, data, self._options)
+            etag, self._guards = put.etag, put.guards
         else:
             if self._waiting:
                 self._send(b"".join(self._pieces))
@@ -190,39 +215,56 @@ class MultipartWriter:
             self._check_parts(parts)
             stream_crc = joined_crc32((part.crc, part.size) for part in parts)
             crc = crc32_base64(stream_crc) if self._full else composite_crc32([part.crc for part in parts])
-            etag = self._complete([part.named() for part in parts], crc)
+            etag, crc = self._complete(parts, crc)
         self._pieces.clear()
-        self._written = WrittenObject(self._key, self.size, etag, crc, stream_crc)
+        self._written = WrittenObject(self._key, self.size, etag, crc, stream_crc, self._guards)
 
     def _check_parts(self, parts: list[_SentPart]) -> None:
         sent = sum(part.size for part in parts)
         if sent != self.size:
             raise VerificationError(f"s3://{self._bucket}/{self._key}: {self.size:,} bytes came, {sent:,} were sent")
 
-    def _complete(self, parts: list[Any], crc: str) -> str:
+    def _complete(self, parts: list[_SentPart], crc: str) -> tuple[str, str]:
+        def complete(guards: Guards) -> CompleteMultipartUploadOutputTypeDef:
+            if self._options.if_none_match and not guards.condition:
+                self._require_absent()
+            checks: Any = {"ChecksumCRC32": crc} if self._name_checksum and guards.whole else {}
+            if self._full and guards.whole:
+                checks["ChecksumType"] = "FULL_OBJECT"
+            if guards.whole:
+                checks["MpuObjectSize"] = self.size
+            if guards.condition:
+                checks |= self._options.condition()
+            return self._s3.complete_multipart_upload(
+                Bucket=self._bucket,
+                Key=self._key,
+                UploadId=self._upload_id or "",
+                MultipartUpload={"Parts": [part.named(guards) for part in parts]},
+                **checks,
+            )
+
         with aws_errors(f"complete the upload of s3://{self._bucket}/{self._key}"):
             try:
-                checks: Any = {"ChecksumCRC32": crc} if self._name_checksum else {}
-                if self._full:
-                    checks["ChecksumType"] = "FULL_OBJECT"
-                answer = self._s3.complete_multipart_upload(
-                    Bucket=self._bucket,
-                    Key=self._key,
-                    UploadId=self._upload_id or "",
-                    MultipartUpload={"Parts": parts},
-                    MpuObjectSize=self.size,
-                    **checks,
-                    **self._options.condition(),
-                )
+                accepted, answer = first_accepted(self._s3, for_completion(self._guards), complete)
             except ClientError as error:
                 if (etag := self._completed_before(error, crc)) is not None:
-                    return etag
+                    return etag, crc
                 objects.raise_if_exists(error, self._bucket, self._key)
                 raise
-        reported = answer.get("ChecksumCRC32", crc)
-        if not same_checksum(reported, crc):
-            raise VerificationError(f"s3://{self._bucket}/{self._key}: sent CRC32 {crc}, S3 reports {reported}")
-        return answer["ETag"].strip('"')
+        self._guards = replace(accepted, checksum=self._guards.checksum)  # the parts had theirs
+        return answer["ETag"].strip('"'), self._confirmed(answer.get("ChecksumCRC32", crc), crc, parts)
+
+    def _confirmed(self, reported: str, crc: str, parts: list[_SentPart]) -> str:
+        """The object's CRC32 in the provider's form. Raises VerificationError if it is not of what was sent."""
+        by_parts = composite_crc32([part.crc for part in parts])
+        for sent in (crc, by_parts):
+            if same_checksum(reported, sent):
+                return sent
+        raise VerificationError(f"s3://{self._bucket}/{self._key}: sent CRC32 {crc}, S3 reports {reported}")
+
+    def _require_absent(self) -> None:
+        if objects.head(self._s3, self._bucket, self._key) is not None:
+            raise ObjectExists(f"s3://{self._bucket}/{self._key} is already there; it was not replaced")
 
     def _completed_before(self, error: ClientError, crc: str) -> str | None:
         """The ETag, if this very upload was completed by a request whose answer was lost and then retried."""

@@ -14,9 +14,10 @@ from urllib.parse import urlencode
 
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
-from headwater.errors import AwsError
+from headwater.errors import AwsError, VerificationError
 from headwater.services.aws import aws_errors, error_code
 from headwater.services.checksums import MIB, SINGLE_PUT_LIMIT, crc32_base64
+from headwater.services.guards import FULL, Guards, first_accepted, for_put, refused, stop_own_checksums
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,6 +90,14 @@ class WriteOptions:
 
 
 @dataclass(frozen=True)
+class PutObject:
+    """An object that was written in one request: its ETag, and what the provider checked of it."""
+
+    etag: str
+    guards: Guards
+
+
+@dataclass(frozen=True)
 class DeleteFailure:
     """An object that S3 declined to delete, and why."""
 
@@ -137,7 +146,7 @@ def head(s3: S3Client, bucket: str, key: str) -> ObjectHead | None:
     """An object's size, checksum and metadata; None if there is no such object."""
     with aws_errors(f"look at s3://{bucket}/{key}"):
         try:
-            found = s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+            found = _head(s3, bucket, key)
         except ClientError as error:
             if error_code(error) in ("404", "NoSuchKey", "NotFound"):
                 return None
@@ -152,9 +161,35 @@ def head(s3: S3Client, bucket: str, key: str) -> ObjectHead | None:
     )
 
 
+def _head(s3: S3Client, bucket: str, key: str) -> Any:
+    """With the checksum, or without it if the provider refuses to be asked. Raises botocore's errors."""
+    try:
+        return s3.head_object(Bucket=bucket, Key=key, ChecksumMode="ENABLED")
+    except ClientError as error:
+        if not refused(error):
+            raise
+    return s3.head_object(Bucket=bucket, Key=key)
+
+
+def _get(s3: S3Client, **named: Any) -> Any:
+    """Botocore asks for the checksum by itself, and no longer if the provider refuses. Raises botocore's errors."""
+    try:
+        return s3.get_object(**named)
+    except ClientError as error:
+        if not refused(error):
+            raise
+    stop_own_checksums(s3)
+    return s3.get_object(**named)
+
+
 def put_bytes(s3: S3Client, bucket: str, key: str, data: bytes, options: WriteOptions | None = None) -> str:
     """Write a small object in one request; S3 checks its CRC32. Returns the ETag. Raises ObjectExists, AwsError."""
-    return _put(s3, bucket, key, data, crc32_base64(zlib.crc32(data)), options or WriteOptions())
+    return write_bytes(s3, bucket, key, data, options).etag
+
+
+def write_bytes(s3: S3Client, bucket: str, key: str, data: bytes, options: WriteOptions | None = None) -> PutObject:
+    """As ``put_bytes``; what the provider checked, too. Raises ObjectExists, AwsError, VerificationError."""
+    return _put(s3, bucket, key, data, options or WriteOptions(), zlib.crc32(data))
 
 
 class _CheckedFile(FileIO):
@@ -189,7 +224,7 @@ def put_file(
             size += len(block)
         file.seek(0)
         if size <= SINGLE_PUT_LIMIT:
-            return _put(s3, bucket, key, file, crc32_base64(crc), options)
+            return _put(s3, bucket, key, file, options, crc).etag
         from headwater.services.multipart import MultipartWriter
 
         with MultipartWriter(s3, bucket, key, options=options, concurrency=2) as writer:
@@ -198,18 +233,49 @@ def put_file(
         return writer.written.etag
 
 
-def _put(s3: S3Client, bucket: str, key: str, body: Any, crc32: str, options: WriteOptions) -> str:
+def _put(s3: S3Client, bucket: str, key: str, body: bytes | FileIO, options: WriteOptions, crc: int) -> PutObject:
+    def blocks() -> Iterator[bytes]:
+        if isinstance(body, bytes):
+            yield body
+            return
+        body.seek(0)
+        yield from iter(lambda: body.read(MIB), b"")
+
+    def put(guards: Guards) -> str:
+        if options.if_none_match and not guards.condition and head(s3, bucket, key) is not None:
+            raise ObjectExists(f"s3://{bucket}/{key} is already there; it was not replaced")
+        named: Any = {**options.request(), **guards.headers(crc, blocks), **_condition(options, guards)}
+        if not isinstance(body, bytes):
+            body.seek(0)
+        return s3.put_object(Bucket=bucket, Key=key, Body=body, **named)["ETag"].strip('"')
+
     with aws_errors(f"write s3://{bucket}/{key}"):
         try:
-            answer = s3.put_object(
-                Bucket=bucket, Key=key, Body=body, ChecksumCRC32=crc32, **options.request(), **options.condition()
-            )
+            guards, etag = first_accepted(s3, for_put(options.if_none_match), put)
         except ClientError as error:
-            if (etag := _written_before(error, s3, (bucket, key), crc32)) is not None:
-                return etag
+            if (written := _written_before(error, s3, (bucket, key), crc32_base64(crc))) is not None:
+                return PutObject(written, FULL)
             raise_if_exists(error, bucket, key)
             raise
-    return answer["ETag"].strip('"')
+    if guards.checksum != "crc32" or guards.condition != options.if_none_match:
+        _read_back(s3, bucket, key, crc)
+    return PutObject(etag, guards)
+
+
+def _condition(options: WriteOptions, guards: Guards) -> dict[str, Any]:
+    return options.condition() if guards.condition else {}
+
+
+def _read_back(s3: S3Client, bucket: str, key: str, crc: int) -> None:
+    """What the provider did not check is checked here. Raises VerificationError, AwsError."""
+    there = 0
+    for chunk in read_chunks(s3, bucket, key):
+        there = zlib.crc32(chunk, there)
+    if there != crc:
+        raise VerificationError(
+            f"s3://{bucket}/{key} is not what was sent: CRC32 {crc32_base64(crc)} was, {crc32_base64(there)} is there",
+            hint="was something else written there at the same time?",
+        )
 
 
 def _written_before(error: ClientError, s3: S3Client, place: tuple[str, str], crc32: str) -> str | None:
@@ -242,7 +308,7 @@ def read_chunks(s3: S3Client, bucket: str, key: str, chunk_size: int = MIB, star
         while True:
             resume: dict[str, Any] = {"Range": f"bytes={position}-"} if position else {}
             condition: dict[str, Any] = {"IfMatch": pinned} if pinned else {}
-            answer = s3.get_object(Bucket=bucket, Key=key, **resume, **condition)
+            answer = _get(s3, Bucket=bucket, Key=key, **resume, **condition)
             pinned = answer["ETag"]
             try:
                 for chunk in answer["Body"].iter_chunks(chunk_size):

@@ -54,7 +54,7 @@ def delete_if(s3: S3Client, bucket: str, key: str, etag: str | None) -> str:
     which: Any = {"VersionId": version} if version and version != "null" else {"IfMatch": f'"{there}"'}
     with aws_errors(f"delete s3://{bucket}/{key}"):
         try:
-            s3.delete_object(Bucket=bucket, Key=key, **which)
+            _delete(s3, bucket, key, which)
         except ClientError as error:
             code = error_code(error)
             if code in _GONE:
@@ -88,6 +88,16 @@ def remove(s3: S3Client, bucket: str, wanted: Mapping[str, str | None]) -> str:
         if problem := delete_if(s3, bucket, key, etag):
             return f"{key}: {problem}" if len(wanted) > 1 else problem
     return ""
+
+
+def _delete(s3: S3Client, bucket: str, key: str, which: Any) -> None:
+    """On the condition, or, where the provider knows none for this, just after having looked."""
+    try:
+        s3.delete_object(Bucket=bucket, Key=key, **which)
+    except ClientError as error:
+        if "IfMatch" not in which or error_code(error) not in ("NotImplemented", "NotSupported", "InvalidArgument"):
+            raise
+        s3.delete_object(Bucket=bucket, Key=key)
 
 
 def _head(s3: S3Client, bucket: str, key: str) -> Any:

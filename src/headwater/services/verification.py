@@ -13,7 +13,8 @@ from botocore.exceptions import ClientError
 from headwater.errors import AwsError
 from headwater.services import objects
 from headwater.services.aws import aws_errors, error_code
-from headwater.services.checksums import crc32_base64
+from headwater.services.guards import Guards, first_accepted, for_put
+from headwater.services.objects import ObjectHead
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -79,14 +80,25 @@ def append(s3: S3Client, bucket: str, key: str, record: Verification) -> None:
         for _ in range(ATTEMPTS):
             there = objects.head(s3, bucket, key)
             known = () if there is None else parse(objects.read_bytes(s3, bucket, key))
-            condition: Any = {"IfNoneMatch": "*"} if there is None else {"IfMatch": f'"{there.etag}"'}
             data = to_json((*known, record)[-KEPT:])
             try:
-                named: Any = {"Bucket": bucket, "Key": key, "ContentType": "application/json"}
-                s3.put_object(Body=data, ChecksumCRC32=crc32_base64(zlib.crc32(data)), **named, **condition)
+                guards = _put(s3, (bucket, key), data, there)
             except ClientError as error:
                 if error_code(error) not in _RACED:
                     raise
             else:
-                return
+                # A provider that knows no conditions: what is there now tells whether somebody else wrote as well.
+                if guards.condition or record in parse(objects.read_bytes(s3, bucket, key)):
+                    return
     raise AwsError(f"cannot record the verification in s3://{bucket}/{key}: others kept writing", hint="try again")
+
+
+def _put(s3: S3Client, place: tuple[str, str], data: bytes, there: ObjectHead | None) -> Guards:
+    """Write on the condition that nobody did since; what of that the provider took. Raises botocore's errors."""
+    unchanged: Any = {"IfNoneMatch": "*"} if there is None else {"IfMatch": f'"{there.etag}"'}
+
+    def put(guards: Guards) -> None:
+        named: Any = {**guards.headers(zlib.crc32(data), lambda: (data,)), **(unchanged if guards.condition else {})}
+        s3.put_object(Bucket=place[0], Key=place[1], Body=data, ContentType="application/json", **named)
+
+    return first_accepted(s3, for_put(True), put)[0]

@@ -12,7 +12,7 @@ from headwater.connections import Connections
 from headwater.errors import AwsError, BackupError, HeadwaterError, VerificationError
 from headwater.manifest import BackupManifest, StoredDump, StoredGlobals, backup_id
 from headwater.model import OnProgress, Progress, no_progress
-from headwater.services import codec, objects
+from headwater.services import codec, objects, removal
 from headwater.services.backups import list_backups
 from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
@@ -27,6 +27,8 @@ from headwater.stages.backup.prune import PruneReport, plan_prune, prune
 from headwater.stages.backup.snapshot import Snapshot, export_snapshot
 
 UPLOADS = 3
+NO_CONDITION = "refused by this provider; looked for before, read back afterwards"
+NO_CHECKSUM = "not reported by this provider; sha256 of the whole, read back"
 
 
 @dataclass(frozen=True)
@@ -217,7 +219,13 @@ def _stored(written: WrittenObject, stream: _Stream, plan: CreatePlan) -> Stored
 def _integrity(written: WrittenObject, plan: CreatePlan) -> dict[str, str]:
     """Which checks this provider did, in words for people; ``object_checksum`` is completed after looking at it."""
     whole = "crc32 of the whole" if "-" not in written.crc32 else "crc32 of the parts' crc32s"
-    return {"part_checksum": "crc32", "object_checksum": whole, "versioning": plan.versioning}
+    guards = written.guards
+    return {
+        "part_checksum": guards.checksum,
+        "object_checksum": whole,
+        "conditional_write": "if-none-match" if guards.condition else NO_CONDITION,
+        "versioning": plan.versioning,
+    }
 
 
 def _commit(
@@ -225,17 +233,16 @@ def _commit(
 ) -> BackupManifest:
     """Believe the dump only as S3 reports it, then write the manifest; without one, the dump goes again."""
     try:
-        found = _verify(manifest.dump, plan, connections)
-        if not found:
-            integrity = {**manifest.integrity, "object_checksum": "not reported by this provider"}
-            manifest = replace(manifest, integrity=integrity)
+        if not _verify(manifest.dump, plan, connections):
+            _read_back(manifest.dump, plan, connections)
+            manifest = replace(manifest, integrity={**manifest.integrity, "object_checksum": NO_CHECKSUM})
         if script is not None:
             manifest = replace(manifest, globals=_store_globals(plan, connections, script))
         _put_manifest(manifest, plan, connections)
     except ObjectExists as error:
         raise BackupError(f"backup {manifest.id} of {plan.database} exists already", hint="try again") from error
     except BaseException:
-        _take_back(plan, connections)
+        _take_back(manifest, plan, connections)
         raise
     return manifest
 
@@ -254,11 +261,14 @@ def _put_manifest(manifest: BackupManifest, plan: CreatePlan, connections: Conne
     objects.put_bytes(connections.s3, plan.bucket, plan.manifest_key, manifest.to_json(), options)
 
 
-def _take_back(plan: CreatePlan, connections: Connections) -> None:
+def _take_back(manifest: BackupManifest, plan: CreatePlan, connections: Connections) -> None:
     """Delete the uncommitted dump, unless the manifest did arrive and only its answer was lost."""
+    s3 = connections.s3
     try:
-        if objects.head(connections.s3, plan.bucket, plan.manifest_key) is None:
-            objects.delete(connections.s3, plan.bucket, [plan.key, *([plan.globals_key] if plan.globals_key else [])])
+        if objects.head(s3, plan.bucket, plan.manifest_key) is None:
+            removal.delete_if(s3, plan.bucket, plan.key, manifest.dump.etag)  # another run's stays
+            if manifest.globals is not None:
+                removal.delete_if(s3, plan.bucket, manifest.globals.key, None)
     except AwsError:
         pass  # S3 is out of reach, which is what is being reported: the dump stays as an orphan, `list` shows it
 
@@ -275,6 +285,15 @@ def _verify(dump: StoredDump, plan: CreatePlan, connections: Connections) -> boo
     if found.etag != dump.etag:
         raise VerificationError(f"{plan.key} was replaced while it was verified: ETag {dump.etag}, now {found.etag}")
     return found.crc32 is not None
+
+
+def _read_back(dump: StoredDump, plan: CreatePlan, connections: Connections) -> None:
+    """Where S3 reports no checksum of the object, every byte of it is compared here. Raises VerificationError."""
+    digest = hashlib.sha256()
+    for chunk in objects.read_chunks(connections.s3, plan.bucket, plan.key):
+        digest.update(chunk)
+    if digest.hexdigest() != dump.sha256:
+        raise VerificationError(f"{plan.key}: SHA-256 {dump.sha256} was sent, {digest.hexdigest()} was read back")
 
 
 def tags(database: str, retention_days: int) -> dict[str, str]:

@@ -121,6 +121,7 @@ def judge(found: Backups, now: datetime, max_age: timedelta, max_size_drop: floa
     proven = found.newest_proven
     proof = proven.proof if proven else None
     problems = [f"backup {backup.manifest.id}: {backup.problem}" for backup in found.backups if backup.problem]
+    problems += [f"unreadable: {reason}" for reason in found.unreadable]
     for backup in found.whole:
         last = backup.last_verification
         if last is not None and not last.passed:
