@@ -19,6 +19,7 @@ from headwater.errors import BackupError, VerificationError
 from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import codec, objects
+from headwater.services.read_ahead import read_ahead
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -54,14 +55,14 @@ def raw_blocks(manifest: BackupManifest, chunks: Iterable[bytes], identities: li
     Raises VerificationError, BackupError if it is encrypted and there is no identity.
     """
     dump = manifest.dump
-    sealed = _digested(chunks, (dump.size, dump.sha256), manifest, "the stored bytes")
+    sealed = read_ahead(_digested(chunks, (dump.size, dump.sha256), manifest, "the stored bytes"))
     if manifest.encryption:
         if not identities:
             raise BackupError(
                 f"backup {manifest.id} is encrypted with {manifest.encryption}", hint="give --identity FILE"
             )
         sealed = codec.decrypted(sealed, identities)
-    opened = codec.decompressed(sealed, dump.compression)
+    opened = read_ahead(codec.decompressed(sealed, dump.compression))
     try:
         yield from _digested(opened, (dump.raw_size, dump.raw_sha256), manifest, "the unpacked bytes")
     except VerificationError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,9 +56,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         with _database(plan, connections):
             on_progress(Progress("restore", 0, None, "pg_restore"))
             _restore(plan, address, archive)
-            with postgres.connect(address, autocommit=True) as connection:
-                connection.execute("ANALYZE")  # the archive has no statistics; without them, plans are guesses
-            contents = restoring.contents_like(expected, address)
+            contents = _analyzed_contents(expected, address)
             _compare(plan, expected, contents)
     return RestoreReport(
         backup=plan.backup.id,
@@ -69,6 +68,20 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         hashes_compared=expected.content_hashes is not None,
         roles=made,
     )
+
+
+def _analyzed_contents(expected: BackupManifest, address: PostgresAddress) -> dict[str, TableContent]:
+    """Both read all of the database: at the same time they read it once."""
+
+    def analyze() -> None:
+        with postgres.connect(address, autocommit=True) as connection:
+            connection.execute("ANALYZE")  # the archive has no statistics; without them, plans are guesses
+
+    with ThreadPoolExecutor(1, "headwater-analyze") as beside:
+        analyzed = beside.submit(analyze)
+        contents = restoring.contents_like(expected, address)
+        analyzed.result()
+    return contents
 
 
 @contextmanager
