@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
+import pyarrow as pa
 import pytest
 from athena_fixtures import AthenaClient, make_client
+from pyarrow import parquet
+
+from headwater.stack.lakehouse.engine import EngineSettings, Session
+from headwater.stack.lakehouse.model import StoredObject
 
 DDL = """CREATE EXTERNAL TABLE {name} (id int, user_id int, amount decimal(10,2))
 PARTITIONED BY (year int, month int, day string) STORED AS PARQUET LOCATION 's3://data/{name}/'"""
@@ -119,6 +126,40 @@ def test_bytes_scanned_are_the_same_for_every_run_of_a_query(athena: AthenaClien
     assert footer < one < path.stat().st_size
     twice = "SELECT count(*) FROM again x JOIN again y ON x.a = y.a WHERE x.day = '01' AND y.day = '01'"
     assert one * 1.8 < athena.run(twice)["Statistics"]["DataScannedInBytes"] <= one * 2
+
+
+def test_bytes_scanned_are_the_chunks_of_the_columns_and_the_footer(athena: AthenaClient) -> None:
+    path = write_day(athena, "exact", 1, "SELECT range::int id, random() a, random() b FROM range(50000)")
+    athena.run("CREATE EXTERNAL TABLE exact (id int, a double, b double) STORED AS PARQUET LOCATION 's3://data/exact/'")
+    footer = int.from_bytes(path.read_bytes()[-8:-4], "little") + 8
+    chunks = "SELECT sum(total_compressed_size) FROM parquet_metadata(?) WHERE path_in_schema = 'a'"
+    (wanted,) = duckdb.connect().execute(chunks, [str(path)]).fetchone() or (0,)
+    for age in (0, 60, 60):  # DuckDB keeps the footers of files that have not changed for a while
+        os.utime(path, (time.time() - age, time.time() - age))
+        assert athena.run("SELECT sum(a) FROM exact")["Statistics"]["DataScannedInBytes"] == wanted + footer
+
+
+def test_a_file_that_was_replaced_is_read_anew(athena: AthenaClient) -> None:
+    path = write_day(athena, "fresh", 1, "SELECT 1 AS id, 'long ago' AS a FROM range(1000)")
+    athena.run("CREATE EXTERNAL TABLE fresh (id int, a string, b int) STORED AS PARQUET LOCATION 's3://data/fresh/'")
+    os.utime(path, (time.time() - 60, time.time() - 60))
+    for _ in range(3):
+        assert athena.rows("SELECT min(id), max(a), count(b) FROM fresh") == [["1", "long ago", "0"]]
+    write_day(athena, "fresh", 1, "SELECT 2 AS b, 7 AS id, 'now' AS a FROM range(10)")
+    assert athena.rows("SELECT min(id), max(a), count(b) FROM fresh") == [["7", "now", "10"]]
+
+
+def test_a_column_chunk_larger_than_the_memory_is_read_page_by_page(tmp_path: Path) -> None:
+    path = tmp_path / "large.parquet"
+    table = pa.table({"a": pa.array(range(6_000_000), pa.int64())})
+    parquet.write_table(table, path, row_group_size=6_000_000, compression="none", use_dictionary=False)
+    status = path.stat()
+    session = Session(EngineSettings(tmp_path, slots=1, threads=1, memory_bytes=40 * 1024**2))
+    session.expect([StoredObject("large.parquet", path, status.st_size, status.st_mtime)])
+    counted = session.connection.execute(f"SELECT count(a % 7), min(a) >= 0 FROM read_parquet('{path}')").fetchone()
+    session.close()
+    assert status.st_size > 40 * 1024**2
+    assert counted == (6_000_000, True)
 
 
 def test_conditions_on_timestamps_skip_row_groups(athena: AthenaClient) -> None:

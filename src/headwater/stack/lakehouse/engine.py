@@ -8,8 +8,7 @@ import queue
 import re
 import tempfile
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
+from headwater.stack.lakehouse.model import StoredObject
 from headwater.stack.lakehouse.sql.macros import MACROS
 from headwater.stack.lakehouse.sql.routines import registry as routines
 
@@ -25,6 +25,8 @@ _READ = re.compile(r'"path":"(.*)","op":"READ","bytes":"(\d+)","pos":"(\d+)"')
 # Parsed here and not by duckdb_logs_parsed(), which takes three times as long.
 _READS = 'SELECT message, count(*) FROM duckdb_logs WHERE contains(message, \'"op":"READ"\') GROUP BY message'
 _FOOTER_END = 8
+_WHOLE_CHUNKS = "prefetch_all_parquet_files"
+_MOST_FOOTERS = 100_000
 
 
 @dataclass(frozen=True)
@@ -37,26 +39,43 @@ class EngineSettings:
     memory_bytes: int = 2 * 1024**3
 
 
-def _scanned(reads: Iterable[tuple[str, int]], scratch: str) -> int:
-    """The bytes of logged reads, each with its number of times.
+@dataclass(frozen=True)
+class _Footer:
+    """The end of a Parquet file: its schema, statistics and places of data."""
 
-    A query reads a Parquet footer several times (to know the columns, to bind, to run), which counts once: the last
-    eight bytes of the file, and what ends where they begin. Column data that is read twice, as by a self-join, counts
-    twice.
+    size: int
+    modified: float
+    length: int
+
+
+def _footer(stored: StoredObject) -> _Footer:
+    """The last eight bytes of a file say how long the footer before them is."""
+    try:
+        with stored.path.open("rb") as file:
+            file.seek(-min(_FOOTER_END, stored.size), os.SEEK_END)
+            end = file.read()
+    except OSError:  # it is gone, which DuckDB will say
+        end = b""
+    length = int.from_bytes(end[:4], "little") + _FOOTER_END if end.endswith(b"PAR1") else len(end)
+    return _Footer(stored.size, stored.modified, min(length, stored.size))
+
+
+def _scanned(reads: Iterable[tuple[str, int]], scratch: str, footers: Mapping[str, _Footer]) -> int:
+    """The bytes of logged reads, each with its number of times, and of the files' footers.
+
+    DuckDB reads a footer several times, with more than the footer, or finds it in its cache: it counts once, as long
+    as it is. Column data that is read twice, as by a self-join, counts twice.
     """
-    files: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
-    hidden = json.dumps(scratch)[1:-1]
+    total = sum(footer.length for footer in footers.values())
     for message, times in reads:
         found = _READ.search(message)
-        if found is not None and not found[1].startswith(hidden):
-            files[found[1]].append((int(found[3]), int(found[2]), times))
-    total = 0
-    for spans in files.values():
-        size = max(position + count for position, count, _ in spans)
-        has_footer = any(position == size - _FOOTER_END and count == _FOOTER_END for position, count, _ in spans)
-        for position, count, times in spans:
-            footer = has_footer and position + count >= size - _FOOTER_END
-            total += count if footer else count * times
+        if found is None:
+            continue
+        path: str = json.loads(f'"{found[1]}"') if "\\" in found[1] else found[1]
+        end, footer = int(found[2]) + int(found[3]), footers.get(path)
+        of_data = footer is None or end <= footer.size - _FOOTER_END
+        if of_data and not path.startswith(scratch):
+            total += int(found[2]) * times
     return total
 
 
@@ -69,18 +88,24 @@ class Session:
         self._kept: list[str] = []
         self._files: list[Path] = []
         self._counted = 0
+        self._footers: dict[str, _Footer] = {}
+        self._known_footers: dict[str, _Footer] = {}
+        self._whole_chunks = True
         self.connection = duckdb.connect(":memory:")
         threads = settings.threads or (os.cpu_count() or 1)
+        memory = settings.memory_bytes // settings.slots
+        self._most_bytes = memory // (4 * threads)
         for statement in (
             f"SET threads = {threads}",
-            f"SET memory_limit = '{settings.memory_bytes // settings.slots // 1024}KiB'",
+            f"SET memory_limit = '{memory // 1024}KiB'",
             f"SET temp_directory = '{str(settings.scratch).replace(chr(39), chr(39) * 2)}'",
             "SET preserve_insertion_order = true",
             "SET TimeZone = 'UTC'",
             "SET Calendar = 'gregorian'",
-            # What is cached would not show up in the DataScannedInBytes of the next query.
+            # Data that is cached would not show up in the DataScannedInBytes of the next query; footers count anyway.
             "SET enable_external_file_cache = false",
-            "SET parquet_metadata_cache = false",
+            "SET parquet_metadata_cache = true",
+            f"SET {_WHOLE_CHUNKS} = true",
             "SET autoinstall_known_extensions = false",
             "SET autoload_known_extensions = false",
             "SET python_enable_replacements = false",
@@ -89,6 +114,7 @@ class Session:
             "SET integer_division = false",
             "CALL enable_logging('FileSystem')",
             *MACROS,
+            f"SET allowed_configs = ['{_WHOLE_CHUNKS}']",
             "SET lock_configuration = true",
         ):
             self.connection.execute(statement)
@@ -98,6 +124,25 @@ class Session:
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query and stream its result; memory holds one batch."""
         yield from self.connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
+
+    def expect(self, files: Iterable[StoredObject]) -> None:
+        """Say which Parquet files a scan reads, before it is bound; the footer of each counts once.
+
+        From small ones whole column chunks are read. Page by page is twenty times as many reads, whose log takes a
+        tenth of a scan's time; but a column chunk of a large file may not fit into the memory.
+        """
+        for stored in files:
+            path = str(stored.path)
+            footer = self._known_footers.get(path)
+            if footer is None or (footer.size, footer.modified) != (stored.size, stored.modified):
+                footer = self._known_footers[path] = _footer(stored)
+            self._footers[path] = footer
+            if self._whole_chunks and stored.size > self._most_bytes:
+                self._read_whole_chunks(False)
+
+    def _read_whole_chunks(self, whole: bool) -> None:
+        self._whole_chunks = whole
+        self.connection.execute(f"SET {_WHOLE_CHUNKS} = {str(whole).lower()}")
 
     def bytes_read(self) -> int:
         """Bytes that this session has read from data files since the last ``reset`` (spilled data is not counted)."""
@@ -134,12 +179,17 @@ class Session:
             return self._bytes_read(beside)
 
     def _bytes_read(self, connection: duckdb.DuckDBPyConnection) -> int:
-        return self._counted + _scanned(connection.execute(_READS).fetchall(), str(self._scratch))
+        return self._counted + _scanned(connection.execute(_READS).fetchall(), str(self._scratch), self._footers)
 
     def reset(self) -> None:
         """Forget what was read."""
         self.connection.execute("CALL truncate_duckdb_logs()")
         self._counted = 0
+        self._footers = {}
+        if len(self._known_footers) > _MOST_FOOTERS:
+            self._known_footers = {}
+        if not self._whole_chunks:
+            self._read_whole_chunks(True)
         while self._files:
             self._files.pop().unlink(missing_ok=True)
         while self._kept:

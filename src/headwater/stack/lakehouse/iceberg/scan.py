@@ -75,6 +75,7 @@ def iceberg_relation(read: IcebergRead, reader: Reader, files: StorageFiles) -> 
     listed = ", ".join(quote_text(str(found.path)) for found in stored)
     fields = ", ".join(_mapped(field) for field in read.schema.fields)
     source = f"read_parquet([{listed}], schema=MAP {{{fields}}}, hive_partitioning=false)"
+    reader.expect(stored)
     described = reader.connection.execute(f"SELECT * FROM {source} LIMIT 0").description or []
     physical = {str(name): kind for name, kind, *_ in described}
     columns = []
@@ -88,7 +89,7 @@ def iceberg_relation(read: IcebergRead, reader: Reader, files: StorageFiles) -> 
     columns.append(f"{_by_file([quote_text(p) for p in paths], 'VARCHAR')} AS p0")
     columns.append(f"{_by_file([str(s.size) for s in stored], 'BIGINT')} AS p1")
     columns.append(f"make_timestamp({_by_file([str(int(s.modified * 1000) * 1000) for s in stored], 'BIGINT')}) AS p2")
-    return f"(SELECT {', '.join(columns)} FROM {source}{_without_deleted(tasks, paths, files)})"
+    return f"(SELECT {', '.join(columns)} FROM {source}{_without_deleted(tasks, files, reader)})"
 
 
 def _exact(name: str, physical: object, wanted: t.Type) -> str | None:
@@ -144,7 +145,7 @@ def _by_file(values: Sequence[str], kind: str) -> str:
     return f"list_extract(CAST([{', '.join(values)}] AS {kind}[]), CAST(file_index AS BIGINT) + 1)"
 
 
-def _without_deleted(tasks: Sequence[FileScanTask], paths: Sequence[str], files: StorageFiles) -> str:
+def _without_deleted(tasks: Sequence[FileScanTask], files: StorageFiles, reader: Reader) -> str:
     """A condition that leaves out the rows of position delete files."""
     deletes = {delete.file_path: delete for task in tasks for delete in task.delete_files}
     if not deletes:
@@ -152,8 +153,10 @@ def _without_deleted(tasks: Sequence[FileScanTask], paths: Sequence[str], files:
     for delete in deletes.values():
         if delete.content != DataFileContent.POSITION_DELETES or delete.file_format != FileFormat.PARQUET:
             raise Unsupported("an Iceberg table with equality deletes or deletion vectors")
-    listed = ", ".join(quote_text(str(_stored(files, path).path)) for path in deletes)
-    own = _by_file([quote_text(path) for path in paths], "VARCHAR")
+    stored = [_stored(files, path) for path in deletes]
+    reader.expect(stored)
+    listed = ", ".join(quote_text(str(found.path)) for found in stored)
+    own = _by_file([quote_text(task.file.file_path) for task in tasks], "VARCHAR")
     deleted = f"SELECT file_path, pos FROM read_parquet([{listed}], hive_partitioning=false)"
     return f" WHERE ({own}, file_row_number) NOT IN ({deleted})"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,6 +28,10 @@ class Reader(Protocol):
     @property
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The DuckDB instance."""
+        ...
+
+    def expect(self, files: Iterable[StoredObject]) -> None:
+        """Say which Parquet files a scan reads, before it is bound."""
         ...
 
     def register(self, data: object) -> str:

@@ -5,11 +5,9 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-import duckdb
-
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
 from headwater.stack.lakehouse.sources.keys import path_list, per_file_columns
-from headwater.stack.lakehouse.sources.model import Source
+from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
 
@@ -39,11 +37,12 @@ _PHYSICAL = {
 }
 
 
-def parquet_relation(source: Source, connection: duckdb.DuckDBPyConnection) -> str:
+def parquet_relation(source: Source, reader: Reader) -> str:
     """``(SELECT … AS c0, … FROM read_parquet(…))`` over the files, each column in its catalog type."""
     by_name = "true" if len(source.files) > 1 else "false"
-    reader = f"read_parquet({path_list(source)}, union_by_name={by_name}, hive_partitioning=false)"
-    described = connection.execute(f"SELECT * FROM {reader} LIMIT 0").description or []
+    files = f"read_parquet({path_list(source)}, union_by_name={by_name}, hive_partitioning=false)"
+    reader.expect(file.stored for file in source.files)
+    described = reader.connection.execute(f"SELECT * FROM {files} LIMIT 0").description or []
     present = {str(name).lower(): (str(name), kind) for name, kind, *_ in described}
     if "file_index" in present:
         raise Unsupported("a Parquet file with a column named file_index")
@@ -60,7 +59,7 @@ def parquet_relation(source: Source, connection: duckdb.DuckDBPyConnection) -> s
         if wanted == t.TIMESTAMP:
             columns.append(f"{quote_name(found[0]) if found[1].id == 'timestamp' else value} AS r{i}")
     columns += per_file_columns(source, "file_index")
-    return f"(SELECT {', '.join(columns)} FROM {reader})"
+    return f"(SELECT {', '.join(columns)} FROM {files})"
 
 
 def _names(index: int, wanted: t.Type) -> list[str]:

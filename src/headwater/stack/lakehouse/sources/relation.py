@@ -64,7 +64,7 @@ class Lake:
 def _read(table: Table, source: Source, reader: Reader) -> str:
     serde = table.serde.rsplit(".", 1)[-1].lower()
     if serde == "parquethiveserde" or "parquet" in table.input_format.lower():
-        return parquet_relation(source, reader.connection)
+        return parquet_relation(source, reader)
     through_python = _THROUGH_PYTHON.get(serde)
     if through_python is not None:
         return _with_raw(through_python(source, reader), source)
