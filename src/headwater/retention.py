@@ -108,17 +108,19 @@ def decide(
         if manifest.database != policy.database:
             reasons[id(manifest)].append(f"belongs to {manifest.database}, not to {policy.database}")
     whole = [manifest for manifest in mine if not manifest.partial]
+    # One from the future, made under a wrong clock, is kept and takes no other one's place.
+    past = [manifest for manifest in whole if manifest.taken <= now]
     for label, kept in (
-        ("the newest", (whole or mine)[:1]),
-        ("the newest verified", [manifest for manifest in whole if manifest.id in proven][:1]),
-        *_by_rules(whole, [manifest for manifest in whole if manifest.taken <= now], policy),
+        ("the newest", (past or whole or mine)[:1]),
+        ("the newest verified", [manifest for manifest in past or whole if manifest.id in proven][:1]),
+        *_by_rules(past, policy),
     ):
         for manifest in kept:
             reasons[id(manifest)].append(label)
     for manifest in mine:
         reasons[id(manifest)] += _by_age(manifest, policy, now)
-    missing = policy.minimum - sum(1 for manifest in whole if reasons[id(manifest)])
-    for manifest in [manifest for manifest in whole if not reasons[id(manifest)]][: max(0, missing)]:
+    missing = policy.minimum - sum(1 for manifest in past if reasons[id(manifest)])
+    for manifest in [manifest for manifest in past if not reasons[id(manifest)]][: max(0, missing)]:
         reasons[id(manifest)].append(f"one of at least {policy.minimum}")
     _keep_bases(mine, reasons)
     return tuple(_decision(manifest, reasons[id(manifest)], policy, now) for manifest in newest_first)
@@ -133,9 +135,9 @@ def _keep_bases(newest_first: list[B], reasons: dict[int, list[str]]) -> None:
             needed[manifest.previous] = manifest.id
 
 
-def _by_rules(whole: list[B], past: list[B], policy: Policy) -> Iterable[tuple[str, list[B]]]:
+def _by_rules(past: list[B], policy: Policy) -> Iterable[tuple[str, list[B]]]:
     if policy.last:
-        yield f"one of the last {policy.last}", whole[: policy.last]
+        yield f"one of the last {policy.last}", past[: policy.last]
     for name, period in _PERIODS.items():
         seen: dict[object, B] = {}
         for manifest in past:

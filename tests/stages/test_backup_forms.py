@@ -100,14 +100,29 @@ def test_a_full_spool_stops_pg_dump_until_there_is_room(ready: Headwater, monkey
     assert ready.restore().compared
 
 
+KILLED = {
+    "while_it_writes": (
+        "def stop(self): os.kill(os.getpid(), signal.SIGKILL)\ndirectory.DirectoryDump._waiting = stop\n"
+    ),
+    "while_its_workers_are_stopped": (
+        "def stop(self, waiting):\n"
+        "    pid = self._dump.pid\n"
+        "    if len(Path(f'/proc/{pid}/task/{pid}/children').read_text().split()) == 2:\n"
+        "        self._dump.signal(signal.SIGSTOP)\n        os.kill(os.getpid(), signal.SIGKILL)\n"
+        "directory.DirectoryDump._hold_back = stop\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("when", KILLED)
 def test_a_killed_directory_backup_leaves_no_pg_dump_and_its_spool_is_removed_by_the_next(
-    ready: Headwater,
+    ready: Headwater, when: str
 ) -> None:
     code = (
         "import os, signal, sys\nfrom headwater import Headwater\n"
         "from headwater.stages.backup import CreateOptions, directory\n"
         "from headwater.settings import load\nfrom pathlib import Path\ndirectory.PAUSE = 0\n"
-        "def stop(*_): os.kill(os.getpid(), signal.SIGKILL)\ndirectory.DirectoryDump._waiting = stop\n"
+        f"{KILLED[when]}"
         "named = {'bucket_name': sys.argv[2], 'db_name': sys.argv[3]}\n"
         "hw = Headwater(settings=load(Path(sys.argv[1]), environ={}, overrides=named))\n"
         "hw.backup_create(options=CreateOptions(format='directory', jobs=2))"

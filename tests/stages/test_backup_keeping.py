@@ -16,7 +16,7 @@ import pytest
 
 from headwater import Headwater
 from headwater.errors import BackupError, SettingsError, StaleBackup, VerificationError
-from headwater.manifest import verify_key
+from headwater.manifest import backup_id, manifest_key, verify_key
 from headwater.services import lifecycle as rules_of
 from headwater.services import objects, postgres, verification
 from headwater.services.backups import ListedBackup
@@ -82,7 +82,8 @@ def test_a_flipped_bit_is_found_at_every_level_and_remembered(ready: Headwater, 
 def test_a_bit_that_flips_under_the_same_etag_is_found_by_reading(ready: Headwater) -> None:
     """As a disk would do it: S3's metadata stay what they were."""
     made = ready.backup_create().backup
-    [file] = ready.settings.layout.state.rglob(Path(made.dump.key).name)
+    found = ready.settings.layout.state.rglob(Path(made.dump.key).name)
+    [file] = (path for path in found if ready.settings.bucket_name in path.parts)
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(bytes(data))
@@ -179,6 +180,40 @@ def test_locked_backups_are_reported_and_left_whole(ready: Headwater) -> None:
     assert [item.problem for item in locked.backup_list().backups] == ["", ""]
     versions = objects.list_versions(locked.connections.s3, bucket)
     assert not any(free.id in version.key for version in versions)  # in a versioned bucket: that very version is gone
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("versioned", [False, True], ids=["plain", "versioned"])
+def test_more_than_a_thousand_backups_are_pruned(ready: Headwater, versioned: bool) -> None:
+    """More than one page of a listing, more than one DeleteObjects would take: 1,100 backups, 3,300 objects."""
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    if versioned:
+        s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    made = make(ready, datetime.now(timezone.utc))
+    oldest = NOW - timedelta(days=90)
+
+    def copy(number: int) -> None:
+        taken = oldest + timedelta(minutes=number)
+        place = ready.settings.layout.backup_key
+        dump, roles = (place(made.database, taken, ending) for ending in (".dump.zst", ".globals.sql"))
+        etag = objects.put_bytes(s3, bucket, dump, b"dump %d" % number)
+        objects.put_bytes(s3, bucket, roles, b"roles")
+        stored = replace(made.dump, key=dump, size=len(b"dump %d" % number), etag=etag)
+        assert made.globals is not None
+        other = replace(made, id=backup_id(taken), taken=taken, dump=stored, globals=replace(made.globals, key=roles))
+        objects.put_bytes(s3, bucket, place(made.database, taken, ".manifest.json"), other.to_json())
+
+    with ThreadPoolExecutor(8) as executor:
+        list(executor.map(copy, range(1_100)))
+    assert len(ready.backup_list().usable) == 1_101
+
+    report = ready.backup_prune()
+
+    assert len(report.removed) == 1_100
+    assert report.held == ()
+    assert [item.manifest.id for item in ready.backup_list().usable] == [made.id]
+    left = {version.key for version in objects.list_versions(s3, bucket, "backups/")}
+    assert left == {made.dump.key, manifest_key(made.dump.key), made.globals.key if made.globals else ""}
 
 
 def test_orphans_go_after_their_grace_period(ready: Headwater) -> None:
@@ -305,6 +340,56 @@ def test_lifecycle_rules_that_others_overwrite_are_written_again(
     assert len(writes) == 2
     assert {rule["ID"] for rule in rules_of.rules(s3, bucket)} >= {"theirs"}
     assert len(rules_of.rules(s3, bucket)) == 3
+
+
+def test_lifecycle_rules_written_back_a_moment_later_are_merged_again(
+    ready: Headwater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another program had read the rules before we wrote ours, and takes longer than our first look afterwards."""
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    theirs = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}}
+    ready.backup_create()
+    plan, real, reads = ready.backup_lifecycle_plan(), rules_of.rules, []
+
+    def read(*arguments: object) -> list[rules_of.Rule]:
+        found = real(*arguments)  # type: ignore[arg-type]
+        reads.append(len(found))
+        if len(reads) == 2:  # we have just seen that ours are there
+            rules_of.put_rules(s3, bucket, [theirs])
+        return found
+
+    monkeypatch.setattr(rules_of, "rules", read)
+    backup.apply_lifecycle(plan, ready.connections, settle=0)
+
+    assert reads == [0, 2, 1, 3, 3]
+    assert {rule["ID"] for rule in real(s3, bucket)} > {"theirs"}
+
+
+def test_two_databases_apply_their_lifecycle_at_once(ready: Headwater, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both read the rules before either writes them: the last one to write does not take the other one's away."""
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    theirs = {"ID": "theirs", "Status": "Enabled", "Filter": {"Prefix": "logs/"}, "Expiration": {"Days": 7}}
+    rules_of.put_rules(s3, bucket, [theirs])
+    real, both_read, reads = rules_of.rules, threading.Barrier(2), threading.local()
+    others = [Headwater(settings=replace(ready.settings, db_name=name)) for name in ("app", "app2")]
+    plans = [other.backup_lifecycle_plan() for other in others]
+
+    def together(*arguments: object) -> list[rules_of.Rule]:
+        found = real(*arguments)  # type: ignore[arg-type]
+        if not getattr(reads, "done", False):
+            reads.done = True
+            both_read.wait(10)
+        return found
+
+    monkeypatch.setattr(rules_of, "rules", together)
+    with ThreadPoolExecutor(2) as executor:
+        list(executor.map(lambda i: backup.apply_lifecycle(plans[i], others[i].connections), range(2)))
+
+    ids = {str(rule["ID"]) for rule in real(s3, bucket)}
+    assert ids == {
+        "theirs",
+        *(f"headwater-{kind}-{name}" for kind in ("expire", "unfinished") for name in ("app", "app2")),
+    }
 
 
 def test_s3_expires_nothing_that_rules_may_keep(ready: Headwater) -> None:

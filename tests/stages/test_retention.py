@@ -94,7 +94,8 @@ def test_a_longer_retention_never_removes_more(manifests: list[BackupManifest], 
 def test_no_rule_touches_the_newest_the_proven_the_minimum_or_another_database(
     manifests: list[BackupManifest], policy: Policy, data: st.DataObject
 ) -> None:
-    mine = sorted({m.id: m for m in manifests if m.database == "app"}.values(), key=lambda m: m.taken)
+    unique = {m.id: m for m in manifests if m.database == "app"}.values()
+    mine = sorted((m for m in unique if m.taken <= NOW), key=lambda m: m.taken)
     manifests = [*mine, *(m for m in manifests if m.database != "app")]
     proven = {m.id for m in mine if data.draw(st.booleans())}
     decisions = decide(manifests, policy, NOW, proven)
@@ -115,7 +116,7 @@ def test_each_rule_keeps_what_it_promises(manifests: list[BackupManifest], polic
     kept = {d.backup.id for d in decide(mine, policy, NOW) if d.action == "keep"}
     past = [m for m in mine if m.taken <= NOW]
 
-    assert {m.id for m in mine[: policy.last]} <= kept
+    assert {m.id for m in past[: policy.last]} <= kept
     for count, period in ((policy.daily, "%Y-%m-%d"), (policy.monthly, "%Y-%m"), (policy.yearly, "%Y")):
         newest_of = {m.taken.strftime(period): m.id for m in reversed(past)}
         assert set(sorted(newest_of.items(), reverse=True)[:count]) <= {
@@ -128,6 +129,92 @@ def test_what_the_rules_keep_a_second_run_keeps(manifests: list[BackupManifest],
     kept = [d.backup for d in decide(manifests, policy, NOW) if d.action == "keep"]
 
     assert all(d.action == "keep" for d in decide(kept, policy, NOW))
+
+
+more_rules = st.fixed_dictionaries(
+    {name: st.integers(0, 5) for name in ("retention_days", "last", "daily", "weekly", "monthly", "minimum")}
+)
+
+
+@given(sets, ruled, more_rules, st.data())
+def test_more_to_keep_never_removes_more(
+    manifests: list[BackupManifest], policy: Policy, more: dict[str, int], data: st.DataObject
+) -> None:
+    proven = data.draw(st.sets(st.sampled_from([m.id for m in manifests]))) if manifests else set()
+    larger = replace(policy, **{name: getattr(policy, name) + number for name, number in more.items()})
+
+    assert kept_of(manifests, policy, proven) <= kept_of(manifests, larger, proven)
+
+
+@given(sets, ruled, st.data())
+def test_a_verification_only_ever_saves_backups(
+    manifests: list[BackupManifest], policy: Policy, data: st.DataObject
+) -> None:
+    """Proof of one is proof of nothing else: that it is there removes no other backup."""
+    proven = data.draw(st.sets(st.sampled_from([m.id for m in manifests]))) if manifests else set()
+    less, more = kept_of(manifests, policy, set()), kept_of(manifests, policy, proven)
+
+    assert len(more - less) <= 1
+    assert len(less - more) <= policy.minimum
+
+
+def kept_of(manifests: list[BackupManifest], policy: Policy, proven: set[str]) -> set[int]:
+    return {id(d.backup) for d in decide(manifests, policy, NOW, proven) if d.action == "keep"}
+
+
+@given(sets.filter(bool), ruled, ages)
+def test_nothing_is_ever_left_without_a_backup(
+    manifests: list[BackupManifest], policy: Policy, later: timedelta
+) -> None:
+    for now in (NOW, NOW + later, NOW + timedelta(days=36_500)):
+        for database in ("app", "app2"):
+            there = [
+                d for d in decide(manifests, replace(policy, database=database), now) if d.backup.database == database
+            ]
+            assert not there or any(d.action == "keep" for d in there)
+
+
+@given(sets, sets, ruled)
+def test_another_databases_backups_change_no_decision(
+    manifests: list[BackupManifest], others: list[BackupManifest], policy: Policy
+) -> None:
+    mine = [m for m in manifests if m.database == "app"]
+    strangers = [
+        replace(m, database=name) for m, name in zip(others, ["app2", "ap", "App", "app_restored"] * 9, strict=False)
+    ]
+    mixed = [
+        (id(d.backup), d.action, d.reason)
+        for d in decide([*mine, *strangers], policy, NOW)
+        if d.backup.database == "app"
+    ]
+
+    assert mixed == [(id(d.backup), d.action, d.reason) for d in decide(mine, policy, NOW)]
+
+
+@given(sets, ruled)
+def test_partial_backups_count_for_no_whole_one(manifests: list[BackupManifest], policy: Policy) -> None:
+    """Nor do failed runs, which have no manifest at all: what is no whole backup changes nothing about these."""
+    whole = [m for m in manifests if m.database == "app"]
+    partial = [replace(m, id=f"{m.id}p", taken=m.taken + timedelta(minutes=1), partial=True) for m in whole]
+    among = {
+        id(d.backup) for d in decide([*whole, *partial], policy, NOW) if d.action == "keep" and not d.backup.partial
+    }
+
+    assert among == kept_of(whole, policy, set())
+
+
+@given(sets, ruled, st.lists(st.timedeltas(timedelta(seconds=1), timedelta(days=9_000)), min_size=1, max_size=8))
+def test_backups_from_the_future_take_no_others_place(
+    manifests: list[BackupManifest], policy: Policy, ahead: list[timedelta]
+) -> None:
+    past = [m for m in manifests if m.taken <= NOW]
+    future = [manifest("app", NOW + by) for by in ahead]
+    decided = decide([*past, *future], policy, NOW)
+
+    assert all(d.action == "keep" for d in decided if d.backup.taken > NOW)
+    assert {id(d.backup) for d in decided if d.action == "keep" and d.backup.taken <= NOW} == kept_of(
+        past, policy, set()
+    )
 
 
 def test_a_partial_backup_never_takes_a_whole_ones_place() -> None:

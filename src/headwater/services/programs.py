@@ -8,7 +8,7 @@ import signal
 import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
@@ -171,3 +171,32 @@ def ends_with_us() -> tuple[str, ...]:
     prefix = (program, "--pdeathsig", "KILL")
     works = subprocess.run([*prefix, "true"], check=False, capture_output=True).returncode == 0
     return prefix if works else ()
+
+
+@contextmanager
+def bound_to_us(group: int) -> Iterator[None]:
+    """If we are killed inside the block, the process group ``group`` is killed too, its stopped processes included.
+
+    The kernel's own signal (``ends_with_us``) reaches the program and not its workers, which would stay behind: those
+    of a stopped pg_dump for ever, those of pg_restore until all is restored. A shell waits for our end of a pipe.
+    """
+    here, ours = os.pipe()
+    try:
+        watcher = subprocess.Popen(
+            ["/bin/sh", "-c", 'read -r _; kill -KILL "-$1"', "headwater-watcher", str(group)],
+            stdin=here,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.close(ours)
+        raise BackupError(f"cannot start /bin/sh: {error}") from error
+    finally:
+        os.close(here)
+    try:
+        yield
+    finally:
+        watcher.kill()
+        watcher.wait()
+        os.close(ours)

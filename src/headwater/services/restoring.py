@@ -18,6 +18,7 @@ from headwater.manifest import BackupManifest, SourceDatabase
 from headwater.model import PostgresAddress
 from headwater.services import postgres
 from headwater.services.postgres import TableContent
+from headwater.services.programs import bound_to_us
 from headwater.services.tools import Tool, login
 
 SAID_KEPT = 64 * 1024
@@ -74,8 +75,9 @@ def _run(
         except OSError as error:
             raise BackupError(f"cannot start {arguments[0]}: {error}") from error
         try:
-            feed(process)
-            code = process.wait()
+            with bound_to_us(process.pid):
+                feed(process)
+                code = process.wait()
         except BaseException:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # its parallel workers too

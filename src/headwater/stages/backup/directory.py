@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from headwater.errors import BackupError
+from headwater.services.programs import bound_to_us
 from headwater.stages.backup.dump import ARCHIVE_MAGIC, Dump
 
 SPOOL_LIMIT = 256 * 1024 * 1024
@@ -37,6 +38,10 @@ class DirectoryDump:
 
     def blocks(self) -> Iterator[bytes]:
         """Tar blocks until pg_dump has ended and everything is out. Raises BackupError."""
+        with bound_to_us(self._dump.pid):
+            yield from self._blocks()
+
+    def _blocks(self) -> Iterator[bytes]:
         try:
             while True:
                 ended = self._dump.ended  # asked before looking: what is there afterwards is all there is

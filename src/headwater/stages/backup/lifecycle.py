@@ -1,12 +1,14 @@
 """Lets S3 itself expire old backups: merges our lifecycle rules among the bucket's others, and takes them out again.
 
 S3 replaces all rules of a bucket at once and knows no condition. So: read, exchange only the rules with our ids, write,
-read again; if another program wrote at the same time, once more. A lifecycle rule cannot know which backup is the last
-good one; a tag can: the newest verified backup carries ``RetentionDays=protected``, which no rule matches.
+read again at once and a second later; if another program wrote at the same time, once more. A lifecycle rule cannot
+know which backup is the last good one; a tag can: the newest verified backup carries ``RetentionDays=protected``, which
+no rule matches.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,7 +24,8 @@ from headwater.stages.backup.create import tags
 
 PROTECTED = "protected"
 UNFINISHED_DAYS = 2
-ATTEMPTS = 5
+ATTEMPTS = 6
+SETTLE_SECONDS = 1.0
 TAGGERS = 8
 
 
@@ -152,28 +155,39 @@ def plan_lifecycle(connections: Connections, *, remove: bool = False) -> Lifecyc
 
 
 def apply_lifecycle(
-    plan: LifecyclePlan, connections: Connections, on_progress: OnProgress = no_progress
+    plan: LifecyclePlan,
+    connections: Connections,
+    on_progress: OnProgress = no_progress,
+    settle: float = SETTLE_SECONDS,
 ) -> LifecycleReport:
-    """Protect first, then write the rules, then read them again. Raises BackupError if others kept overwriting them."""
+    """Protect first, then write the rules, then read them again, at once and after ``settle`` seconds.
+
+    After a while again, because another program may have read the rules before we wrote them, and writes them back
+    without ours. Raises BackupError if others kept overwriting them, AwsError.
+    """
     settings, s3 = connections.settings, connections.s3
     protect(connections, remove=not plan.wanted)
     ours = [change.id for change in plan.changes if change.ours]
     for _ in range(ATTEMPTS):
+        # Nothing may come between reading and writing: a rule that somebody adds just there is lost.
         before = lifecycle.rules(s3, plan.bucket)
         merged = merge(before, plan.wanted, ours)
-        if [normal(rule) for rule in merged] != [normal(rule) for rule in before]:
-            lifecycle.put_rules(s3, plan.bucket, merged)
-        after = lifecycle.rules(s3, plan.bucket)
-        there = {str(rule.get("ID")): normal(rule) for rule in after}
-        # What we wrote has to be there, foreign rules included; a rule that came since is welcome.
-        if all(there.get(str(rule.get("ID"))) == normal(rule) for rule in merged) and not (
-            {name for name in ours if name in there} - {str(rule["ID"]) for rule in plan.wanted}
-        ):
+        if _stands(before, merged, ours):
             return LifecycleReport(plan.bucket, settings.db_name, plan.changes, plan.protected)
+        lifecycle.put_rules(s3, plan.bucket, merged)
+        if _stands(lifecycle.rules(s3, plan.bucket), merged, ours):
+            time.sleep(settle)  # the next round finds nothing to do, unless somebody wrote meanwhile
     raise BackupError(
         f"the lifecycle rules of bucket {plan.bucket} were changed by others {ATTEMPTS} times meanwhile",
         hint="try again",
     )
+
+
+def _stands(there: Sequence[Rule], wanted: Sequence[Rule], ours: Sequence[str]) -> bool:
+    """Whether what we want is there, foreign rules included, and no more of ours; further foreign rules are welcome."""
+    found = {str(rule.get("ID")): normal(rule) for rule in there}
+    kept = {str(rule.get("ID")): normal(rule) for rule in wanted}
+    return all(found.get(name) == rule for name, rule in kept.items()) and not ({*found} & {*ours}) - {*kept}
 
 
 def protect(connections: Connections, *, remove: bool = False, found: Backups | None = None) -> None:

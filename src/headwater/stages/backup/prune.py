@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -14,6 +15,7 @@ from headwater.services import removal
 from headwater.services.backups import Backups, ListedBackup, Orphan, list_backups
 from headwater.services.removal import Held
 
+REMOVERS = 8
 ORPHAN_GRACE = timedelta(days=2)
 """How old a dump without a manifest has to be before it goes: a backup that is being made has none either."""
 
@@ -81,20 +83,23 @@ def prune(plan: PrunePlan, connections: Connections, on_progress: OnProgress = n
     if plan.decisions and len(plan.removed) == len(plan.decisions):
         raise BackupError(f"this plan would leave no backup of {plan.database}", hint="report this: it must not happen")
     listed = {backup.manifest.id: backup for backup in plan.backups}
-    removed, held = [], []
-    for done, decision in enumerate(plan.removed, 1):
-        problem = _remove(listed[decision.backup.id], connections)
-        if problem:
-            held.append(Held(decision.backup.id, problem))
-        else:
-            removed.append(decision.backup)
-        on_progress(Progress("prune", done, len(plan.removed), "backups", decision.backup.id))
-    orphans = []
-    for orphan in plan.orphans:
-        if problem := _remove_orphan(orphan, connections):
-            held.append(Held(orphan.key, problem))
-        else:
-            orphans.append(orphan.key)
+    removed, held, orphans = [], [], []
+    with ThreadPoolExecutor(REMOVERS, "headwater-prune") as executor:
+        going = [listed[decision.backup.id] for decision in plan.removed]
+        for done, (backup, problem) in enumerate(
+            zip(going, executor.map(lambda item: _remove(item, connections), going), strict=True), 1
+        ):
+            if problem:
+                held.append(Held(backup.manifest.id, problem))
+            else:
+                removed.append(backup.manifest)
+            on_progress(Progress("prune", done, len(going), "backups", backup.manifest.id))
+        problems = executor.map(lambda item: _remove_orphan(item, connections), plan.orphans)
+        for orphan, problem in zip(plan.orphans, problems, strict=True):
+            if problem:
+                held.append(Held(orphan.key, problem))
+            else:
+                orphans.append(orphan.key)
     return PruneReport(
         database=plan.database,
         kept=tuple(decision.backup.id for decision in plan.decisions if decision.action == "keep"),

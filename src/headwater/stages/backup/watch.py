@@ -20,6 +20,7 @@ from headwater.services.backups import Backups, list_backups
 from headwater.stages.backup.create import size_alarms
 
 PING_SECONDS = 10
+CLOCK_TOLERANCE = timedelta(minutes=5)
 MAX_AGE = timedelta(hours=26)
 log = logging.getLogger(__name__)
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -122,6 +123,11 @@ def judge(found: Backups, now: datetime, max_age: timedelta, max_size_drop: floa
     proof = proven.proof if proven else None
     problems = [f"backup {backup.manifest.id}: {backup.problem}" for backup in found.backups if backup.problem]
     problems += [f"unreadable: {reason}" for reason in found.unreadable]
+    problems += [
+        f"backup {backup.manifest.id} was taken in the future: check the clocks"
+        for backup in found.backups
+        if backup.manifest.taken - now > CLOCK_TOLERANCE
+    ]
     for backup in found.whole:
         last = backup.last_verification
         if last is not None and not last.passed:
