@@ -102,6 +102,8 @@ def test_tables_come_back_and_are_found_by_pattern(glue: Any) -> None:
     assert (found["VersionId"], found["CatalogId"]) == ("0", SCOPE.account)
     named = glue.get_tables(DatabaseName="lake", Expression="ord.*")["TableList"]
     assert [table["Name"] for table in named] == ["orders"]
+    for pattern in ("ord*", "*rders", "*rde*", "orders"):
+        assert [t["Name"] for t in glue.get_tables(DatabaseName="lake", Expression=pattern)["TableList"]] == ["orders"]
     searched = glue.search_tables(SearchText="year", Filters=[{"Key": "DatabaseName", "Value": "lake"}])["TableList"]
     assert [table["Name"] for table in searched] == ["orders"]
     with pytest.raises(glue.exceptions.InvalidInputException):

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from headwater.stack.lakehouse.catalog.patterns import table_pattern
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError, invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
@@ -58,7 +59,7 @@ class Metadata:
         expression = request.get("Expression")
         if expression:
             try:
-                pattern = re.compile(".*" if expression == "*" else expression, re.IGNORECASE)
+                pattern = table_pattern(expression)
             except re.error as error:
                 raise invalid_request(f"Invalid expression: {expression}") from error
             tables = [table for table in tables if pattern.fullmatch(table["Name"])]

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterable
 from functools import partial
 
+from headwater.stack.lakehouse.catalog.patterns import table_pattern
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError, invalid_input, not_found
 from headwater.stack.lakehouse.glue.failures import failure_of
@@ -48,8 +49,7 @@ def get_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
 
 def _regex(expression: str) -> re.Pattern[str]:
     try:
-        # A leading or lone star, which Java would refuse, is what users of SHOW TABLES write.
-        return re.compile(re.sub(r"^\*", ".*", expression))
+        return table_pattern(expression)
     except re.error as error:
         raise invalid_input(f"Expression {expression!r} is not a valid pattern: {error}") from error
 

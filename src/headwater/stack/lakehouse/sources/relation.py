@@ -10,6 +10,7 @@ from datetime import datetime
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.model import Partition, Scope, Storage, Table
 from headwater.stack.lakehouse.sources.avro import avro_relation
+from headwater.stack.lakehouse.sources.buckets import in_wanted_buckets
 from headwater.stack.lakehouse.sources.delimited import lazy_simple_relation
 from headwater.stack.lakehouse.sources.files import data_files
 from headwater.stack.lakehouse.sources.jsonlines import json_relation
@@ -54,7 +55,8 @@ class Lake:
         if scan.partitions_only:
             return _partition_rows(partitions, keys)
         below = "" if scan.predicates else table.location
-        files = list(data_files(self.storage, self.scope, partitions, below=below))
+        listed = list(data_files(self.storage, self.scope, partitions, below=below))
+        files = in_wanted_buckets(table, listed, scan.pins)
         source = Source(table, files, [column_type(c) for c in table.columns], keys)
         if not files:
             return _with_raw(empty_relation(source), source)

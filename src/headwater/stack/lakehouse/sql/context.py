@@ -13,6 +13,7 @@ from headwater.stack.lakehouse.model import Table
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.failures import Position
 from headwater.stack.lakehouse.sql.parse import position
+from headwater.stack.lakehouse.sql.pins import Pins
 from headwater.stack.lakehouse.sql.predicates import KeyPredicate
 from headwater.stack.lakehouse.sql.query import Query
 
@@ -63,14 +64,20 @@ class TableSource(Protocol):
 
 @dataclass
 class Scan:
-    """One reading of a table: its number in the statement, and the partition conditions found for it."""
+    """One reading of a table: its number in the statement, and the conditions found for its partitions and buckets."""
 
     number: int
     table: Table
     key_types: dict[str, t.Type]
     predicates: list[KeyPredicate] = field(default_factory=list)
+    bucket_types: dict[str, t.Type] = field(default_factory=dict)
+    pins: Pins = field(default_factory=dict)
     partitions_only: bool = False
     snapshot: Snapshot | None = None
+
+    def pin(self, column: str, hashes: frozenset[int]) -> None:
+        """Note that rows whose bucket column has another hash are not wanted."""
+        self.pins[column] = self.pins.get(column, hashes) & hashes
 
     @property
     def placeholder(self) -> str:

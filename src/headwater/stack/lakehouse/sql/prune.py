@@ -1,4 +1,4 @@
-"""Partition pruning, first half: the conditions in WHERE and ON that speak only of one scan's partition keys."""
+"""Pruning, first half: the conditions in WHERE and ON that speak only of a scan's partition keys or a bucket column."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.model import KeyFilter
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.context import Scan
 from headwater.stack.lakehouse.sql.expression import Expr, quote_name
+from headwater.stack.lakehouse.sql.pins import pinned
 from headwater.stack.lakehouse.sql.predicates import KeyPredicate
 from headwater.stack.lakehouse.sql.scope import Field, KeyOrigin, Scope
 
@@ -21,7 +23,7 @@ _VOLATILE = ("random", "rand", "uuid", "shuffle")
 
 
 def note_conditions(condition: exp.Expression, scope: Scope, queries: Queries, prunable: Iterable[Field]) -> None:
-    """Add to each scan the conjuncts that its partition keys alone decide.
+    """Add to each scan the conjuncts that its partition keys alone decide, and the values of its bucket columns.
 
     ``prunable`` are the fields whose scans may lose rows that fail the condition: all of FROM for WHERE, only the
     optional side for the ON of an outer join.
@@ -32,9 +34,19 @@ def note_conditions(condition: exp.Expression, scope: Scope, queries: Queries, p
     for conjunct in conjuncts(condition):
         for number, keys in _scans(conjunct, scope, allowed):
             scan = queries.context.scans[number]
+            if not all(key in scan.key_types for key in keys.values()):
+                _pin(scan, conjunct, set(keys.values()))
+                continue
             fields = tuple(_as_key(f, number, scan.key_types) for f in scope.fields)
             value = queries.expressions(Scope(fields)).translate(conjunct)
             scan.predicates.append(KeyPredicate(value.sql, tuple(_filters(conjunct, keys, scan.key_types))))
+
+
+def _pin(scan: Scan, conjunct: exp.Expression, columns: set[str]) -> None:
+    if len(columns) == 1 and (column := columns.pop()) in scan.bucket_types:
+        hashes = pinned(conjunct, scan.bucket_types[column])
+        if hashes is not None:
+            scan.pin(column, hashes)
 
 
 def conjuncts(node: exp.Expression) -> Iterator[exp.Expression]:
@@ -70,7 +82,7 @@ def _scans(conjunct: exp.Expression, scope: Scope, allowed: set[KeyOrigin]) -> I
 
 def _as_key(f: Field, number: int, kinds: dict[str, t.Type]) -> Field:
     for scan, key in f.origins:
-        if scan == number:
+        if scan == number and key in kinds:
             return replace(f, value=Expr(f"k.{quote_name(key)}", kinds[key]))
     return f
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from headwater.stack.lakehouse.hive.buckets import Bucketing
 from headwater.stack.lakehouse.hive.types import TypeSyntaxError, parse_type
 from headwater.stack.lakehouse.model import Column, Table
 from headwater.stack.lakehouse.sql import types as t
@@ -48,6 +49,10 @@ def scan_relation(
     keys = {key.name.lower(): column_type(key) for key in table.partition_keys}
     snapshot = context.tables.snapshot(table, moment(node, context), context.position(node))
     scan = Scan(len(context.scans), table, keys, partitions_only=partitions_only, snapshot=snapshot)
+    bucketing = Bucketing.of(table)
+    if bucketing is not None and snapshot is None:
+        hashed = [column for column in table.columns if column.name.lower() in bucketing.columns]
+        scan.bucket_types.update((column.name.lower(), column_type(column)) for column in hashed)
     context.scans.append(scan)
     alias = context.relation_name()
     visible = node.args["alias"].name.lower() if node.args.get("alias") else ""
@@ -72,10 +77,12 @@ def _columns(table: Table, alias: str, qualifier: tuple[str, ...], scan: Scan) -
     if scan.snapshot is not None:
         pairs = zip(scan.snapshot.names, scan.snapshot.types, strict=True)
         return [Field(name, Expr(f"{alias}.c{i}", kind), qualifier) for i, (name, kind) in enumerate(pairs)]
-    return [
-        Field(name, Expr(f"{alias}.c{i}", kind), qualifier, raw=f"{alias}.r{i}" if kind == t.TIMESTAMP else "")
-        for i, (name, kind) in enumerate((column.name.lower(), column_type(column)) for column in table.columns)
-    ]
+    found = []
+    for i, (name, kind) in enumerate((column.name.lower(), column_type(column)) for column in table.columns):
+        origins = frozenset({(scan.number, name)} if name in scan.bucket_types else ())
+        raw = f"{alias}.r{i}" if kind == t.TIMESTAMP else ""
+        found.append(Field(name, Expr(f"{alias}.c{i}", kind), qualifier, origins, raw=raw))
+    return found
 
 
 def _keys(table: Table, alias: str, qualifier: tuple[str, ...], scan: Scan) -> list[Field]:

@@ -9,16 +9,16 @@ from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 
 KeyOrigin = tuple[int, str]
-"""A partition key of one table scan: the scan's number and the key's name."""
+"""A partition key or bucket column of one table scan: the scan's number and the column's name."""
 
 
 @dataclass(frozen=True)
 class Field:
     """A column in sight: its name, the relation names that may qualify it, and what it is in DuckDB.
 
-    ``origins`` are the partition keys whose values the column passes on unchanged; a condition on the column prunes
-    those scans. ``raw`` is a timestamp as the file has it, before it is rounded. ``hidden`` columns (``"$path"``) are
-    found by name but are not part of ``*``.
+    ``origins`` are the partition keys and bucket columns whose values the column passes on unchanged; a condition on
+    the column prunes those scans. ``raw`` is a timestamp as the file has it, before it is rounded. ``hidden`` columns
+    (``"$path"``) are found by name but are not part of ``*``.
     """
 
     name: str | None

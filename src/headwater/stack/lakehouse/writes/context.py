@@ -70,7 +70,7 @@ class WriteContext:
     def place(self) -> Place:
         """Where files go; their names start with the time and the execution, as Athena's do."""
         moment = time.strftime("%Y%m%d_%H%M%S", time.gmtime(self.clock()))
-        return Place(self.storage, self.scope, self.scratch, f"{moment}_{self.identifier}")
+        return Place(self.storage, self.scope, self.scratch, moment, self.identifier)
 
     def check_empty(self, location: str, what: str) -> None:
         """Refuse a location that holds objects, as Athena does: it never writes over data."""

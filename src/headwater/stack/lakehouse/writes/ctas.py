@@ -6,9 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from headwater.stack.lakehouse.catalog.paths import below, partition_path
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
+from headwater.stack.lakehouse.hive.buckets import HASHED, Bucketing
 from headwater.stack.lakehouse.model import Column, GlueJson
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import OutputColumn
+from headwater.stack.lakehouse.sql.scans import column_type
 from headwater.stack.lakehouse.writes.ast import CreateTableAs
 from headwater.stack.lakehouse.writes.context import WriteContext, WriteResult, check_columns
 from headwater.stack.lakehouse.writes.formats import FileFormat, format_of, hive_type, serde_info
@@ -33,7 +35,8 @@ def create_table_as(statement: CreateTableAs, context: WriteContext) -> WriteRes
     keys = _partition_keys(statement.properties, prepared.columns)
     columns = _hive_columns(prepared.columns)
     data, key_columns = columns[: len(columns) - len(keys)], columns[len(columns) - len(keys) :]
-    target = Target(form, data, key_columns, lambda key: directory(location, keys, key))
+    buckets = _bucketing(statement.properties, data)
+    target = Target(form, data, key_columns, lambda key: directory(location, keys, key), buckets)
     written = Written(0, ())
     if statement.with_data:
         batches = context.engine.batches(select_for(target, prepared.sql, prepared.columns))
@@ -72,12 +75,27 @@ def _check_properties(properties: Mapping[str, Value]) -> None:
         if name not in _PROPERTIES:
             message = f"Catalog 'awsdatacatalog' table property '{name}' does not exist"
             raise SqlError("INVALID_TABLE_PROPERTY", message, (1, 1))
-    if int(str(properties.get("bucket_count", 1))) > 1:
-        raise Unsupported("CREATE TABLE AS with bucket_count above 1")
     if bool(properties.get("bucketed_by")) != ("bucket_count" in properties):
         given, missing = sorted(("bucketed_by", "bucket_count"), key=lambda name: name not in properties)
         message = f"Must specify '{missing}' along with '{given}'"
         raise SqlError("INVALID_TABLE_PROPERTY", message, (1, 1))
+
+
+def _bucketing(properties: Mapping[str, Value], columns: Sequence[Column]) -> Bucketing | None:
+    given, count = properties.get("bucketed_by") or (), str(properties.get("bucket_count", 0))
+    if not given:
+        return None
+    if not isinstance(given, tuple) or not count.isdigit() or int(count) == 0:
+        message = "bucketed_by must be an array of column names, bucket_count a number above 0"
+        raise SqlError("INVALID_TABLE_PROPERTY", message, (1, 1))
+    names = tuple(name.lower() for name in given)
+    kinds = {column.name: column_type(column).name for column in columns}
+    for name in names:
+        if name not in kinds:
+            raise SqlError("INVALID_TABLE_PROPERTY", f"Bucketing columns {list(names)} not present in schema", (1, 1))
+        if kinds[name] not in HASHED:
+            raise Unsupported(f"bucketed_by a column of type {kinds[name]}")
+    return Bucketing(names, int(count))
 
 
 def _location(statement: CreateTableAs, context: WriteContext, database: str) -> str:
@@ -121,7 +139,6 @@ def _hive_columns(columns: Sequence[OutputColumn]) -> tuple[Column, ...]:
 
 def _table(statement: CreateTableAs, target: Target, location: str, now: float) -> GlueJson:
     hive = target.form.hive()
-    buckets = statement.properties.get("bucketed_by") or ()
     parameters = {
         "EXTERNAL": "TRUE",
         "classification": _classification(target.form),
@@ -143,8 +160,8 @@ def _table(statement: CreateTableAs, target: Target, location: str, now: float) 
             "InputFormat": hive.input_format,
             "OutputFormat": hive.output_format,
             "Compressed": False,
-            "NumberOfBuckets": int(str(statement.properties.get("bucket_count", 0))),
-            "BucketColumns": list(buckets) if isinstance(buckets, tuple) else [],
+            "NumberOfBuckets": target.buckets.count if target.buckets else 0,
+            "BucketColumns": list(target.buckets.columns) if target.buckets else [],
             "SerdeInfo": serde_info(hive),
             "SortColumns": [],
             "StoredAsSubDirectories": False,

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
 
 from headwater.stack.lakehouse.catalog.paths import DEFAULT_PARTITION
 from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket, QueryFailed
+from headwater.stack.lakehouse.hive.buckets import Bucketing, Value, bucket_of, hash_of
 from headwater.stack.lakehouse.model import Column, Scope, Storage, split_s3_uri
 from headwater.stack.lakehouse.sql.query import OutputColumn
+from headwater.stack.lakehouse.sql.scans import column_type
 from headwater.stack.lakehouse.writes import values
 from headwater.stack.lakehouse.writes.files import Sink, open_sink
 from headwater.stack.lakehouse.writes.formats import FileFormat
@@ -20,16 +23,21 @@ MAX_PARTITIONS = 100
 _BUFFER_BYTES = 64 * 1024**2
 
 Key = tuple[str, ...]
+_Group = tuple[Key, int | None]
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is written: the columns of the files in order, then the partition keys; ``locate`` gives directories."""
+    """What is written: the columns of the files in order, then the partition keys; ``locate`` gives directories.
+
+    With ``buckets`` each directory gets a file for each bucket that has rows.
+    """
 
     form: FileFormat
     columns: tuple[Column, ...]
     keys: tuple[Column, ...]
     locate: Callable[[Key], str]
+    buckets: Bucketing | None = None
 
 
 @dataclass(frozen=True)
@@ -43,16 +51,23 @@ class Written:
 
 @dataclass(frozen=True)
 class Place:
-    """Where files go: through ``scratch`` into the storage; ``name`` starts each file's name."""
+    """Where files go: through ``scratch`` into the storage; ``moment`` and ``identifier`` start each file's name."""
 
     storage: Storage
     scope: Scope
     scratch: Path
-    name: str
+    moment: str
+    identifier: str
+
+    def file_name(self, number: int, bucket: int | None) -> str:
+        """The name of a file without its suffix; a bucket's is in the form that Trino and Hive read buckets from."""
+        if bucket is None:
+            return f"{self.moment}_{self.identifier}_{number:05}"
+        return f"{self.moment}_00000_{self.identifier[:5]}_bucket-{bucket:05}"
 
 
 def select_for(target: Target, sql: str, columns: Sequence[OutputColumn]) -> str:
-    """The query whose batches ``write`` takes: stored columns (or one of text lines), then partition keys as text."""
+    """The query whose batches ``write`` takes: stored columns (or one of text lines), keys as text, bucket columns."""
     data = len(target.columns)
     if target.form.name in ("json", "textfile"):
         named = [(c.name, f"q.c{i}", columns[i].type) for i, c in enumerate(target.columns)]
@@ -62,23 +77,27 @@ def select_for(target: Target, sql: str, columns: Sequence[OutputColumn]) -> str
     for i in range(len(target.keys)):
         text = values.partition_text(f"q.c{data + i}", columns[data + i].type)
         parts.append(f"coalesce(CAST({text} AS VARCHAR), '{DEFAULT_PARTITION}') AS k{i}")
+    if target.buckets is not None:
+        names = [column.name for column in target.columns]
+        parts += [f"q.c{names.index(name)} AS b{i}" for i, name in enumerate(target.buckets.columns)]
     return f"SELECT {', '.join(parts)} FROM ({sql}) AS q"  # noqa: S608 - built from translated expressions
 
 
 def write(batches: Iterable[pa.RecordBatch], target: Target, place: Place) -> Written:
     """Write all rows and store the files. Nothing is stored before the last row was read."""
-    writers: dict[Key, _Writer] = {}
+    writers: dict[_Group, _Writer] = {}
     rows = 0
     try:
         for batch in batches:
             rows += batch.num_rows
-            for key, part in _split(batch, len(target.keys)):
+            for key, part in _split(batch, target):
                 writer = writers.get(key)
                 if writer is None:
                     if len(writers) == MAX_PARTITIONS:
                         message = f"Exceeded limit of {MAX_PARTITIONS} open writers for partitions/buckets"
                         raise QueryFailed(f"HIVE_TOO_MANY_OPEN_PARTITIONS: {message}")
-                    writer = writers[key] = _Writer(place.scratch / f"{place.name}-{len(writers)}", target)
+                    path = place.scratch / f"{place.identifier}-{len(writers)}"
+                    writer = writers[key] = _Writer(path, target)
                 writer.add(part, _BUFFER_BYTES // max(len(writers), 8))
         for writer in writers.values():
             writer.close()
@@ -88,18 +107,33 @@ def write(batches: Iterable[pa.RecordBatch], target: Target, place: Place) -> Wr
             writer.path.unlink(missing_ok=True)
 
 
-def _split(batch: pa.RecordBatch, keys: int) -> Iterator[tuple[Key, pa.RecordBatch]]:
-    """The rows of each partition in a batch, without the key columns."""
-    if keys == 0:
+def _split(batch: pa.RecordBatch, target: Target) -> Iterator[tuple[_Group, pa.RecordBatch]]:
+    """The rows of each partition (and bucket) in a batch, without the columns that say which it is."""
+    keys, hashed = len(target.keys), len(target.buckets.columns) if target.buckets else 0
+    if keys + hashed == 0:
         if batch.num_rows:
-            yield (), batch
+            yield ((), None), batch
         return
-    data = batch.select(list(range(batch.num_columns - keys)))
-    found: dict[Key, list[int]] = {}
-    for row, key in enumerate(zip(*(column.to_pylist() for column in batch.columns[-keys:]), strict=True)):
-        found.setdefault(key, []).append(row)
-    for key, places in found.items():
-        yield key, data if len(places) == batch.num_rows else data.take(pa.array(places))
+    data = batch.select(list(range(batch.num_columns - keys - hashed)))
+    columns = [column.to_pylist() for column in batch.columns[data.num_columns :]]
+    numbers = _bucket_numbers(columns[keys:], target.columns, target.buckets) if target.buckets else repeat(None)
+    found: dict[_Group, list[int]] = {}
+    for row, (*key, number) in enumerate(zip(*columns[:keys], numbers, strict=False)):
+        found.setdefault((tuple(key), number), []).append(row)
+    for group, places in found.items():
+        yield group, data if len(places) == batch.num_rows else data.take(pa.array(places))
+
+
+def _bucket_numbers(
+    values_of: Sequence[list[Value | None]], columns: Sequence[Column], buckets: Bucketing
+) -> Iterable[int | None]:
+    """The bucket of each row; each distinct value is hashed once."""
+    kinds = {column.name: column_type(column).name for column in columns}
+    hashes = []
+    for name, found in zip(buckets.columns, values_of, strict=True):
+        known = {value: hash_of(value, kinds[name]) for value in set(found)}
+        hashes.append([known[value] for value in found])
+    return [bucket_of(row, buckets.count) for row in zip(*hashes, strict=True)]
 
 
 class _Writer:
@@ -131,12 +165,12 @@ class _Writer:
         self._pending, self._bytes = [], 0
 
 
-def _store(writers: Mapping[Key, _Writer], rows: int, target: Target, place: Place) -> Written:
+def _store(writers: Mapping[_Group, _Writer], rows: int, target: Target, place: Place) -> Written:
     files: list[str] = []
     partitions: dict[Key, str] = {}
-    for number, (key, writer) in enumerate(writers.items()):
+    for number, ((key, bucket_number), writer) in enumerate(writers.items()):
         location = target.locate(key)
-        uri = f"{location.rstrip('/')}/{place.name}_{number:05}{target.form.suffix}"
+        uri = f"{location.rstrip('/')}/{place.file_name(number, bucket_number)}{target.form.suffix}"
         bucket, object_key = split_s3_uri(uri)
         try:
             place.storage.put(place.scope, bucket, object_key, writer.path, "application/octet-stream")
