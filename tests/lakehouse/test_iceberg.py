@@ -168,3 +168,32 @@ def test_a_write_that_lost_the_race_leaves_the_table_as_it_was(athena: AthenaCli
     )
     assert status == 400
     assert athena.rows("SELECT count(*) FROM t") == [["2"]]
+
+
+def test_inserts_at_the_same_time_all_arrive(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    started = [athena.start(f"INSERT INTO t VALUES ({n}, 'x')") for n in range(12)]
+    assert [athena.wait(identifier)["Status"]["State"] for identifier in started] == ["SUCCEEDED"] * 12
+    assert athena.rows("SELECT count(*), count(DISTINCT id) FROM t") == [["12", "12"]]
+
+
+def test_a_change_of_rows_leaves_the_values_of_others_exactly_as_they_are(athena: AthenaClient) -> None:
+    athena.run("CREATE TABLE t (id int, n bigint) LOCATION 's3://data/t/' TBLPROPERTIES ('table_type'='ICEBERG')")
+    athena.run("INSERT INTO t VALUES (1, 1), (2, 9007199254740993)")
+    athena.run("UPDATE t SET n = 1e0 / 3 WHERE id = 1")
+    assert athena.rows("SELECT n FROM t ORDER BY id") == [["0"], ["9007199254740993"]]
+    athena.run(
+        "MERGE INTO t USING (VALUES (1, 2.5), (3, 7.5)) s(id, n) ON t.id = s.id "
+        "WHEN MATCHED THEN UPDATE SET n = s.n WHEN NOT MATCHED THEN INSERT (n, id) VALUES (s.n, s.id)"
+    )
+    assert athena.rows("SELECT * FROM t ORDER BY id") == [["1", "3"], ["2", "9007199254740993"], ["3", "8"]]
+    assert "Table: [bigint], Expressions: [varchar(1)]" in athena.failure("UPDATE t SET n = 'x'")
+
+
+def test_a_rename_never_leaves_two_tables_or_none(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    athena.run("CREATE EXTERNAL TABLE other (a int) LOCATION 's3://data/other/'")
+    assert "already exists" in athena.failure("ALTER TABLE t RENAME TO other")
+    assert athena.rows("SELECT count(*) FROM t") == [["0"]]
+    athena.run("ALTER TABLE t RENAME TO u")
+    assert [table["Name"] for table in athena.glue("GetTables", DatabaseName="lake")["TableList"]] == ["other", "u"]

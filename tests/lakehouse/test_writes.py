@@ -134,12 +134,21 @@ def test_rows_are_inserted_by_position_or_by_name(athena: AthenaClient) -> None:
 def test_values_that_do_not_fit_are_not_inserted(athena: AthenaClient) -> None:
     athena.run("CREATE EXTERNAL TABLE t (a tinyint, b varchar(3)) STORED AS PARQUET LOCATION 's3://data/t/'")
     mismatch = "TYPE_MISMATCH: line 1:1: Insert query has mismatched column types: Table: [tinyint, varchar(3)]"
-    assert athena.failure("INSERT INTO t VALUES (1, 'abc')").startswith(mismatch)
-    athena.run("INSERT INTO t VALUES (TINYINT '1', 'ab  ')")
+    assert athena.failure("INSERT INTO t VALUES ('1', 'abc')").startswith(mismatch)
+    assert athena.failure("INSERT INTO t VALUES (300, 'abc')").startswith("NUMERIC_VALUE_OUT_OF_RANGE")
+    athena.run("INSERT INTO t VALUES (1, 'ab  ')")
     assert "Cannot truncate non-space characters" in athena.failure("INSERT INTO t VALUES (TINYINT '1', 'abcd')")
     assert athena.failure("INSERT INTO t (nope) VALUES (1)").startswith("COLUMN_NOT_FOUND")
     assert athena.failure("INSERT INTO nope VALUES (1)").startswith("TABLE_NOT_FOUND")
     assert athena.rows("SELECT count(*) FROM t") == [["1"]]
+
+
+def test_values_of_a_wider_type_are_converted_when_they_are_inserted(athena: AthenaClient) -> None:
+    columns = "a int, b decimal(5,1), c date, d timestamp, e array<int>"
+    athena.run(f"CREATE EXTERNAL TABLE t ({columns}) STORED AS PARQUET LOCATION 's3://data/t/'")
+    athena.run("INSERT INTO t VALUES (2.5, 2.25e0, TIMESTAMP '2025-01-02 03:04:05', DATE '2025-01-02', ARRAY[1.5])")
+    assert athena.rows("SELECT * FROM t") == [["3", "2.3", "2025-01-02", "2025-01-02 00:00:00.000", "[2]"]]
+    assert athena.failure("INSERT INTO t (a) VALUES (DATE '2025-01-02')").startswith("TYPE_MISMATCH")
 
 
 def test_unloaded_rows_are_files_named_by_the_manifest(athena: AthenaClient) -> None:

@@ -137,6 +137,13 @@ class Catalog:
             if changed.key_types != row.key_types:
                 partition_rows.reindex(connection, changed)
 
+    def rename_table(self, scope: Scope, database: str, name: str, to_database: str, to_name: str) -> None:
+        """Rename or move a table. Raises ``EntityNotFoundException`` or ``AlreadyExistsException``."""
+        with self._connections.write() as connection:
+            row = table_rows.find_table(connection, scope, database, name)
+            table_rows.require_database(connection, scope, to_database)
+            table_rows.rename_table(connection, row, to_database.lower(), to_name.lower(), self._clock())
+
     def delete_table(self, scope: Scope, database: str, name: str) -> None:
         """Remove a table with its partitions and versions. Raises ``EntityNotFoundException``."""
         with self._connections.write() as connection:

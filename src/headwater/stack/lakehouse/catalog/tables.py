@@ -133,6 +133,18 @@ def replace_table(connection: sqlite3.Connection, row: TableRow, body: GlueJson,
         raise errors.already_exists("Table already exists.") from error
 
 
+def rename_table(connection: sqlite3.Connection, row: TableRow, database: str, name: str, now: float) -> None:
+    """Give the table another name or database; its versions and partitions go with it."""
+    body = {**row.body, "Name": name}
+    try:
+        connection.execute(
+            "UPDATE tables SET database = ?, name = ?, updated = ?, version = ?, body = ? WHERE id = ?",
+            (database, name, now, row.version + 1, json.dumps(body), row.id),
+        )
+    except sqlite3.IntegrityError as error:
+        raise errors.already_exists("Table already exists.") from error
+
+
 def table_versions(connection: sqlite3.Connection, row: TableRow) -> Iterator[TableRow]:
     """The current version and then the archived ones, newest first."""
     yield row

@@ -4,26 +4,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import pyarrow as pa
+from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table
 
 from headwater.stack.lakehouse.errors import QueryFailed
 from headwater.stack.lakehouse.iceberg.create import select_stored
 from headwater.stack.lakehouse.iceberg.files import write_files
 from headwater.stack.lakehouse.iceberg.scan import IcebergRead, read_current
-from headwater.stack.lakehouse.iceberg.tables import IcebergTables
+from headwater.stack.lakehouse.iceberg.tables import IcebergTables, commit_error
 from headwater.stack.lakehouse.model import GlueJson
-from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, quote_name, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.writes.ast import Clause, Delete, Merge, QueryText, Update
 from headwater.stack.lakehouse.writes.context import Prepared, WriteContext, WriteResult
-from headwater.stack.lakehouse.writes.insert import fit_types
+from headwater.stack.lakehouse.writes.insert import accepts, assigned
 
 KEEP, UPDATED, DELETED, INSERTED, NOTHING = range(5)
-_HEAD = ("_hw_action", "_hw_path", "_hw_row")
+_HEAD = ("_hw_action", "_hw_clause", "_hw_path", "_hw_row")
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """A query for all rows: what happens to each, its columns as they were, and the values that ``new`` assigns.
+
+    Values stand apart from the columns because they are of other types: the rows that stay must not be converted.
+    """
+
+    text: str
+    new: Sequence[tuple[int, str]] = ()
+    """The clause (from 1) that gives each of the values behind the columns, and the column that takes it."""
 
 
 def change_iceberg(statement: Delete | Update | Merge, glue: GlueJson, context: WriteContext) -> WriteResult:
@@ -31,58 +45,60 @@ def change_iceberg(statement: Delete | Update | Merge, glue: GlueJson, context: 
     table = IcebergTables(context.catalog, context.storage, context.scope).open(glue)
     read = read_current(table)
     name = f"{quote_name(glue['DatabaseName'])}.{quote_name(glue['Name'])}"
-    text = _merge_query(statement, name, read) if isinstance(statement, Merge) else _row_query(statement, name, read)
-    prepared = context.engine.prepare(QueryText(parse_query(text), text))
-    changes = context.engine.materialize(_changes(prepared, read))
+    rows = _merge_query(statement, name, read) if isinstance(statement, Merge) else _row_query(statement, name, read)
+    prepared = context.engine.prepare(QueryText(parse_query(rows.text), rows.text))
+    word = type(statement).__name__.upper()
+    changes = context.engine.materialize(_changes(prepared, rows, read, word))
     if isinstance(statement, Merge):
         _check_matches(context, changes)
     counted = f"SELECT count(*) AS n FROM {changes} WHERE action IN ({UPDATED}, {DELETED}, {INSERTED})"
-    rows = _numbers(context.engine.batches(counted))[0]
-    if rows:
-        _commit(table, read, changes, context)
-    return WriteResult(type(statement).__name__.upper(), rows)
+    count = _numbers(context.engine.batches(counted))[0]
+    if count:
+        try:
+            _commit(table, read, changes, context)
+        except (CommitFailedException, ValidationException) as error:
+            raise commit_error(glue["Name"]) from error
+    return WriteResult(word, count)
 
 
-def _row_query(statement: Delete | Update, name: str, read: IcebergRead) -> str:
+def _row_query(statement: Delete | Update, name: str, read: IcebergRead) -> _Rows:
     values = statement.values if isinstance(statement, Update) else {}
     _check_names(values, read)
     action = UPDATED if isinstance(statement, Update) else DELETED
     condition = f"coalesce({statement.condition}, false)"
-    columns = [
-        f"IF({condition}, {values[c]}, {quote_name(c)}) AS {quote_name(c)}" if c in values else quote_name(c)
-        for c in read.names
-    ]
-    head = f"IF({condition}, {action}, {KEEP}) AS {_HEAD[0]}, \"$path\" AS {_HEAD[1]}, BIGINT '0' AS {_HEAD[2]}"
-    return f"SELECT {head}, {', '.join(columns)} FROM {name}"
+    what = (f"IF({condition}, {action}, {KEEP})", f"IF({condition}, 1, 0)", '"$path"', "BIGINT '0'")
+    parts = [f"{value} AS {head}" for value, head in zip(what, _HEAD, strict=True)]
+    parts += [quote_name(column) for column in read.names]
+    parts += [f"IF({condition}, {value}, NULL) AS _hw_new{place}" for place, value in enumerate(values.values())]
+    return _Rows(f"SELECT {', '.join(parts)} FROM {name}", [(1, column) for column in values])
 
 
-def _merge_query(statement: Merge, name: str, read: IcebergRead) -> str:
+def _merge_query(statement: Merge, name: str, read: IcebergRead) -> _Rows:
     target, source = quote_name(statement.target), quote_name(statement.alias or "_hw_source")
-    matched = [clause for clause in statement.clauses if clause.matched]
-    new = [_named(clause, read) for clause in statement.clauses if not clause.matched]
-    for clause in (*matched, *new):
+    clauses = [clause if clause.matched else _named(clause, read) for clause in statement.clauses]
+    for clause in clauses:
         _check_names(clause.values or {}, read)
     rows = f'(SELECT *, "$path" AS _hw_path, row_number() OVER () AS _hw_row FROM {name}) AS {target}'
     others = f"(SELECT *, true AS _hw_present FROM {statement.source}) AS {source}"
     on = f"{rows} FULL JOIN {others} ON {statement.condition}"
 
-    def cases(insert: Sequence[str], update: Sequence[str], none: str, keep: str) -> str:
-        inner = " ".join(f"WHEN {c.condition} THEN {v}" for c, v in zip(new, insert, strict=True))
-        inserted = f"CASE {inner} ELSE {none} END" if new else none
-        pairs = zip(matched, update, strict=True)
-        outer = " ".join(f"WHEN {clause.condition} THEN {value}" for clause, value in pairs)
+    def cases(results: Sequence[object], none: object, keep: object) -> str:
+        """A result for the clause that a row falls under; ``none`` for a new row without one, else ``keep``."""
+        whens: dict[bool, list[str]] = {True: [], False: []}
+        for clause, result in zip(clauses, results, strict=True):
+            whens[clause.matched].append(f"WHEN {clause.condition} THEN {result}")
+        inserted = f"CASE {' '.join(whens[False])} ELSE {none} END" if whens[False] else none
         kept = f"WHEN {source}._hw_present IS NULL THEN {keep}"
-        return f"CASE WHEN {target}._hw_path IS NULL THEN {inserted} {kept} {outer} ELSE {keep} END"
+        return f"CASE WHEN {target}._hw_path IS NULL THEN {inserted} {kept} {' '.join(whens[True])} ELSE {keep} END"
 
-    actions = [str(UPDATED if clause.values is not None else DELETED) for clause in matched]
-    parts = [f"{cases([str(INSERTED)] * len(new), actions, str(NOTHING), str(KEEP))} AS _hw_action"]
-    parts += [f"{target}._hw_path AS _hw_path", f"{target}._hw_row AS _hw_row"]
-    for column in read.names:
-        own = f"{target}.{quote_name(column)}"
-        inserts = [(clause.values or {}).get(column, "NULL") for clause in new]
-        updates = [(clause.values or {}).get(column, own) for clause in matched]
-        parts.append(f"{cases(inserts, updates, 'NULL', own)} AS {quote_name(column)}")
-    return f"SELECT {', '.join(parts)} FROM {on}"
+    actions = [(DELETED if c.values is None else UPDATED) if c.matched else INSERTED for c in clauses]
+    number = cases(range(1, len(clauses) + 1), 0, 0)
+    what = (cases(actions, NOTHING, KEEP), number, f"{target}._hw_path", f"{target}._hw_row")
+    parts = [f"{value} AS {head}" for value, head in zip(what, _HEAD, strict=True)]
+    parts += [f"{target}.{quote_name(column)} AS {quote_name(column)}" for column in read.names]
+    new = [(place, c, value) for place, clause in enumerate(clauses, 1) for c, value in (clause.values or {}).items()]
+    parts += [f"CASE WHEN {number} = {place} THEN {value} END AS _hw_new{n}" for n, (place, _, value) in enumerate(new)]
+    return _Rows(f"SELECT {', '.join(parts)} FROM {on}", [(place, column) for place, column, _ in new])
 
 
 def _named(clause: Clause, read: IcebergRead) -> Clause:
@@ -102,15 +118,26 @@ def _check_names(values: Sequence[str] | object, read: IcebergRead) -> None:
             raise SqlError("COLUMN_NOT_FOUND", f"The UPDATE SET target column {name} doesn't exist", (1, 1))
 
 
-def _changes(prepared: Prepared, read: IcebergRead) -> str:
+def _changes(prepared: Prepared, rows: _Rows, read: IcebergRead, word: str) -> str:
     """All rows after the change with what happened to each, in the table's types."""
-    columns = tuple(OutputColumn(n, k) for n, k in zip(read.names, read.types, strict=True))
-    offset = len(_HEAD)
-    shifted = ", ".join(f"p.c{offset + n} AS c{n}" for n in range(len(columns)))
-    head = "p.c0 AS action, p.c1 AS path, p.c2 AS row"
-    inner = f"SELECT {shifted}, {head} FROM ({prepared.sql}) AS p"
-    fitted = fit_types((), Prepared(inner, prepared.columns[offset:]), columns, carried=("action", "path", "row"))
-    return fitted.sql
+    first = len(_HEAD) + len(read.names)
+    kinds = dict(zip(read.names, read.types, strict=True))
+    whens: dict[str, list[str]] = {name: [] for name in read.names}
+    have = [column.type for column in prepared.columns[first:]]
+    if not all(accepts(kind, kinds[column]) for kind, (_, column) in zip(have, rows.new, strict=True)):
+        theirs = ", ".join(str(kinds[column]) for _, column in rows.new)
+        message = f"{word} table column types don't match SET expressions: Table: [{theirs}], Expressions: "
+        raise SqlError("TYPE_MISMATCH", f"{message}[{', '.join(map(str, have))}]", (1, 1))
+    for place, (kind, (clause, column)) in enumerate(zip(have, rows.new, strict=True), first):
+        value = assigned(Expr(f"p.c{place}", kind), kinds[column])
+        whens[column].append(f"WHEN p.c1 = {clause} THEN {value.sql}")
+    parts = ["p.c0 AS action", "p.c2 AS path", "p.c3 AS row"]
+    for place, name in enumerate(read.names):
+        own = f"p.c{place + len(_HEAD)}"
+        # A new row has none of its own: all that its clause does not name is NULL.
+        value_sql = f"CASE {' '.join(whens[name])} ELSE {own} END" if whens[name] else own
+        parts.append(f"{value_sql} AS c{place}")
+    return f"SELECT {', '.join(parts)} FROM ({prepared.sql}) AS p"
 
 
 def _check_matches(context: WriteContext, changes: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pyiceberg import transforms as tr
 from pyiceberg import types as i
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.partitioning import PARTITION_FIELD_ID_START, PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.table import Table
@@ -17,7 +18,7 @@ from headwater.stack.lakehouse.hive.ast import CreateTable
 from headwater.stack.lakehouse.hive.types import parse_type
 from headwater.stack.lakehouse.iceberg.files import write_files
 from headwater.stack.lakehouse.iceberg.scan import read_current
-from headwater.stack.lakehouse.iceberg.tables import IcebergTables
+from headwater.stack.lakehouse.iceberg.tables import COMMIT_ATTEMPTS, IcebergTables, commit_error
 from headwater.stack.lakehouse.iceberg.types import Ids, from_hive, from_trino
 from headwater.stack.lakehouse.model import GlueJson
 from headwater.stack.lakehouse.sql.query import OutputColumn
@@ -161,12 +162,18 @@ def insert_into_iceberg(statement: Insert, glue: GlueJson, context: WriteContext
 
 
 def append(table: Table, prepared: Prepared, context: WriteContext) -> int:
-    """Add the rows of a query in one snapshot, and return how many they were."""
+    """Add the rows of a query in one snapshot, and return how many they were. Others may write at the same time."""
     files, rows = write_files(table, context.engine.batches(select_stored(prepared)))
+    for _ in range(COMMIT_ATTEMPTS if files else 0):
+        try:
+            with table.transaction() as transaction, transaction.update_snapshot().fast_append() as snapshot:
+                for file in files:
+                    snapshot.append_data_file(file)
+            return rows
+        except CommitFailedException:  # noqa: PERF203 - after as many attempts as the table's properties say
+            table.refresh()
     if files:
-        with table.transaction() as transaction, transaction.update_snapshot().fast_append() as snapshot:
-            for file in files:
-                snapshot.append_data_file(file)
+        raise commit_error(table.name()[-1])
     return rows
 
 

@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.table import Table
 
-from headwater.stack.lakehouse.catalog.tables import table_input
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
 from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, task_failed
 from headwater.stack.lakehouse.hive.types import parse_type
 from headwater.stack.lakehouse.iceberg.create import PROPERTIES, create_iceberg_table
-from headwater.stack.lakehouse.iceberg.tables import IcebergTables
+from headwater.stack.lakehouse.iceberg.tables import COMMIT_ATTEMPTS, IcebergTables, commit_error
 from headwater.stack.lakehouse.iceberg.types import Ids, from_hive
 from headwater.stack.lakehouse.model import Column, GlueJson, split_s3_uri
 
@@ -105,9 +105,7 @@ def _unset_properties(statement: ast.UnsetProperties, glue: GlueJson, context: D
 def _rename(statement: ast.RenameTable, glue: GlueJson, context: DdlContext) -> DdlResult:
     """The files stay where they are; the catalog calls them otherwise."""
     database = statement.name.database or str(glue["DatabaseName"])
-    renamed = {key: value for key, value in glue.items() if key not in ("DatabaseName", "VersionId")}
-    context.catalog.create_table(context.scope, database, {**table_input(renamed), "Name": statement.name.name})
-    context.catalog.delete_table(context.scope, glue["DatabaseName"], glue["Name"])
+    context.catalog.rename_table(context.scope, glue["DatabaseName"], glue["Name"], database, statement.name.name)
     return DdlResult("ALTER_TABLE_RENAME")
 
 
@@ -134,10 +132,16 @@ def execute(statement: ast.Statement, glue: GlueJson, context: DdlContext) -> Dd
     if isinstance(statement, _REFUSED):
         raise QueryFailed(f"NOT_SUPPORTED: {type(statement).__name__} is not supported for Iceberg tables")
     run = STATEMENTS.get(type(statement))
-    try:
-        return None if run is None else run(statement, glue, context)
-    except ValueError as error:  # pyiceberg's word for a change that the schema does not allow
-        raise QueryFailed(f"ICEBERG_INVALID_METADATA: {error}") from error
+    if run is None:
+        return None
+    for _ in range(COMMIT_ATTEMPTS):
+        try:
+            return run(statement, glue, context)
+        except CommitFailedException:  # noqa: PERF203 - somebody was faster: the same change of what the table is now
+            glue = context.catalog.get_table(context.scope, glue["DatabaseName"], glue["Name"])
+        except ValueError as error:  # pyiceberg's word for a change that the schema does not allow
+            raise QueryFailed(f"ICEBERG_INVALID_METADATA: {error}") from error
+    raise commit_error(glue["Name"])
 
 
 def _tables(context: DdlContext) -> IcebergTables:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pyiceberg.catalog import MetastoreCatalog
+from pyiceberg.exceptions import CommitFailedException
 from pyiceberg.partitioning import PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.serializers import FromInputFile, ToOutputFile
@@ -24,6 +25,7 @@ from headwater.stack.lakehouse.iceberg.storage import StorageFiles
 from headwater.stack.lakehouse.iceberg.types import to_hive
 from headwater.stack.lakehouse.model import GlueJson, Scope, Storage
 
+COMMIT_ATTEMPTS = 20
 _LOCATION = "metadata_location"
 
 
@@ -68,18 +70,20 @@ class IcebergTables:
         return self.open(self.catalog.get_table(self.scope, database, str(table["Name"])))
 
     def commit(self, table: Table, metadata: TableMetadata, version: str) -> str:
-        """Make other metadata the table's; ``version`` is the Glue version that was read. Returns where it is."""
+        """Make other metadata the table's; ``version`` is the Glue version that was read. Returns where it is.
+
+        Raises pyiceberg's ``CommitFailedException`` if somebody changed the table since: it tries again on that.
+        """
         database, name = table.name()[-2:]
         number = MetastoreCatalog._parse_metadata_version(table.metadata_location) + 1
         place = self._store(metadata, number)
-        current = self.catalog.get_table(self.scope, database, name)
-        changed = _described(table_input(current), metadata, place, table.metadata_location)
         try:
+            current = self.catalog.get_table(self.scope, database, name)
+            changed = _described(table_input(current), metadata, place, table.metadata_location)
             self.catalog.update_table(self.scope, database, changed, version_id=version, skip_archive=True)
         except ApiError as error:
             self.files.delete(place)
-            message = f"Failed to commit during write: {error.message}"
-            raise QueryFailed(f"ICEBERG_COMMIT_ERROR: {message}") from error
+            raise CommitFailedException(error.message) from error
         return place
 
     def _store(self, metadata: TableMetadata, number: int) -> str:
@@ -108,12 +112,27 @@ class Commits:
         self.version = str(self.tables.catalog.get_table(self.tables.scope, database, name)["VersionId"])
         return CommitTableResponse.model_validate({"metadata": metadata, "metadata-location": place})
 
+    def load_table(self, identifier: tuple[str, ...]) -> Table:
+        """The table as it is now. Commits that follow are based on it."""
+        database, name = identifier[-2:]
+        try:
+            glue = self.tables.catalog.get_table(self.tables.scope, database, name)
+        except ApiError as error:  # dropped or renamed
+            raise commit_error(name) from error
+        self.version = str(glue["VersionId"])
+        return self.tables.open(glue)
+
     def supports_server_side_planning(self) -> bool:
         """Scans are planned here."""
         return False
 
     def _delete_old_metadata(self, *_: object) -> None:
         """Old metadata files stay until VACUUM."""
+
+
+def commit_error(name: str) -> QueryFailed:
+    """Athena's word for a write that others overtook too often, or whose rows they changed."""
+    return QueryFailed(f"ICEBERG_COMMIT_ERROR: Failed to commit the transaction during write: {name} was changed")
 
 
 def new_identifier() -> uuid.UUID:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from headwater.stack.lakehouse.sql.expression import quote_name
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
 from headwater.stack.lakehouse.sql.parse import parse_query, position
 from headwater.stack.lakehouse.writes.ast import Change, Clause, Delete, Merge, Optimize, Update, Vacuum
@@ -77,6 +78,9 @@ def _merge(tokens: Tokens) -> Merge:
     tokens.expect("using")
     source, name = _source(tokens)
     alias = _alias(tokens, "on") or name
+    if tokens.at("("):
+        columns = ", ".join(quote_name(column) for column in tokens.names())
+        source = f"{source} AS {quote_name(alias)} ({columns})"
     tokens.expect("on")
     condition = expression(tokens, "when")
     clauses: list[Clause] = []

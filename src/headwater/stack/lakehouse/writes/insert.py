@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from headwater.stack.lakehouse.catalog.paths import below, partition_path
 from headwater.stack.lakehouse.catalog.projection import is_projected, projected_location
-from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
+from headwater.stack.lakehouse.errors import ApiError, QueryFailed
 from headwater.stack.lakehouse.hive.ast import TableName
 from headwater.stack.lakehouse.model import Column, Table
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
+from headwater.stack.lakehouse.sql.casts import cast
+from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce, common_type
 from headwater.stack.lakehouse.sql.expression import Expr, fail, null_of
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import OutputColumn
@@ -73,10 +74,8 @@ def fit(statement: Insert, prepared: Prepared, columns: Sequence[Column]) -> Pre
     return fit_types(statement.columns, prepared, targets)
 
 
-def fit_types(
-    given: Sequence[str], prepared: Prepared, columns: Sequence[OutputColumn], carried: Sequence[str] = ()
-) -> Prepared:
-    """The same for columns whose types are known; ``carried`` are further columns of the SQL that stay as they are."""
+def fit_types(given: Sequence[str], prepared: Prepared, columns: Sequence[OutputColumn]) -> Prepared:
+    """The same for columns whose types are known."""
     names = [str(column.name) for column in columns]
     wanted = list(given) or names
     for name in wanted:
@@ -86,11 +85,11 @@ def fit_types(
         raise SqlError("DUPLICATE_COLUMN_NAME", "Insert column name is specified more than once", (1, 1))
     kinds = {name: column.type for name, column in zip(names, columns, strict=True)}
     have = [column.type for column in prepared.columns]
-    if len(have) != len(wanted) or not all(_accepts(h, kinds[n]) for h, n in zip(have, wanted, strict=True)):
+    if len(have) != len(wanted) or not all(accepts(h, kinds[n]) for h, n in zip(have, wanted, strict=True)):
         theirs, ours = ", ".join(str(kinds[name]) for name in wanted), ", ".join(map(str, have))
         message = f"Insert query has mismatched column types: Table: [{theirs}], Query: [{ours}]"
         raise SqlError("TYPE_MISMATCH", message, (1, 1))
-    parts = [f"i.{name}" for name in carried]
+    parts = []
     for place, name in enumerate(names):
         value = null_of(kinds[name])
         if name in wanted:
@@ -101,18 +100,28 @@ def fit_types(
     return Prepared(sql, tuple(columns))
 
 
-def _accepts(source: t.Type, target: t.Type) -> bool:
-    return can_coerce(source, target) or (t.is_text(source) and t.is_text(target))
+def accepts(source: t.Type, target: t.Type) -> bool:
+    """Whether a column of a type takes a value of another: where both convert to one type, as Trino has it.
+
+    So a decimal is rounded into an integer column. What would be cut inside of arrays, maps and rows is refused.
+    """
+    if _has_bounded_text(target):
+        return can_coerce(source, target)
+    return can_coerce(source, target) or common_type(source, target) is not None
+
+
+def _has_bounded_text(kind: t.Type) -> bool:
+    return any((t.is_text(item) and item.params) or _has_bounded_text(item) for item in kind.items)
 
 
 def assigned(value: Expr, target: t.Type) -> Expr:
     """A value as a column of a type takes it: text that is too long is an error, unless only spaces are lost."""
     if not (t.is_text(value.type) and t.is_text(target) and target.params):
-        if value.type.name != "unknown" and t.is_text(value.type) and not t.is_text(target):
-            raise Unsupported(f"assigning {value.type} to {target}")
+        if not can_coerce(value.type, target):
+            return cast(value, target, safe=False, position=(1, 1))
         return coerce(value, target)
     length = target.params[0]
-    cast = f"Cannot truncate non-space characters when casting from {value.type} to {target} on INSERT"
-    refusal = fail(f"'INVALID_CAST_ARGUMENT: {cast}'", t.VARCHAR, value.sql)
+    refused = f"Cannot truncate non-space characters when casting from {value.type} to {target} on INSERT"
+    refusal = fail(f"'INVALID_CAST_ARGUMENT: {refused}'", t.VARCHAR, value.sql)
     too_long = f"length(rtrim({value.sql}, ' ')) > {length}"
     return Expr(f"CASE WHEN {too_long} THEN {refusal} ELSE left({value.sql}, {length}) END", target)
