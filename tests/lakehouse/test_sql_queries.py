@@ -87,6 +87,15 @@ QUERIES: list[tuple[str, Rows]] = [
     ('SELECT "X", T.x FROM (VALUES 1) AS t(X)', [["1", "1"]]),
     ("VALUES (1, 'a'), (2, 'b')", [["1", "a"], ["2", "b"]]),
     ("SELECT 1 AS a, 2 AS a", [["1", "2"]]),
+    ("SELECT * FROM TABLE(sequence(2, 4))", [["2"], ["3"], ["4"]]),
+    ("SELECT x FROM TABLE(sequence(start => 5, stop => -1, step => -3)) AS t(x)", [["5"], ["2"], ["-1"]]),
+    ("SELECT s.sequential_number FROM (VALUES 1) t(x), TABLE(sequence(stop => 1)) s", [["0"], ["1"]]),
+    ("SELECT X'65 83', x'', X'\n0A'", [["65 83", "", "0a"]]),
+    (
+        "SELECT CAST(x AS timestamp with time zone) FROM (VALUES '2025-01-02 03:04', '2025-01-02 UTC', NULL) t(x)",
+        [["2025-01-02 03:04:00.000 UTC"], ["2025-01-02 00:00:00.000 UTC"], [None]],
+    ),
+    ("SELECT TRY_CAST(x AS timestamp(6) with time zone) FROM (VALUES 'no time') t(x)", [[None]]),
 ]
 
 REFUSALS: list[tuple[str, str]] = [
@@ -115,11 +124,22 @@ REFUSALS: list[tuple[str, str]] = [
     ("SELECT 2147483647 + 1", "NUMERIC_VALUE_OUT_OF_RANGE: integer addition overflow: 2147483647 + 1"),
     ("SELECT CAST(300 AS tinyint)", "NUMERIC_VALUE_OUT_OF_RANGE: Out of range for tinyint: 300"),
     ("SELECT a FROM (VALUES (1, 2)) t(a, b) GROUP BY DISTINCT CUBE (a, b)", "NOT_SUPPORTED: GROUP BY DISTINCT"),
+    ("SELECT * FROM TABLE(sequence(1, 5, -1))", "Step must be positive for sequence [1, 5]"),
+    ("SELECT * FROM TABLE(sequence(1, 5, step => 2))", "All arguments must be passed by name or all must be passed"),
+    ("SELECT * FROM TABLE(sequence(start => 1))", "Missing argument: STOP"),
+    ("SELECT * FROM TABLE(query('SELECT 1'))", "NOT_SUPPORTED: the table function query"),
+    ("SELECT X'6'", "INVALID_LITERAL: line 1:8: Binary literal must contain an even number of digits"),
+    ("SELECT X'6g'", "INVALID_LITERAL: line 1:8: Binary literal can only contain hexadecimal digits"),
+    (
+        "SELECT CAST(x AS timestamp with time zone) FROM (VALUES '2025-01-02 03:04 Europe/Berlin') t(x)",
+        "NOT_SUPPORTED: CAST from varchar to timestamp(3) with time zone of a text in a zone other than UTC",
+    ),
+    ("SELECT CAST('soon' AS timestamp with time zone)", "INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp"),
 ]
 
 SYNTAX: list[tuple[str, str]] = [
     ("SELECT 1_000", "line 1:8: identifiers must not start with a digit"),
-    ("SELECT 0x1F", "line 1:8: mismatched input '0x1F'"),
+    ("SELECT 0x1F", "line 1:8: identifiers must not start with a digit"),
     ("SELECT 1 2", "line 1:10: mismatched input '2'"),
     ("SELECT a, FROM t", "line 1:11: mismatched input 'FROM'"),
     ("SELECT f(", "line 1:"),
@@ -163,3 +183,9 @@ def test_bad_syntax_is_refused_before_an_execution_exists(athena: AthenaClient, 
 
 def test_a_failure_never_shows_a_local_path(athena: AthenaClient) -> None:
     assert "/tmp" not in athena.failure("SELECT CAST('a' AS integer) FROM (VALUES 1) t(x)")
+
+
+def test_a_value_that_try_gives_up_leaves_the_other_rows_as_they_are(athena: AthenaClient) -> None:
+    texts = "SELECT CASE WHEN x % 7 = 0 THEN 'x' ELSE CAST(x AS varchar) END FROM UNNEST(sequence(1, 5000)) t(x)"
+    rows = athena.rows(f"SELECT sum(TRY(coalesce(CAST(v AS integer), 999))) FROM ({texts}) t(v)")
+    assert rows == [[str(sum(x for x in range(1, 5001) if x % 7))]]

@@ -7,7 +7,7 @@ import re
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
-from headwater.stack.lakehouse.sql.expression import Expr, fail, null_of, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, null_of, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.jsonreads import nested_value
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
@@ -36,8 +36,8 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
         return value
     if source.name == "json" or target.name == "json":
         return _json(value, target, safe=safe, position=position)
-    if t.is_text(source) and target.name == "timestamptz":
-        return zoned_literal(value, target)
+    if source.name == "varchar" and target.name == "timestamptz":
+        return _zoned(value, target, safe)
     if t.is_text(source):
         sql = _from_text(value, target, safe)
     elif t.is_text(target):
@@ -45,7 +45,7 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
     elif source.name in ("array", "map", "row") and source.name == target.name:
         # TRY_CAST of an array is NULL if one element does not fit, not an array with a NULL.
         sql = _nested(value, target, position=position)
-        sql = f"TRY({sql})" if safe and sql is not None else sql
+        sql = attempt(sql) if safe and sql is not None else sql
     else:
         sql = _between(value, target, safe)
     if sql is None:
@@ -66,7 +66,7 @@ def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Exp
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN CAST({written} AS JSON) END", t.JSON)
     if source.name == "json" and target.items:
         nested = nested_value(value.sql, target, lambda e, kind: cast(e, kind, safe=False, position=position))
-        return Expr(f"TRY({nested})" if safe else nested, target)
+        return Expr(attempt(nested) if safe else nested, target)
     if source.name != "json" or target.name not in _JSON_SCALARS:
         raise Unsupported(f"CAST from {source} to {target}")
     kind = f"json_type({value})"
@@ -132,6 +132,8 @@ def _pattern(target: t.Type) -> str | None:
 
 def _complaint(sql: str, target: t.Type) -> str:
     prefix = "INVALID_CAST_ARGUMENT: "
+    if target.name == "timestamptz":
+        return f"'{prefix}Value cannot be cast to timestamp with time zone: ' || {sql}"
     if target.name in ("date", "time", "timestamp"):
         return f"'{prefix}Value cannot be cast to {target.name}: ' || {sql}"
     if target.name == "decimal":
@@ -196,17 +198,36 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
 _ZONED = re.compile(
     r"\s*(\d{4}-\d{1,2}-\d{1,2})(?: (\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))? ?([A-Za-z][\w/+-]*|[+-]\d{2}:\d{2})?\s*"
 )
+_ZONE = r" ?([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}:[0-9]{2})?\s*"
+_UTC = r" ?(UTC|Z|[+-]00:00)?\s*"
 
 
-def zoned_literal(value: Expr, target: t.Type) -> Expr:
-    """``TIMESTAMP '2020-01-01 00:00:00 Europe/Berlin'``: the zone has to be known before the query runs."""
+def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
+    """``TIMESTAMP '2020-01-01 00:00:00 Europe/Berlin'``: a zone has to be known before the query runs.
+
+    Texts that are known only later may be in UTC, the session's zone; the first in another zone ends the query.
+    """
     found = _ZONED.fullmatch(value.literal) if isinstance(value.literal, str) else None
     if found is None:
-        raise Unsupported("CAST from varchar to timestamp with time zone, but for a literal")
+        return Expr(_zoned_text(value.sql, target, safe), t.Type("timestamptz", target.params, zone="UTC"))
     zone = found[3] or "UTC"
     text = f"{found[1]} {found[2] or '00:00:00'}"
     local = _rounded(f"CAST({quote_text(text)} AS TIMESTAMP)", t.Type("timestamp", target.params))
     return Expr(instant(local, zone), t.Type("timestamptz", target.params, zone=zone), constant=True)
+
+
+def _zoned_text(sql: str, target: t.Type, safe: bool) -> str:
+    moment = _TEXT_PATTERNS["timestamp"].removesuffix(r"\s*")
+    bare = f"regexp_replace({sql}, {quote_text(_UTC + '$')}, '')"
+    converted = _rounded(_try(bare, target, safe), t.Type("timestamp", target.params))
+    in_utc, in_any = (f"regexp_full_match({sql}, {quote_text(moment + zone)})" for zone in (_UTC, _ZONE))
+    what = Unsupported(f"CAST from varchar to {target} of a text in a zone other than UTC")
+    elsewhere = fail(quote_text(f"{what}: ") + f" || {sql}", target)
+    otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
+    return (
+        f"CASE WHEN {in_utc} THEN {converted} WHEN {in_any} THEN {elsewhere} "
+        f"WHEN {sql} IS NOT NULL THEN {otherwise} END"
+    )
 
 
 def local_time(value: Expr) -> str:

@@ -49,3 +49,13 @@ def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:
     attempt = f"CAST({message_sql} || left(CAST({witness} AS VARCHAR), 0) AS INTEGER)"
     # Not a CASE: DuckDB's optimizer computes its constant conditions, whether a row gets there or not.
     return f"list_extract(CAST([] AS {t.to_duckdb(kind)}[]), {attempt})"
+
+
+def attempt(sql: str) -> str:
+    """The value, or NULL where computing it fails.
+
+    Never a bare ``TRY(…)``: up to DuckDB 1.5.5 it writes out of bounds, so that other rows change or the process ends,
+    when what it tries is a CASE or a COALESCE (https://github.com/duckdb/duckdb/issues/25280). Inside of a function
+    call they are computed elsewhere.
+    """
+    return f"TRY(struct_extract(struct_pack(tried := {sql}), 'tried'))"

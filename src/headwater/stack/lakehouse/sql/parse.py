@@ -23,6 +23,9 @@ class AthenaSql(Trino):
         """No word makes the rest of a statement one opaque token."""
 
         COMMANDS: ClassVar[set[TokenType]] = set()
+        # As "byte strings" they may hold spaces, which sqlglot does not allow in its hexadecimal strings.
+        HEX_STRINGS = []  # noqa: RUF012 - sqlglot's class attributes are its configuration
+        BYTE_STRINGS = [("X'", "'"), ("x'", "'")]  # noqa: RUF012
         KEYWORDS = {  # noqa: RUF012 - sqlglot's class attributes are its configuration
             word: kind for word, kind in Trino.Tokenizer.KEYWORDS.items() if kind is not TokenType.COMMAND
         }
@@ -100,8 +103,6 @@ def _refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
         if this.token_type is TokenType.NUMBER and _glued(this, following):
             message = "identifiers must not start with a digit; surround the identifier with double quotes"
             raise SyntaxRefused(message, position(sql, this.start))
-        if this.token_type is TokenType.HEX_STRING and sql[this.start : this.start + 1] == "0":
-            raise SyntaxRefused(f"mismatched input '{sql[this.start : this.end + 1]}'", position(sql, this.start))
         if this.token_type is TokenType.COMMA and (following is None or following.token_type in _ENDS_LIST):
             text = following.text if following else "<EOF>"
             offset = following.start if following else len(sql)

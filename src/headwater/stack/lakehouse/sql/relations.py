@@ -20,6 +20,7 @@ from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import OutputColumn, Query, Relation, fields_of
 from headwater.stack.lakehouse.sql.scans import named_table, scan_relation
 from headwater.stack.lakehouse.sql.scope import Field, Scope
+from headwater.stack.lakehouse.sql.tablefunctions import is_table_function, table_function_query
 from headwater.stack.lakehouse.sql.unnest import unnest_query
 from headwater.stack.lakehouse.sql.views import VIEW, view_query
 
@@ -54,6 +55,10 @@ class Relations:
 
     def _plain_item(self, node: exp.Expression, scope: Scope) -> Relation:
         if isinstance(node, exp.Table):
+            if is_table_function(node):
+                return self._derived(
+                    table_function_query(node, self.queries.expressions(Scope((), scope.parent))), node
+                )
             return self._table(node)
         if isinstance(node, exp.Subquery):
             return self._subquery(node, scope)

@@ -11,7 +11,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.comparison import comparison, together
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expression import Expr, attempt
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -107,7 +107,7 @@ def row_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 def _try(self: Expressions, node: exp.Expression) -> Expr:
     value = self.translate(node.expressions[0])
-    return Expr(f"TRY({value.sql})", value.type)
+    return Expr(attempt(value.sql), value.type)
 
 
 def _coalesce(self: Expressions, node: exp.Expression) -> Expr:

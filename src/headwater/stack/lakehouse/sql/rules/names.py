@@ -46,6 +46,18 @@ def literal_rule(self: Expressions, node: exp.Expression) -> Expr:
     return number(node.name, self.context.position(node))
 
 
+def binary_rule(self: Expressions, node: exp.Expression) -> Expr:
+    """``X'65 83'``: spaces and line ends between the digits mean nothing."""
+    digits = re.sub(r"[ \n\r\t]", "", node.name)
+    if not re.fullmatch(r"[0-9A-Fa-f]*", digits):
+        message = "Binary literal can only contain hexadecimal digits"
+    elif len(digits) % 2:
+        message = "Binary literal must contain an even number of digits"
+    else:
+        return Expr(f"unhex({quote_text(digits)})", t.VARBINARY, constant=True)
+    raise SqlError("INVALID_LITERAL", message, self.context.position(node))
+
+
 _UNICODE = r"{0}(?:{0}|\+([0-9A-Fa-f]{{6}})|([0-9A-Fa-f]{{4}}))"
 
 

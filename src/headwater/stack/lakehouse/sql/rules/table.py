@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.expression import Expr, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Rule
 from headwater.stack.lakehouse.sql.rules.calls import (
     anonymous_rule,
@@ -36,6 +36,7 @@ from headwater.stack.lakehouse.sql.rules.logic import (
     scalar_subquery_rule,
 )
 from headwater.stack.lakehouse.sql.rules.names import (
+    binary_rule,
     column_rule,
     dot_rule,
     literal_rule,
@@ -61,7 +62,7 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Literal: literal_rule,
     exp.Null: lambda _, __: Expr("NULL", t.UNKNOWN, constant=True),
     exp.Boolean: lambda _, node: Expr(str(bool(node.this)).lower(), t.BOOLEAN, bool(node.this), constant=True),
-    exp.HexString: lambda _, node: Expr(f"unhex({quote_text(node.name)})", t.VARBINARY, constant=True),
+    exp.ByteString: binary_rule,
     exp.Placeholder: parameter_rule,
     exp.UnicodeString: unicode_rule,
     exp.ParseJSON: named_rule("json_parse", "this"),
