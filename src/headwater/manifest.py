@@ -164,8 +164,7 @@ def manifest_key(dump_key: str) -> str:
     >>> manifest_key("backups/postgres/app/2025/01/15/backup_20250115T103005Z.dump.zst")
     'backups/postgres/app/2025/01/15/backup_20250115T103005Z.manifest.json'
     """
-    folder, _, name = dump_key.rpartition("/")
-    return f"{folder}/{name.partition('.')[0]}{MANIFEST_SUFFIX}"
+    return stem(dump_key) + MANIFEST_SUFFIX
 
 
 def verify_key(manifest: str) -> str:
@@ -175,6 +174,16 @@ def verify_key(manifest: str) -> str:
     'b/app/2025/01/15/backup_20250115T103005Z.verify.json'
     """
     return manifest.removesuffix(MANIFEST_SUFFIX) + VERIFY_SUFFIX
+
+
+def stem(key: str) -> str:
+    """A key up to its id: what the objects of one backup have in common.
+
+    >>> stem("b/app/2025/01/15/backup_20250115T103005Z.dump.zst")
+    'b/app/2025/01/15/backup_20250115T103005Z'
+    """
+    folder, _, name = key.rpartition("/")
+    return f"{folder}/{name.partition('.')[0]}"
 
 
 def parse(data: bytes, key: str) -> BackupManifest:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 from headwater.connections import Connections
@@ -11,17 +11,20 @@ from headwater.model import OnProgress, no_progress
 
 if TYPE_CHECKING:
     from headwater.recoverability import WalStatus
+    from headwater.stages.backup import Watch
     from headwater.stages.physical import (
-        Level,
         PhysicalList,
-        PhysicalManifest,
+        PhysicalOptions,
         PhysicalPlan,
         PhysicalPrunePlan,
         PhysicalPruneReport,
-        PhysicalVerification,
+        PhysicalReport,
+        PhysicalVerifyOptions,
+        PhysicalVerifyPlan,
         RecoverOptions,
         RecoverPlan,
         RecoverReport,
+        VerifyReport,
     )
     from headwater.stages.wal import WalOptions, WalPlan, WalReport
 
@@ -30,24 +33,31 @@ class Physical:
     """Whole clusters: their files, their log, and how they were at a moment.
 
     >>> from headwater import Headwater
-    >>> Headwater().physical.create().id                                                      # doctest: +SKIP
+    >>> Headwater().physical.create().backup.id                                               # doctest: +SKIP
     '20250115T103005Z'
     """
 
     def __init__(self, connections: Connections) -> None:
         self._connections = connections
 
-    def create_plan(self, *, incremental: bool = False) -> PhysicalPlan:
+    def create_plan(self, options: PhysicalOptions | None = None) -> PhysicalPlan:
         """What ``create`` would do; changes nothing."""
         from headwater.stages import physical
 
-        return physical.plan_create(self._connections, _now(), incremental=incremental)
+        return physical.plan_create(self._connections, _now(), options or physical.PhysicalOptions())
 
-    def create(self, *, incremental: bool = False, on_progress: OnProgress = no_progress) -> PhysicalManifest:
-        """Back up the cluster's files; ``incremental``: only what changed since the newest backup."""
-        from headwater.stages import physical
+    def create(
+        self,
+        on_progress: OnProgress = no_progress,
+        *,
+        options: PhysicalOptions | None = None,
+        watch: Watch | None = None,
+    ) -> PhysicalReport:
+        """Back up the cluster's files, or what changed since the newest backup; then apply the retention rules."""
+        from headwater.stages import backup, physical
 
-        return physical.create(self.create_plan(incremental=incremental), self._connections, on_progress)
+        with backup.watched(self._connections, watch or backup.Watch()):
+            return physical.create(self.create_plan(options), self._connections, on_progress)
 
     def list(self, cluster: str | None = None) -> PhysicalList:
         """The physical backups, newest first, and the archived log with what it lacks."""
@@ -55,29 +65,54 @@ class Physical:
 
         return physical.list_backups(self._connections, cluster)
 
+    def lists(self) -> tuple[PhysicalList, ...]:
+        """The same of every cluster that there is something of."""
+        from headwater.stages import physical
+
+        return physical.list_all(self._connections)
+
+    def verify_plan(self, options: PhysicalVerifyOptions | None = None) -> PhysicalVerifyPlan:
+        """Which backups ``verify`` would verify, and how much it would read."""
+        from headwater.stages import physical
+
+        return physical.plan_verify(self._connections, options or physical.PhysicalVerifyOptions())
+
     def verify(
         self,
-        backup: str = "latest",
-        level: Level = "full",
+        options: PhysicalVerifyOptions | None = None,
+        on_progress: OnProgress = no_progress,
+        *,
+        watch: Watch | None = None,
+    ) -> VerifyReport:
+        """Prove that backups and what they build on are whole, and record it beside each."""
+        from headwater.stages import backup, physical
+
+        with backup.watched(self._connections, watch or backup.Watch()):
+            return physical.verify(self.verify_plan(options), self._connections, on_progress)
+
+    def prune_plan(
+        self, cluster: str | None = None, *, rules: str = "", orphan_grace: timedelta | None = None
+    ) -> PhysicalPrunePlan:
+        """What ``prune`` would keep and remove, with the reason for each; ``rules`` such as ``daily=7``."""
+        from headwater.retention import ORPHAN_GRACE
+        from headwater.stages import physical
+
+        grace = ORPHAN_GRACE if orphan_grace is None else orphan_grace
+        return physical.plan_prune(self._connections, _now(), cluster, rules, grace)
+
+    def prune(
+        self,
         cluster: str | None = None,
         on_progress: OnProgress = no_progress,
-    ) -> PhysicalVerification:
-        """Prove that a backup and what it builds on is whole. Raises VerificationError if not."""
+        *,
+        rules: str = "",
+        orphan_grace: timedelta | None = None,
+    ) -> PhysicalPruneReport:
+        """Remove the backups that the retention rules let go, and the log that no kept one needs."""
         from headwater.stages import physical
 
-        return physical.verify(self._connections, backup, level, cluster, on_progress)
-
-    def prune_plan(self, cluster: str | None = None) -> PhysicalPrunePlan:
-        """What ``prune`` would keep and remove, with the reason for each."""
-        from headwater.stages import physical
-
-        return physical.plan_prune(self._connections, _now(), cluster)
-
-    def prune(self, cluster: str | None = None, on_progress: OnProgress = no_progress) -> PhysicalPruneReport:
-        """Remove the backups that have expired, and the log that no kept one needs."""
-        from headwater.stages import physical
-
-        return physical.prune(self.prune_plan(cluster), self._connections, on_progress)
+        plan = self.prune_plan(cluster, rules=rules, orphan_grace=orphan_grace)
+        return physical.prune(plan, self._connections, on_progress)
 
     def wal_plan(self, options: WalOptions | None = None) -> WalPlan:
         """What ``wal`` would receive and where to; changes nothing."""
@@ -102,19 +137,18 @@ class Physical:
 
         return wal.drop_slot(self._connections)
 
-    def status(self, cluster: str | None = None) -> WalStatus:
-        """Until when could be recovered now, and what is missing."""
-        from headwater.stages import physical, wal
+    def status(
+        self, cluster: str | None = None, max_age: timedelta | None = None, max_rpo: timedelta | None = None
+    ) -> WalStatus:
+        """Until when could be recovered now, what is missing, and what is wrong (``max_age``: 26 hours)."""
+        from headwater import recoverability
+        from headwater.services import recoverable
+        from headwater.stages import backup, physical
 
-        identifier = cluster or physical.list_backups(self._connections).backups.cluster
-        return wal.status(self._connections, identifier, _now())
-
-    def statuses(self) -> tuple[WalStatus, ...]:
-        """The status of every cluster that there are physical backups of."""
-        from headwater.services.physical_backups import list_clusters
-
-        found = list_clusters(self._connections.s3, self._connections.settings.layout)
-        return tuple(self.status(cluster) for cluster in found)
+        connections = self._connections
+        identifier, layout = physical.cluster_of(connections, cluster), connections.settings.layout
+        found = recoverable.status(connections.s3, layout, connections.postgres("postgres"), identifier, _now())
+        return recoverability.judged(found, max_age or backup.MAX_AGE, max_rpo, whatever=cluster is not None)
 
     def recover_plan(self, options: RecoverOptions) -> RecoverPlan:
         """Which backups and segments make the data directory; fetches nothing."""

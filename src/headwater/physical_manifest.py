@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime, timezone
 from typing import Any
 
 from headwater.errors import BackupError
-from headwater.manifest import StoredDump
+from headwater.layout import CLUSTER
+from headwater.manifest import RESTORE_VERSION, VERIFY_SUFFIX, StoredDump, digest_of, sealed, stem
 from headwater.wal_segments import Segment, segment_at, segment_before
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+UNSEALED_VERSION = 1  # had no digest of its own; still read
 BASE_SUFFIX = ".base.tar.zst"
 FILES_SUFFIX = ".files.json.zst"
+SEALED = ".age"  # what comes after the others if the tar is encrypted
 PHYSICAL_MANIFEST_SUFFIX = ".physical.json"
+PHYSICAL_SUFFIXES = (PHYSICAL_MANIFEST_SUFFIX, BASE_SUFFIX, BASE_SUFFIX + SEALED, FILES_SUFFIX, VERIFY_SUFFIX)
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class PhysicalManifest:
     ``dump`` is the tar, ``files`` PostgreSQL's own backup_manifest, which names every file with its checksum and which
     an incremental backup builds on. ``previous`` is the id of the backup that this one holds the changes since; None
     for a full one. ``ended`` is the server's clock when it was complete: no earlier moment can be recovered to.
+    ``encryption``: ``age`` if the tar is encrypted; the list of files never is, because the next incremental backup
+    reads it. ``integrity`` says for each check whether this S3 provider did it, ``warnings`` what pg_basebackup said.
     """
 
     id: str
@@ -43,6 +50,9 @@ class PhysicalManifest:
     server_major: int
     client_version: str
     headwater_version: str
+    encryption: str | None = None
+    integrity: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
     kind: str = "physical"
     schema_version: int = SCHEMA_VERSION
 
@@ -56,10 +66,27 @@ class PhysicalManifest:
         """The last segment that the backup needs to be consistent, and itself contains."""
         return segment_before(self.end_lsn, self.timeline, self.segment_size)
 
+    @property
+    def database(self) -> str:
+        """What the folder and the tags call the cluster, where a logical backup has its database."""
+        return f"{CLUSTER}{self.cluster}"
+
+    @property
+    def partial(self) -> bool:
+        """Whether something was left out on purpose: never."""
+        return False
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Every object of this backup, the manifest first: removed in this order, it is never half there."""
+        own = stem(self.dump.key)
+        return (f"{own}{PHYSICAL_MANIFEST_SUFFIX}", self.dump.key, self.files.key, f"{own}{VERIFY_SUFFIX}")
+
     def to_json(self) -> bytes:
         """The manifest as it is stored: UTF-8, keys sorted."""
         moments = {name: getattr(self, name).astimezone(timezone.utc).isoformat() for name in ("taken", "ended")}
-        return (json.dumps({**asdict(self), **moments}, indent=2, sort_keys=True) + "\n").encode()
+        body = sealed({**asdict(self), **moments, "schema_version": SCHEMA_VERSION})
+        return (json.dumps(body, indent=2, sort_keys=True) + "\n").encode()
 
 
 def parse_physical(data: bytes, key: str) -> PhysicalManifest:
@@ -67,11 +94,15 @@ def parse_physical(data: bytes, key: str) -> PhysicalManifest:
     try:
         body: dict[str, Any] = json.loads(data)
         version = body.get("schema_version")
-        if version != SCHEMA_VERSION or body.get("kind") != "physical":
+        if version not in (SCHEMA_VERSION, UNSEALED_VERSION) or body.get("kind") != "physical":
             raise BackupError(
                 f"{key} is a {body.get('kind')} manifest of schema {version}, this Headwater knows physical ones of"
-                f" schema {SCHEMA_VERSION}",
+                f" schema {UNSEALED_VERSION} and {SCHEMA_VERSION}",
                 hint="use the Headwater that wrote it, or a newer one",
+            )
+        if (version == SCHEMA_VERSION or "digest" in body) and body.get("digest") != digest_of(body):
+            raise BackupError(
+                f"{key} was changed after it was written: its digest is not that of its fields", hint=RESTORE_VERSION
             )
         known = {field.name for field in fields(PhysicalManifest)}
         body = {name: value for name, value in body.items() if name in known}
@@ -81,8 +112,7 @@ def parse_physical(data: bytes, key: str) -> PhysicalManifest:
                 raise ValueError(f"{name} has no time zone")
         for name in ("dump", "files"):
             body[name] = StoredDump(**body[name])
+        body["warnings"] = tuple(body.get("warnings", ()))
         return PhysicalManifest(**body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise BackupError(
-            f"{key} is not the manifest of a physical backup: {error}", hint="was it edited? restore its version"
-        ) from error
+        raise BackupError(f"{key} is not the manifest of a physical backup: {error}", hint=RESTORE_VERSION) from error

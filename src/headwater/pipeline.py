@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from headwater.physical import Physical
     from headwater.services.backups import Backups
     from headwater.stages.backup import (
+        Bounds,
         CreateOptions,
         CreatePlan,
         CreateReport,
@@ -198,10 +199,10 @@ class Headwater:
         return backup.create_many(self.connections, names, create)
 
     def backup_list(self) -> Backups:
-        """The backups of the database, newest first, and what does not fit together."""
+        """The backups of the database, newest first, and what does not fit together; and the physical backups."""
         from headwater.stages import backup
 
-        return backup.list_backups(self.connections)
+        return replace(backup.list_backups(self.connections), clusters=self.physical.lists())
 
     def backup_verify_plan(self, options: VerifyOptions | None = None) -> VerifyPlan:
         """Which backups ``backup_verify`` would verify, and how much it would read."""
@@ -224,12 +225,11 @@ class Headwater:
             backup.protect_if_ruled(self.connections)
         return report
 
-    def backup_status(self, max_age: timedelta | None = None, max_size_drop: float = 0.5) -> StatusReport:
-        """Whether the newest verified backup is fresh (default: 26 hours) and of its usual size."""
+    def backup_status(self, bounds: Bounds | None = None) -> StatusReport:
+        """Whether the newest verified backup is fresh (26 hours), of its usual size, and the log without a gap."""
         from headwater.stages import backup
 
-        report = backup.status(self.connections, _now(), max_age or backup.MAX_AGE, max_size_drop)
-        return replace(report, clusters=self.physical.statuses())
+        return backup.status(self.connections, _now(), bounds or backup.Bounds())
 
     def backup_prune_plan(self, rules: str = "", orphan_grace: timedelta | None = None) -> PrunePlan:
         """What ``backup_prune`` would keep and remove, with the reason for each; ``rules`` such as ``daily=7``."""

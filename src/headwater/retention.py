@@ -12,6 +12,8 @@ from typing import Any, Generic, Literal, Protocol, TypeVar
 
 from headwater.errors import SettingsError
 
+ORPHAN_GRACE = timedelta(days=2)
+"""How old an object without a manifest has to be before it goes: a backup that is being made has none either."""
 _PERIODS: dict[str, Callable[[datetime], object]] = {
     "hourly": lambda moment: moment.strftime("%Y-%m-%d %H"),
     "daily": lambda moment: moment.date(),

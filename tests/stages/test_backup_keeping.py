@@ -233,7 +233,7 @@ def test_the_status_says_what_is_wrong(ready: Headwater) -> None:
     assert "no backup has been verified" in ready.backup_status().problems[0]
     ready.backup_verify()
     assert ready.backup_status().healthy
-    late = backup.status(ready.connections, datetime.now(timezone.utc) + timedelta(days=3), backup.parse_age("26h"))
+    late = backup.status(ready.connections, datetime.now(timezone.utc) + timedelta(days=3), backup.Bounds())
     assert "3.0 days old; at most 26.0 h" in late.problems[0]
     with pytest.raises(StaleBackup) as caught:
         backup.require_healthy(late)

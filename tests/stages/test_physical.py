@@ -25,13 +25,15 @@ from headwater.cli.main import cli
 from headwater.errors import BackupError, HeadwaterError, InputError, Refused, SettingsError, VerificationError
 from headwater.model import PostgresAddress
 from headwater.physical_manifest import PHYSICAL_MANIFEST_SUFFIX, PhysicalManifest
-from headwater.services import clusters, multipart, objects, postgres, wal_archive
+from headwater.recoverability import Window
+from headwater.services import clusters, multipart, objects, postgres, recoverable, wal_archive
 from headwater.services.tools import Tool
+from headwater.services.wal_archive import WalStore
 from headwater.stack import unprivileged
 from headwater.stack.binaries import installed_versions
 from headwater.stack.launcher import ensure_running, shutdown
 from headwater.stages import physical, wal
-from headwater.stages.physical import RecoverOptions
+from headwater.stages.physical import PhysicalOptions, PhysicalVerifyOptions, RecoverOptions, Target
 from headwater.stages.wal import WalOptions
 from headwater.wal_segments import Segment, gaps, parse_segment
 
@@ -64,8 +66,8 @@ def ready(hw: Headwater) -> Iterator[Headwater]:
 
 
 def back_up(hw: Headwater, *, incremental: bool = False, at: datetime | None = None) -> PhysicalManifest:
-    plan = physical.plan_create(hw.connections, at or now(), incremental=incremental)
-    return physical.create(plan, hw.connections)
+    options = PhysicalOptions(incremental=incremental, prune=False)
+    return physical.create(physical.plan_create(hw.connections, at or now(), options), hw.connections).backup
 
 
 def archive(hw: Headwater) -> wal.WalReport:
@@ -124,7 +126,7 @@ def marks(address: PostgresAddress) -> list[int]:
 
 
 def recover(hw: Headwater, folder: Path, at: datetime | None) -> physical.RecoverReport:
-    plan = physical.plan_recover(hw.connections, RecoverOptions(folder, at))
+    plan = physical.plan_recover(hw.connections, RecoverOptions(folder, Target(at)))
     return physical.recover(plan, hw.connections)
 
 
@@ -159,8 +161,9 @@ def test_incremental_backups_are_combined_and_recovered_to_the_end_of_the_log(re
 
     assert (first.previous, second.previous) == (full.id, first.id)
     assert second.dump.raw_size < full.dump.raw_size
-    verified = physical.verify(ready.connections)
-    assert verified.backups == (full.id, first.id, second.id)
+    verified = ready.physical.verify()
+    assert verified.passed
+    assert f"combined from {full.id}, {first.id}, {second.id}" in verified.results[0].detail
     recover(ready, tmp_path / "data", None)
     with running(ready, tmp_path / "data") as address:
         assert marks(address) == [1, 2, 3]
@@ -191,9 +194,10 @@ def test_segments_that_are_missing_are_named(ready: Headwater, tmp_path: Path) -
 
     with pytest.raises(BackupError, match=missing.name):
         recover(ready, tmp_path / "late", moments[2])
-    status = wal.status(ready.connections, made.cluster, now())
+    status = ready.physical.status()
     assert status.missing == (missing.name,)
-    assert status.recoverable_until == wal_archive.closed_at(ready.connections.s3, layout, made.cluster, first)
+    store = WalStore(ready.connections.s3, layout, made.cluster)
+    assert status.recoverable_until == wal_archive.closed_at(store, first.name)
     assert physical.list_backups(ready.connections).missing == (missing.name,)
     assert not (tmp_path / "late").exists()
 
@@ -215,6 +219,7 @@ def test_a_moment_outside_of_what_is_stored_is_refused_before_anything_is_fetche
     with pytest.raises(InputError, match="time zone"):
         recover(ready, tmp_path / "data", datetime(2025, 1, 1))
     (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "PG_VERSION").touch()
     with pytest.raises(Refused, match="exists already"):
         recover(ready, tmp_path / "data", None)
 
@@ -231,8 +236,7 @@ def test_damage_is_found_before_there_is_a_data_directory(ready: Headwater, tmp_
         objects.put_bytes(s3, bucket, made.dump.key, bytes(data if damage == "flipped" else data[:-1000]))
 
     for level in ("head", "full"):
-        with pytest.raises(HeadwaterError):
-            physical.verify(ready.connections, level=level)  # type: ignore[arg-type]
+        assert not ready.physical.verify(PhysicalVerifyOptions(level, made.id)).passed
     with pytest.raises(HeadwaterError):
         physical.recover(links, ready.connections)
     assert not (tmp_path / "data").exists()
@@ -328,20 +332,23 @@ def test_another_cluster_never_overwrites_a_segment(ready: Headwater, tmp_path: 
     other.write_bytes(os.urandom(1000))
 
     with pytest.raises(VerificationError, match="other content"):
-        wal_archive.store(ready.connections.s3, ready.settings.layout, archived.cluster, other)
+        wal_archive.store(WalStore(ready.connections.s3, ready.settings.layout, archived.cluster), other)
 
 
 def test_status_says_what_a_disaster_would_cost(ready: Headwater) -> None:
     made = back_up(ready)
-    first = wal.status(ready.connections, made.cluster, now())
+    first = ready.physical.status()
     assert (first.recoverable_until, first.slot_status) == (made.ended, "none")
     mark(ready, 1)
     archive(ready)
 
-    status = wal.status(ready.connections, made.cluster, now() + timedelta(minutes=10))
+    address, layout = ready.connections.postgres("postgres"), ready.settings.layout
+    later = now() + timedelta(minutes=10)
+    status = recoverable.status(ready.connections.s3, layout, address, made.cluster, later)
 
     assert status.recoverable_until is not None
     assert status.recoverable_until > made.ended
+    assert status.windows == (Window(made.ended, status.recoverable_until),)
     assert 600 <= (status.rpo_seconds or 0) < 660
     assert (status.slot_status, status.receiving) == ("reserved", False)
 
@@ -357,9 +364,9 @@ def test_pruning_keeps_what_others_build_on_and_the_log_that_they_need(ready: He
 
     plan = physical.plan_prune(ready.connections, day)
     assert [(d.backup.id, d.action, d.reason) for d in plan.decisions] == [
-        (newest.id, "keep", "the newest"),
+        (newest.id, "keep", "the newest; 0 days old, within 30 days"),
         (kept.id, "keep", "5 days old, within 30 days"),
-        (base.id, "keep", "a newer one builds on it"),
+        (base.id, "keep", f"{kept.id} builds on it"),
         (old.id, "remove", "90 days old, over 30 days"),
     ]
     report = physical.prune(plan, ready.connections)
@@ -370,7 +377,7 @@ def test_pruning_keeps_what_others_build_on_and_the_log_that_they_need(ready: He
     assert [item.manifest.id for item in listed.backups.usable] == [newest.id, kept.id, base.id]
     assert listed.backups.orphans == ()
     assert listed.first_segment >= base.start_segment.name
-    assert physical.verify(ready.connections, kept.id, "head").backups == (base.id, kept.id)
+    assert f"{base.id}, {kept.id}" in ready.physical.verify(PhysicalVerifyOptions("head", kept.id)).results[0].detail
 
 
 def test_a_backup_whose_base_is_gone_is_listed_as_useless(ready: Headwater) -> None:
@@ -383,9 +390,9 @@ def test_a_backup_whose_base_is_gone_is_listed_as_useless(ready: Headwater) -> N
     listed = physical.list_backups(ready.connections).backups
 
     assert [item.problem for item in listed.backups] == [f"it builds on {full.id}, which is gone"]
-    assert set(listed.orphans) == {full.dump.key, full.files.key}
+    assert {orphan.key for orphan in listed.orphans} == {full.dump.key, full.files.key}
     with pytest.raises(BackupError, match="no physical backup"):
-        physical.plan_create(ready.connections, now(), incremental=True)
+        physical.plan_create(ready.connections, now(), PhysicalOptions(incremental=True))
 
 
 def test_gaps_of_segments_cross_the_end_of_a_log_file() -> None:
@@ -410,17 +417,21 @@ def test_the_commands_do_the_same(ready: Headwater, monkeypatch: pytest.MonkeyPa
         assert done.exit_code == 0, done.exception
         return json.loads(done.stdout)
 
-    made = told("backup", "create", "--physical")
+    made = told("backup", "create", "--physical")["backup"]
     moment = mark(ready, 1)
     archived = told("backup", "wal", "--once")
     listed = told("backup", "physical", "list")
 
     assert listed["backups"]["backups"][0]["manifest"]["id"] == made["id"]
     assert listed["last_segment"] == archived["last_segment"]
-    assert told("backup", "physical", "verify", "--level", "head")["backup"] == made["id"]
+    assert told("backup", "physical", "verify")["results"][0]["id"] == made["id"]
     assert told("backup", "physical", "status")["rpo_seconds"] >= 0
+    assert "  full, " in run("backup", "physical", "list").stdout
+    assert f"physical backups of cluster {made['cluster']}" in run("backup", "list").stdout
     assert f"cluster {made['cluster']} can be recovered until" in run("backup", "status").stdout
-    assert told("backup", "physical", "prune", "--dry-run")["decisions"][0]["reason"] == "the newest"
+    assert told("backup", "physical", "prune", "--dry-run")["decisions"][0]["reason"].startswith(
+        "the newest; the newest verified"
+    )
     data = str(tmp_path / "data")
     assert told("restore", "--at", moment.isoformat(), "--data-directory", data)["start"].endswith(f"-D {data}")
     assert (tmp_path / "data" / "recovery.signal").exists()

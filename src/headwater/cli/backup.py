@@ -9,9 +9,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from headwater.cli.backup_checks import list_, status, verify, watch_of, watch_options
+from headwater.cli.backup_checks import list_, status, verify
 from headwater.cli.backup_lifecycle import lifecycle
-from headwater.cli.backup_physical import create_physical, physical, wal
+from headwater.cli.backup_options import (
+    keep_options,
+    rate_of,
+    rules_of,
+    storage_of,
+    storage_options,
+    watch_of,
+    watch_options,
+)
+from headwater.cli.backup_physical import create_physical, physical
+from headwater.cli.backup_wal import wal
 from headwater.cli.output import emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
@@ -52,7 +62,6 @@ backup.add_command(wal)
 @click.option("--all-databases", is_flag=True, help="Every database of the server.")
 @click.option("--compress", default="zstd:1", show_default=True, metavar="METHOD[:LEVEL]", help="zstd, gzip or none.")
 @click.option("--threads", type=click.IntRange(0, 64), default=2, show_default=True, help="zstd's threads.")
-@click.option("--encrypt-to", multiple=True, metavar="RECIPIENT", help="Encrypt to this age or SSH public key.")
 @click.option(
     "--globals",
     "globals_",
@@ -62,11 +71,7 @@ backup.add_command(wal)
     help="Save the roles too: without or with their password hashes.",
 )
 @click.option("--hashes", is_flag=True, help="Also hash every table's content, for verify and restore to compare.")
-@click.option("--storage-class", metavar="CLASS", help="Such as STANDARD_IA or GLACIER_IR.")
-@click.option("--kms-key", metavar="KEY", help="Encrypt with this AWS KMS key (SSE-KMS).")
-@click.option("--lock-days", type=click.IntRange(1, 36500), help="Object Lock for so many days.")
-@click.option("--lock-mode", type=click.Choice(["GOVERNANCE", "COMPLIANCE"]), default="GOVERNANCE", show_default=True)
-@click.option("--limit-rate", type=click.IntRange(1), metavar="KIB", help="Upload at most so many KiB a second.")
+@storage_options
 @click.option("--lock-wait-timeout", type=click.IntRange(1), default=60, show_default=True, help="Seconds.")
 @click.option(
     "--max-size-drop", type=click.IntRange(1, 100), default=50, show_default=True, help="Percent; see status."
@@ -102,7 +107,7 @@ def create(
       headwater backup create --all-databases --hashes --metrics /var/lib/node_exporter/headwater.prom
     """
     if given["physical"] or given["incremental"]:
-        create_physical(ctx, incremental=bool(given["incremental"]), dry_run=dry_run, as_json=as_json)
+        create_physical(ctx, given, dry_run=dry_run, metrics=metrics, ping=ping, as_json=as_json)
         return
     headwater, options, watch = Headwater(ctx.obj), _options(given), watch_of(metrics, ping)
     if dry_run:
@@ -122,10 +127,8 @@ def create(
 
 def _options(given: dict[str, Any]) -> CreateOptions:
     from headwater.services.codec import parse_compression
-    from headwater.services.storage import Storage
     from headwater.stages.backup import CreateOptions, Selection
 
-    rate = given["limit_rate"]
     return CreateOptions(
         format=given["format_"],
         jobs=given["jobs"],
@@ -140,8 +143,8 @@ def _options(given: dict[str, Any]) -> CreateOptions:
         encrypt_to=given["encrypt_to"],
         globals=given["globals_"],
         hashes=given["hashes"],
-        storage=Storage(given["storage_class"], given["kms_key"], given["lock_days"], given["lock_mode"]),
-        limit_rate=rate and rate * 1024,
+        storage=storage_of(given),
+        limit_rate=rate_of(given),
         lock_wait_seconds=given["lock_wait_timeout"],
         max_size_drop=given["max_size_drop"] / 100,
         prune=not given["no_prune"],
@@ -149,19 +152,7 @@ def _options(given: dict[str, Any]) -> CreateOptions:
 
 
 @backup.command()
-@click.option("--keep-last", type=click.IntRange(1), help="Keep the newest N.")
-@click.option("--keep-hourly", type=click.IntRange(1), help="Keep the newest of each of the last N hours.")
-@click.option("--keep-daily", type=click.IntRange(1), help="... of each of the last N days.")
-@click.option("--keep-weekly", type=click.IntRange(1), help="... of each of the last N weeks.")
-@click.option("--keep-monthly", type=click.IntRange(1), help="... of each of the last N months.")
-@click.option("--keep-yearly", type=click.IntRange(1), help="... of each of the last N years.")
-@click.option(
-    "--keep-within", type=click.IntRange(0), help="Keep what is at most N days old (default: RETENTION_DAYS)."
-)
-@click.option("--keep-minimum", type=click.IntRange(1), help="Never keep fewer than N.")
-@click.option(
-    "--orphans-after", metavar="AGE", default="2d", show_default=True, help="Remove dumps without a manifest."
-)
+@keep_options
 @click.option("--dry-run", is_flag=True, help="Print what would be kept and removed, and why; remove nothing.")
 @json_option
 @click.pass_context
@@ -178,8 +169,7 @@ def prune(ctx: click.Context, /, orphans_after: str, dry_run: bool, as_json: boo
     """
     from headwater.stages.backup import parse_age
 
-    headwater, grace = Headwater(ctx.obj), parse_age(orphans_after)
-    rules = " ".join(f"{name.removeprefix('keep_')}={number}" for name, number in keep.items() if number is not None)
+    headwater, grace, rules = Headwater(ctx.obj), parse_age(orphans_after), rules_of(keep)
     if dry_run:
         emit(headwater.backup_prune_plan(rules, grace), as_json, _prune_plan_lines)
         return

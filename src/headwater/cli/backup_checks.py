@@ -2,43 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
-from headwater.cli.backup_physical import status_lines
+from headwater.cli.backup_options import (
+    age_text,
+    identity_option,
+    proof_text,
+    verify_lines,
+    watch_of,
+    watch_options,
+)
+from headwater.cli.backup_physical import list_lines, status_lines
 from headwater.cli.output import emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
-    from headwater.services.backups import Backups, ListedBackup
-    from headwater.stages.backup import StatusReport, VerifyPlan, VerifyReport, Watch
-
-Command = TypeVar("Command", bound=Callable[..., Any])
-
-
-def watch_options(command: Command) -> Command:
-    """Add ``--metrics`` and ``--ping``."""
-    file = click.Path(dir_okay=False, path_type=Path)
-    command = click.option("--ping", metavar="URL", help="GET this URL afterwards; URL/fail if it failed.")(command)
-    return click.option("--metrics", type=file, help="Write a Prometheus text file.")(command)
-
-
-def watch_of(metrics: Path | None, ping: str | None) -> Watch:
-    """What ``watch_options`` were given."""
-    from headwater.stages.backup import Watch
-
-    return Watch(metrics, ping)
+    from headwater.services.backups import Backups
+    from headwater.stages.backup import StatusReport, VerifyPlan
 
 
 @click.command("list")
 @json_option
 @click.pass_context
 def list_(ctx: click.Context, as_json: bool) -> None:
-    """List the database's backups, newest first: age, size, verified when and how.
+    """List the database's backups and the physical ones, newest first: age, size, verified when and how.
 
     \b
     Example:
@@ -59,7 +51,7 @@ def list_(ctx: click.Context, as_json: bool) -> None:
 )
 @click.option("--all", "all_", is_flag=True, help="Every backup.")
 @click.option("--subset", metavar="N/T", help="The Nth of T parts of all backups; T runs verify every one once.")
-@click.option("--identity", type=click.Path(dir_okay=False, path_type=Path), help="File with the age key.")
+@identity_option
 @click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Connections, for a restore.")
 @click.option("--dry-run", is_flag=True, help="Print which backups would be verified; read none.")
 @watch_options
@@ -98,29 +90,39 @@ def verify(
         return
     with progress(as_json) as on_progress:
         report = headwater.backup_verify(options, on_progress, watch=watch_of(metrics, ping))
-    emit(report, as_json, _verify_lines)
+    emit(report, as_json, verify_lines)
     require_passed(report)
 
 
 @click.command()
 @click.option("--max-age", default="26h", show_default=True, metavar="AGE", help="Of the newest verified backup.")
+@click.option(
+    "--max-rpo", metavar="AGE", help="Of the last moment that a cluster with physical backups can be recovered to."
+)
 @click.option("--max-size-drop", type=click.IntRange(1, 100), default=50, show_default=True, help="Percent.")
 @watch_options
 @json_option
 @click.pass_context
 def status(
-    ctx: click.Context, max_age: str, max_size_drop: int, metrics: Path | None, ping: str | None, as_json: bool
+    ctx: click.Context,
+    max_age: str,
+    max_rpo: str | None,
+    max_size_drop: int,
+    metrics: Path | None,
+    ping: str | None,
+    as_json: bool,
 ) -> None:
-    """Say whether the backups are fresh, verified and of their usual size; exit with 15 if not.
+    """Say whether the backups are fresh, verified and of their usual size, and the log has no gap; exit with 15 if not.
 
     \b
     Example:
       headwater backup status --max-age 26h
       headwater backup status --metrics /var/lib/node_exporter/headwater.prom
     """
-    from headwater.stages.backup import parse_age, tell_status
+    from headwater.stages.backup import Bounds, parse_age, tell_status
 
-    report = Headwater(ctx.obj).backup_status(parse_age(max_age), max_size_drop / 100)
+    bounds = Bounds(parse_age(max_age), parse_age(max_rpo) if max_rpo else None, max_size_drop / 100)
+    report = Headwater(ctx.obj).backup_status(bounds)
     emit(report, as_json, _status_lines)
     tell_status(report, watch_of(metrics, ping))
 
@@ -138,11 +140,11 @@ def _list_lines(found: Backups) -> Iterator[str]:
             rows.append(
                 [
                     made.id,
-                    _age((now - made.taken).total_seconds()),
+                    age_text((now - made.taken).total_seconds()),
                     size(made.dump.size),
                     total,
                     kind,
-                    _proof(item, now),
+                    proof_text(item.problem, item.last_verification, now),
                 ]
             )
         yield from table(["id", "age", "size", "rows", "format", "verified"], rows)
@@ -150,23 +152,8 @@ def _list_lines(found: Backups) -> Iterator[str]:
         yield f"orphan, not a backup: {key}"
     for reason in found.unreadable:
         yield f"unreadable: {reason}"
-
-
-def _proof(item: ListedBackup, now: datetime) -> str:
-    if item.problem:
-        return f"PROBLEM: {item.problem}"
-    last = item.last_verification
-    if last is None:
-        return "never"
-    outcome = "" if last.passed else "FAILED "
-    return f"{outcome}{last.level}, {_age((now - last.at).total_seconds())} ago"
-
-
-def _age(seconds: float) -> str:
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"
+    for cluster in found.clusters:
+        yield from list_lines(cluster)
 
 
 def _verify_plan_lines(plan: VerifyPlan) -> Iterator[str]:
@@ -174,19 +161,11 @@ def _verify_plan_lines(plan: VerifyPlan) -> Iterator[str]:
     yield from (f"  {backup.manifest.id}" for backup in plan.backups)
 
 
-def _verify_lines(report: VerifyReport) -> Iterator[str]:
-    for result in report.results:
-        outcome = "passed" if result.passed else "FAILED"
-        yield f"backup {result.id}: {result.level} {outcome} in {result.seconds:.1f} s: {result.detail}"
-    if not report.results:
-        yield "no backup is in this subset"
-
-
 def _status_lines(report: StatusReport) -> Iterator[str]:
     if report.newest is not None and report.newest_age is not None and report.newest_size is not None:
-        yield f"newest backup: {report.newest}, {_age(report.newest_age)} old, {size(report.newest_size)}"
+        yield f"newest backup: {report.newest}, {age_text(report.newest_age)} old, {size(report.newest_size)}"
     if report.verified is not None and report.verified_age is not None:
-        yield f"newest verified: {report.verified}, {_age(report.verified_age)} old ({report.verified_level})"
+        yield f"newest verified: {report.verified}, {age_text(report.verified_age)} old ({report.verified_level})"
     yield f"{report.backups} backups of {report.database}, {size(report.total_bytes)}"
     for cluster in report.clusters:
         yield from status_lines(cluster)

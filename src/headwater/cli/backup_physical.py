@@ -1,32 +1,47 @@
-"""``headwater backup create --physical``, ``backup physical …`` and ``backup wal``: whole clusters and their log."""
+"""``headwater backup create --physical`` and ``backup physical …``: whole clusters, listed, verified, watched, kept."""
 
 from __future__ import annotations
 
-import signal
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import TYPE_CHECKING, Literal
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
+from headwater.cli.backup_options import (
+    age_text,
+    identity_option,
+    keep_options,
+    proof_text,
+    rate_of,
+    rules_of,
+    storage_of,
+    verify_lines,
+    watch_of,
+    watch_options,
+)
 from headwater.cli.output import emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
-    from headwater.physical_manifest import PhysicalManifest
+    from headwater.recoverability import WalStatus
     from headwater.stages.physical import (
         PhysicalList,
         PhysicalPlan,
         PhysicalPrunePlan,
         PhysicalPruneReport,
-        PhysicalVerification,
+        PhysicalReport,
+        PhysicalVerifyPlan,
     )
-    from headwater.stages.wal import WalPlan, WalReport, WalStatus
 
 cluster_option = click.option("--cluster", metavar="ID", help="Which one, if there are backups of several clusters.")
+
+_CREATE = (
+    *("physical", "incremental", "compress", "threads", "encrypt_to", "storage_class", "kms_key", "lock_days"),
+    *("lock_mode", "limit_rate", "no_prune", "dry_run", "metrics", "ping", "as_json"),
+)
 
 
 def allow_only(ctx: click.Context, *names: str) -> None:
@@ -37,15 +52,28 @@ def allow_only(ctx: click.Context, *names: str) -> None:
             raise click.UsageError(f"{parameter.opts[0]} is for logical backups", ctx)
 
 
-def create_physical(ctx: click.Context, *, incremental: bool, dry_run: bool, as_json: bool) -> None:
+def create_physical(
+    ctx: click.Context, given: dict[str, Any], *, dry_run: bool, metrics: Path | None, ping: str | None, as_json: bool
+) -> None:
     """What ``backup create --physical`` does."""
-    allow_only(ctx, "physical", "incremental", "dry_run", "as_json")
+    from headwater.services.codec import parse_compression
+    from headwater.stages.physical import PhysicalOptions
+
+    allow_only(ctx, *_CREATE)
     headwater = Headwater(ctx.obj)
+    options = PhysicalOptions(
+        incremental=given["incremental"],
+        compression=parse_compression(given["compress"], given["threads"]),
+        encrypt_to=given["encrypt_to"],
+        storage=storage_of(given),
+        limit_rate=rate_of(given),
+        prune=not given["no_prune"],
+    )
     if dry_run:
-        emit(headwater.physical.create_plan(incremental=incremental), as_json, _plan_lines)
+        emit(headwater.physical.create_plan(options), as_json, _plan_lines)
         return
     with progress(as_json) as on_progress:
-        made = headwater.physical.create(incremental=incremental, on_progress=on_progress)
+        made = headwater.physical.create(on_progress, options=options, watch=watch_of(metrics, ping))
     emit(made, as_json, _made_lines)
 
 
@@ -73,130 +101,121 @@ def list_(ctx: click.Context, cluster: str | None, as_json: bool) -> None:
     Example:
       headwater backup physical list
     """
-    emit(Headwater(ctx.obj).physical.list(cluster), as_json, _list_lines)
+    emit(Headwater(ctx.obj).physical.list(cluster), as_json, list_lines)
 
 
 @physical.command()
 @click.argument("backup", default="latest")
-@click.option("--level", type=click.Choice(["head", "full"]), default="full", show_default=True)
+@click.option(
+    "--level",
+    type=click.Choice(["head", "full"]),
+    default="full",
+    show_default=True,
+    help="S3's metadata; every byte read back, every file compared, incremental backups combined.",
+)
+@click.option("--all", "all_", is_flag=True, help="Every backup.")
+@click.option("--subset", metavar="N/T", help="The Nth of T parts of all backups; T runs verify every one once.")
+@identity_option
+@click.option("--dry-run", is_flag=True, help="Print which backups would be verified; read none.")
+@watch_options
 @cluster_option
 @json_option
 @click.pass_context
-def verify(ctx: click.Context, backup: str, level: Literal["head", "full"], cluster: str | None, as_json: bool) -> None:
-    """Verify BACKUP (an id, or latest) and what it builds on.
+def verify(
+    ctx: click.Context,
+    backup: str,
+    level: str,
+    all_: bool,
+    subset: str | None,
+    identity: Path | None,
+    dry_run: bool,
+    metrics: Path | None,
+    ping: str | None,
+    cluster: str | None,
+    as_json: bool,
+) -> None:
+    """Verify BACKUP (an id, or latest) and what it builds on, and record the outcome beside it.
 
-    head compares sizes and checksums as S3 reports them. full reads every byte, rebuilds the data directory and
-    compares each file with what PostgreSQL sent.
+    Exits with 9 if one does not pass. A full verification that passed makes a backup one that is known to be whole:
+    `status` asks for one, and `prune` never removes the newest.
 
     \b
     Example:
-      headwater backup physical verify --level full
+      headwater backup physical verify
+      headwater backup physical verify --subset 1/7
     """
+    from headwater.stages.physical import PhysicalVerifyOptions, require_passed
+
+    headwater = Headwater(ctx.obj)
+    options = PhysicalVerifyOptions(level, "all" if all_ else backup, subset, cluster, identity)
+    if dry_run:
+        emit(headwater.physical.verify_plan(options), as_json, _verify_plan_lines)
+        return
     with progress(as_json) as on_progress:
-        report = Headwater(ctx.obj).physical.verify(backup, level, cluster, on_progress)
-    emit(report, as_json, _verify_lines)
+        report = headwater.physical.verify(options, on_progress, watch=watch_of(metrics, ping))
+    emit(report, as_json, verify_lines)
+    require_passed(report, "headwater backup create --physical")
 
 
 @physical.command()
+@click.option("--max-age", default="26h", show_default=True, metavar="AGE", help="Of the last recoverable moment.")
+@click.option("--max-rpo", metavar="AGE", help="The same, tighter: where the log is archived, for example 5m.")
+@watch_options
 @cluster_option
 @json_option
 @click.pass_context
-def status(ctx: click.Context, cluster: str | None, as_json: bool) -> None:
-    """Show until when the cluster could be recovered now, and what the archive lacks.
+def status(
+    ctx: click.Context,
+    max_age: str,
+    max_rpo: str | None,
+    metrics: Path | None,
+    ping: str | None,
+    cluster: str | None,
+    as_json: bool,
+) -> None:
+    """Say until when the cluster could be recovered now, and what the archive lacks; exit with 15 if it is not well.
 
     \b
     Example:
+      headwater backup physical status --max-rpo 5m
       headwater backup physical status --json | jq .rpo_seconds
     """
-    emit(Headwater(ctx.obj).physical.status(cluster), as_json, status_lines)
+    from headwater.stages.backup import parse_age, tell_cluster
+
+    bound = parse_age(max_rpo) if max_rpo else None
+    report = Headwater(ctx.obj).physical.status(cluster, parse_age(max_age), bound)
+    emit(report, as_json, _status_lines)
+    tell_cluster(report, watch_of(metrics, ping))
 
 
 @physical.command()
+@keep_options
 @click.option("--dry-run", is_flag=True, help="Print what would be kept and removed, and why; remove nothing.")
 @cluster_option
 @json_option
 @click.pass_context
-def prune(ctx: click.Context, dry_run: bool, cluster: str | None, as_json: bool) -> None:
-    """Remove physical backups older than RETENTION_DAYS, and the log that no kept one needs.
+def prune(
+    ctx: click.Context, /, orphans_after: str, dry_run: bool, cluster: str | None, as_json: bool, **keep: int | None
+) -> None:
+    """Remove the physical backups that no rule keeps, and the log that no kept one needs.
 
-    Never the newest, and never one that a kept incremental backup builds on.
+    Never the newest, never the newest verified one, and never one that a kept incremental backup builds on. Without
+    --keep options, RETENTION_DAYS and RETENTION_RULES rule. What is locked is reported and left whole.
 
     \b
     Example:
       headwater backup physical prune --dry-run
+      headwater backup physical prune --keep-weekly 5 --keep-within 7
     """
-    headwater = Headwater(ctx.obj)
+    from headwater.stages.backup import parse_age
+
+    headwater, grace, rules = Headwater(ctx.obj), parse_age(orphans_after), rules_of(keep)
     if dry_run:
-        emit(headwater.physical.prune_plan(cluster), as_json, _prune_plan_lines)
+        emit(headwater.physical.prune_plan(cluster, rules=rules, orphan_grace=grace), as_json, _prune_plan_lines)
         return
     with progress(as_json) as on_progress:
-        report = headwater.physical.prune(cluster, on_progress)
+        report = headwater.physical.prune(cluster, on_progress, rules=rules, orphan_grace=grace)
     emit(report, as_json, _prune_lines)
-
-
-@click.command()
-@click.option("--once", is_flag=True, help="Archive what there is now, then end.")
-@click.option("--for", "seconds", type=click.FloatRange(min=0), metavar="SECONDS", help="End after so long.")
-@click.option(
-    "--switch-every",
-    type=click.FloatRange(min=1),
-    default=60.0,
-    show_default=True,
-    metavar="SECONDS",
-    help="End a segment that was begun after so long: the most that a disaster costs.",
-)
-@click.option("--drop-slot", is_flag=True, help="End archiving for good: the server no longer keeps log for it.")
-@click.option("--dry-run", is_flag=True, help="Check everything and print what would be done; receive nothing.")
-@json_option
-@click.pass_context
-def wal(
-    ctx: click.Context,
-    once: bool,
-    seconds: float | None,
-    switch_every: float,
-    drop_slot: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """Keep the cluster's write-ahead log on S3, so that it can be recovered to any moment.
-
-    Runs until it is interrupted (Ctrl-C, or SIGTERM from a service manager), then sends what is whole. A replication
-    slot makes the server keep what has not been received: watch its disk, and drop the slot when you stop for good.
-
-    \b
-    Example:
-      headwater backup wal
-      headwater backup wal --once
-    """
-    from headwater.stages.wal import WalOptions
-
-    headwater = Headwater(ctx.obj)
-    if drop_slot:
-        emit(headwater.physical.drop_slot(), as_json, lambda had: ["slot dropped" if had else "there was no slot"])
-        return
-    options = WalOptions(once, seconds, switch_every)
-    if dry_run:
-        emit(headwater.physical.wal_plan(options), as_json, _wal_plan_lines)
-        return
-    with progress(as_json) as on_progress, _until_interrupted() as interrupted:
-        report = headwater.physical.wal(options, on_progress, interrupted.is_set)
-    emit(report, as_json, _wal_lines)
-
-
-@contextmanager
-def _until_interrupted() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, instead of ending the process in the middle of a segment."""
-    event = threading.Event()
-
-    def note(number: int, frame: FrameType | None) -> None:
-        event.set()
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield event
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _plan_lines(plan: PhysicalPlan) -> Iterator[str]:
@@ -206,35 +225,49 @@ def _plan_lines(plan: PhysicalPlan) -> Iterator[str]:
     yield f"to s3://{plan.bucket}/{plan.key}"
 
 
-def _made_lines(made: PhysicalManifest) -> Iterator[str]:
+def _made_lines(report: PhysicalReport) -> Iterator[str]:
+    made = report.backup
     kind = f"changes since {made.previous}" if made.previous else "full"
     yield f"physical backup {made.id} of cluster {made.cluster} ({kind})"
     yield f"  {size(made.dump.size)} from {size(made.dump.raw_size)} in {made.seconds:.1f} s"
     yield f"  recoverable from {made.ended.isoformat(timespec='seconds')} on"
     yield f"  {made.dump.key}"
+    yield from (f"  warning: {warning}" for warning in made.warnings)
+    yield from _prune_lines(report.pruned)
 
 
-def _list_lines(found: PhysicalList) -> Iterator[str]:
-    rows = []
+def list_lines(found: PhysicalList) -> Iterator[str]:
+    """A cluster's physical backups and its log."""
+    now, rows = datetime.now(timezone.utc), []
     for item in found.backups.backups:
         made = item.manifest
         kind = f"since {made.previous}" if made.previous else "full"
-        rows.append([made.id, kind, size(made.dump.size), made.server_version, item.problem])
+        rows.append(
+            [
+                made.id,
+                age_text((now - made.taken).total_seconds()),
+                size(made.dump.size),
+                f"{kind}{', encrypted' if made.encryption else ''}",
+                len(item.chain),
+                made.server_version,
+                proof_text(item.problem, item.last_verification, now),
+            ]
+        )
     if rows:
-        yield from table(["id", "kind", "size", "server", "problem"], rows)
+        yield f"physical backups of cluster {found.backups.cluster}"
+        yield from table(["id", "age", "size", "kind", "chain", "server", "verified"], rows)
     else:
         yield f"no physical backups of cluster {found.backups.cluster}"
-    yield from (f"orphan, not a backup: {key}" for key in found.backups.orphans)
+    yield from (f"orphan, not a backup: {orphan.key}" for orphan in found.backups.orphans)
     yield from (f"unreadable: {reason}" for reason in found.backups.unreadable)
     if found.segments:
         yield f"log: {found.segments} segments, {found.first_segment} to {found.last_segment}"
     yield from (f"log: MISSING {gap}" for gap in found.missing)
 
 
-def _verify_lines(report: PhysicalVerification) -> Iterator[str]:
-    on = f", with {', '.join(report.backups[:-1])}," if len(report.backups) > 1 else ""
-    read = f", {size(report.bytes_read)} read" if report.bytes_read else ""
-    yield f"physical backup {report.backup}{on} is good: level {report.level}{read}, {report.seconds:.1f} s"
+def _verify_plan_lines(plan: PhysicalVerifyPlan) -> Iterator[str]:
+    yield f"would verify {len(plan.backups)} backups ({plan.level}), reading {size(plan.bytes_to_read)}"
+    yield from (f"  {', '.join(backup.chain)}" for backup in plan.backups)
 
 
 def status_lines(report: WalStatus) -> Iterator[str]:
@@ -243,29 +276,31 @@ def status_lines(report: WalStatus) -> Iterator[str]:
         yield f"cluster {report.cluster} cannot be recovered: there is no usable physical backup"
     else:
         moment = report.recoverable_until.isoformat(timespec="seconds")
-        yield f"cluster {report.cluster} can be recovered until {moment}, {report.rpo_seconds:.0f} s ago"
+        yield f"cluster {report.cluster} can be recovered until {moment}, {report.rpo_seconds:.0f} s ago (RPO)"
+        yield from (f"  any moment from {window}" for window in report.windows)
+        proof = (
+            "none" if report.verified_at is None else f"{report.verified} at {report.verified_at:%Y-%m-%d %H:%M} UTC"
+        )
+        yield f"  newest backup {report.backup}, newest verified: {proof}"
     held = f", {size(report.retained_bytes)} kept for it" if report.retained_bytes else ""
-    yield f"slot: {report.slot_status}, {'receiving' if report.receiving else 'not receiving'}{held}"
-    yield from (f"log: MISSING {gap}" for gap in report.missing)
+    yield f"  slot: {report.slot_status}, {'receiving' if report.receiving else 'not receiving'}{held}"
+    yield from (f"  log: MISSING {gap}" for gap in report.missing)
+
+
+def _status_lines(report: WalStatus) -> Iterator[str]:
+    yield from status_lines(report)
+    yield from (f"PROBLEM: {problem}" for problem in report.problems)
 
 
 def _prune_plan_lines(plan: PhysicalPrunePlan) -> Iterator[str]:
     rows = [[decision.backup.id, decision.action, decision.reason] for decision in plan.decisions]
     yield from table(["id", "action", "reason"], rows)
     yield f"log: {len(plan.segments)} segments would be removed"
+    yield from (f"orphan, would be removed: {orphan.key}" for orphan in plan.orphans)
 
 
 def _prune_lines(report: PhysicalPruneReport) -> Iterator[str]:
     yield f"retention: {len(report.kept)} kept, {len(report.removed)} removed, {report.segments} segments removed"
-
-
-def _wal_plan_lines(plan: WalPlan) -> Iterator[str]:
-    yield f"would receive the log of cluster {plan.cluster.identifier} with pg_receivewal {plan.tool.version_text}"
-    yield f"through the {'new' if plan.new_slot else 'existing'} slot {plan.slot} and {plan.spool}"
-    yield f"to s3://{plan.bucket}/{plan.folder}"
-
-
-def _wal_lines(report: WalReport) -> Iterator[str]:
-    last = f", up to {report.last_segment}" if report.last_segment else ""
-    yield f"{report.archived} segments of cluster {report.cluster} archived{last}"
-    yield from (f"log: MISSING {gap}" for gap in report.missing)
+    yield from (f"  removed: {name}" for name in report.removed)
+    yield from (f"  orphan removed: {key}" for key in report.orphans_removed)
+    yield from (f"  still there: {held.name}: {held.reason}" for held in report.held)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from headwater.cli.backup_options import identity_option
+from headwater.cli.backup_physical import cluster_option
 from headwater.cli.output import emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
@@ -24,8 +26,11 @@ if TYPE_CHECKING:
 @click.option("--globals", "roles", is_flag=True, help="First create the backup's roles that the server lacks.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Parallel connections (default: one a core, at most 4).")
 @click.option("--no-owner", is_flag=True, help="Make all objects yours instead of their former owners'.")
-@click.option("--identity", type=click.Path(dir_okay=False, path_type=Path), help="File with the age key.")
-@click.option("--at", metavar="TIME", help="A physical backup: the whole cluster as it was at this moment.")
+@identity_option
+@click.option("--at", metavar="TIME", help="A physical backup: the whole cluster as it was then. Or an LSN, or latest.")
+@click.option("--restore-point", metavar="NAME", help="The same, up to a pg_create_restore_point.")
+@click.option("--timeline", type=click.IntRange(1), help="The same, on this timeline (default: that of the moment).")
+@cluster_option
 @click.option(
     "--data-directory",
     type=click.Path(file_okay=False, path_type=Path),
@@ -46,6 +51,9 @@ def restore(
     no_owner: bool,
     identity: Path | None,
     at: str | None,
+    restore_point: str | None,
+    timeline: int | None,
+    cluster: str | None,
     data_directory: Path | None,
     dry_run: bool,
     as_json: bool,
@@ -65,10 +73,11 @@ def restore(
     """
     from headwater.stages.restore import RestoreOptions
 
-    if at or data_directory:
-        from headwater.cli.restore_physical import restore_physical
+    if at or data_directory or restore_point:
+        from headwater.cli.restore_physical import PhysicalTarget, restore_physical
 
-        restore_physical(ctx, backup, at, data_directory, dry_run=dry_run, as_json=as_json)
+        target = PhysicalTarget(backup, at, restore_point, timeline, data_directory, cluster, identity)
+        restore_physical(ctx, target, dry_run=dry_run, as_json=as_json)
         return
     headwater = Headwater(ctx.obj)
     options = RestoreOptions(

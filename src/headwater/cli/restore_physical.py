@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,20 +17,35 @@ from headwater.errors import SettingsError
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
-    from headwater.stages.physical import RecoverPlan, RecoverReport
+    from headwater.stages.physical import RecoverPlan, RecoverReport, Target
 
 
-def restore_physical(
-    ctx: click.Context, backup: str, at: str | None, folder: Path | None, *, dry_run: bool, as_json: bool
-) -> None:
-    """What ``restore --at`` and ``restore --data-directory`` do."""
+@dataclass(frozen=True)
+class PhysicalTarget:
+    """What the command line was given."""
+
+    backup: str
+    at: str | None
+    point: str | None
+    timeline: int | None
+    folder: Path | None
+    cluster: str | None
+    identity: Path | None
+
+
+def restore_physical(ctx: click.Context, wanted: PhysicalTarget, *, dry_run: bool, as_json: bool) -> None:
+    """What ``restore --at``, ``--restore-point`` and ``--data-directory`` do."""
     from headwater.stages.physical import RecoverOptions
 
-    allow_only(ctx, "backup", "at", "data_directory", "dry_run", "as_json")
+    allow_only(
+        ctx, "backup", "at", "restore_point", "timeline", "data_directory", "cluster", "identity", "dry_run", "as_json"
+    )
     headwater = Headwater(ctx.obj)
-    if folder is None:
+    if wanted.folder is None:
         raise SettingsError("--at needs --data-directory: a moment is recovered for the whole cluster, not a database")
-    options = RecoverOptions(folder, _moment(at) if at else None, backup=backup)
+    options = RecoverOptions(
+        wanted.folder, _target(wanted), wanted.cluster, wanted.backup, wanted.timeline, wanted.identity
+    )
     if dry_run:
         emit(headwater.physical.recover_plan(options), as_json, _plan_lines)
         return
@@ -37,25 +54,38 @@ def restore_physical(
     emit(report, as_json, _lines)
 
 
+def _target(wanted: PhysicalTarget) -> Target:
+    """A time, a log position such as 0/3000148, ``latest``, or a restore point."""
+    from headwater.stages.physical import Target
+
+    text = wanted.at
+    if text in (None, "latest"):
+        return Target(point=wanted.point)
+    if re.fullmatch(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}", text or ""):
+        return Target(lsn=text, point=wanted.point)
+    return Target(at=_moment(text or ""), point=wanted.point)
+
+
 def _moment(text: str) -> datetime:
     """A moment in ISO 8601; without a zone it is UTC."""
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError as error:
-        raise SettingsError(f"--at {text}: not a time", hint="write it like 2025-01-15T10:30:00Z") from error
+        raise SettingsError(
+            f"--at {text}: not a time",
+            hint="write it like 2025-01-15T10:30:00Z, as a log position (0/3000148), or latest",
+        ) from error
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
 def _plan_lines(plan: RecoverPlan) -> Iterator[str]:
-    to = plan.at.isoformat() if plan.at else "the end of the archived log"
-    yield f"would rebuild cluster {plan.cluster} in {plan.folder}, up to {to}"
+    yield f"would rebuild cluster {plan.cluster} in {plan.folder}, up to {plan.target}, on timeline {plan.timeline}"
     yield f"from s3://{plan.bucket}: {', '.join(manifest.id for manifest in plan.chain)}"
     yield f"with {len(plan.segments)} segments of its log in {plan.log_folder}"
 
 
 def _lines(report: RecoverReport) -> Iterator[str]:
-    to = report.at.isoformat() if report.at else "the end of the archived log"
     yield f"cluster {report.cluster} is rebuilt in {report.folder} from {report.backup}, {report.segments} segments"
-    yield f"it recovers up to {to} when it is first started, as its owner (PostgreSQL does not run as root):"
+    yield f"it recovers up to {report.target} when it is first started, as its owner (PostgreSQL does not run as root):"
     yield f"  {report.start}"
     yield f"once it takes writes, {report.log_folder} can go"

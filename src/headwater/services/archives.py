@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from headwater.errors import BackupError, VerificationError
-from headwater.manifest import BackupManifest
+from headwater.manifest import BackupManifest, StoredDump
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import codec, objects
 from headwater.services.read_ahead import read_ahead
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 BLOCK = 1024 * 1024
+NO_CHECKSUM = "not reported by this provider; sha256 of the whole, read back"
 SPARE_BYTES = 64 * 1024 * 1024
 _MEMBER = re.compile(r"([A-Za-z0-9_]+(?:\.[A-Za-z0-9_]+)*?)(?:\.part-(\d{6}))?")
 
@@ -54,24 +55,26 @@ def raw_blocks(manifest: BackupManifest, chunks: Iterable[bytes], identities: li
 
     Raises VerificationError, BackupError if it is encrypted and there is no identity.
     """
-    dump = manifest.dump
-    sealed = read_ahead(_digested(chunks, (dump.size, dump.sha256), manifest, "the stored bytes"))
-    if manifest.encryption:
-        if not identities:
-            raise BackupError(
-                f"backup {manifest.id} is encrypted with {manifest.encryption}", hint="give --identity FILE"
-            )
-        sealed = codec.decrypted(sealed, identities)
-    opened = read_ahead(codec.decompressed(sealed, dump.compression))
-    try:
-        yield from _digested(opened, (dump.raw_size, dump.raw_sha256), manifest, "the unpacked bytes")
-    except VerificationError as error:
-        raise damaged(manifest, str(error)) from error
+    return unpacked(f"backup {manifest.id}", manifest.dump, chunks, manifest.encryption, identities)
 
 
-def _digested(
-    blocks: Iterable[bytes], expected: tuple[int, str], manifest: BackupManifest, what: str
+def unpacked(
+    name: str, stored: StoredDump, chunks: Iterable[bytes], encryption: str | None, identities: list[Any]
 ) -> Iterator[bytes]:
+    """The same for any object that ``stored`` describes; ``name`` is what errors call it."""
+    sealed = read_ahead(_digested(chunks, (stored.size, stored.sha256), "the stored bytes"))
+    if encryption:
+        if not identities:
+            raise BackupError(f"{name} is encrypted with {encryption}", hint="give --identity FILE")
+        sealed = codec.decrypted(sealed, identities)
+    opened = read_ahead(codec.decompressed(sealed, stored.compression))
+    try:
+        yield from _digested(opened, (stored.raw_size, stored.raw_sha256), "the unpacked bytes")
+    except VerificationError as error:
+        raise damaged(name, str(error)) from error
+
+
+def _digested(blocks: Iterable[bytes], expected: tuple[int, str], what: str) -> Iterator[bytes]:
     digest, size = hashlib.sha256(), 0
     for block in blocks:
         digest.update(block)
@@ -84,13 +87,35 @@ def _digested(
         )
 
 
-def damaged(manifest: BackupManifest, what: str) -> VerificationError:
-    """The error for a backup whose bytes are not what was written."""
-    if what.startswith("backup "):
-        return VerificationError(what, hint="choose another one from `headwater backup list`")
-    return VerificationError(
-        f"backup {manifest.id} is damaged: {what}", hint="choose another one from `headwater backup list`"
-    )
+def damaged(name: str, what: str) -> VerificationError:
+    """The error for a backup (``backup 2025…``) whose bytes are not what was written."""
+    return VerificationError(f"{name} is damaged: {what}", hint="choose another one from `headwater backup list`")
+
+
+def confirm(s3: S3Client, bucket: str, stored: StoredDump) -> bool:
+    """Compare an object, as S3 reports it, with what was sent; False if the provider reports no checksum.
+
+    Raises VerificationError, AwsError.
+    """
+    found, place = objects.head(s3, bucket, stored.key), f"s3://{bucket}/{stored.key}"
+    if found is None:
+        raise VerificationError(f"{place} is gone: S3 does not have it")
+    if found.size != stored.size:
+        raise VerificationError(f"{place}: {stored.size:,} bytes were sent, S3 has {found.size:,}")
+    if found.crc32 is not None and found.crc32 != stored.checksum:
+        raise VerificationError(f"{place}: CRC32 {stored.checksum} was sent, S3 has {found.crc32}")
+    if found.etag != stored.etag:
+        raise VerificationError(f"{place} was replaced: ETag {stored.etag} was written, now it is {found.etag}")
+    return found.crc32 is not None
+
+
+def read_back(s3: S3Client, bucket: str, stored: StoredDump) -> None:
+    """Where S3 reports no checksum of an object, every byte of it is compared here. Raises VerificationError."""
+    digest = hashlib.sha256()
+    for chunk in objects.read_chunks(s3, bucket, stored.key):
+        digest.update(chunk)
+    if digest.hexdigest() != stored.sha256:
+        raise VerificationError(f"{stored.key}: SHA-256 {stored.sha256} was sent, {digest.hexdigest()} was read back")
 
 
 def download(
@@ -129,13 +154,13 @@ def lay_out(manifest: BackupManifest, blocks: Iterable[bytes], folder: Path) -> 
         return archive
     archive = folder / "archive"
     archive.mkdir()
-    stream = _Stream(blocks)
+    stream = Stream(blocks)
     try:
         with tarfile.open(fileobj=stream, mode="r|") as tar:  # type: ignore[call-overload] # has the one method needed
             for member in tar:
                 _append(tar, member, archive)
     except tarfile.TarError as error:
-        raise damaged(manifest, f"its tar cannot be read: {error}") from error
+        raise damaged(f"backup {manifest.id}", f"its tar cannot be read: {error}") from error
     for _ in stream.rest():  # to the end: only there the digests are compared
         pass
     return archive
@@ -151,7 +176,7 @@ def _append(tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path) -> None
             file.write(block)
 
 
-class _Stream:
+class Stream:
     """Blocks as a file to read from, for tarfile."""
 
     def __init__(self, blocks: Iterable[bytes]) -> None:

@@ -19,6 +19,7 @@ from headwater.manifest import (
     VERIFY_SUFFIX,
     BackupManifest,
     parse,
+    stem,
     verify_key,
 )
 from headwater.services import objects, verification
@@ -27,6 +28,8 @@ from headwater.services.verification import Verification
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+    from headwater.services.physical_backups import PhysicalList
 
 READERS = 8
 _DUMPS = (*DUMP_SUFFIXES, GLOBALS_SUFFIX, VERIFY_SUFFIX)
@@ -70,7 +73,8 @@ class Orphan:
 class Backups:
     """One database's backups, newest first; ``orphans`` are dumps without a manifest, ``unreadable`` says why.
 
-    ``orphan_objects`` are those dumps and whatever else lies there without a manifest.
+    ``orphan_objects`` are those dumps and whatever else lies there without a manifest. ``clusters``: the physical
+    backups below the same prefix, whichever cluster's they are.
     """
 
     database: str
@@ -78,6 +82,7 @@ class Backups:
     orphans: tuple[str, ...]
     unreadable: tuple[str, ...]
     orphan_objects: tuple[Orphan, ...] = ()
+    clusters: tuple[PhysicalList, ...] = ()
 
     @property
     def usable(self) -> tuple[ListedBackup, ...]:
@@ -122,14 +127,8 @@ def _orphans(found: dict[str, ObjectInfo], manifests: Iterable[str]) -> tuple[Or
     return tuple(
         Orphan(item.key, item.size, item.etag, item.last_modified)
         for item in found.values()
-        if item.key.endswith(_DUMPS) and _stem(item.key) not in known
+        if item.key.endswith(_DUMPS) and stem(item.key) not in known
     )
-
-
-def _stem(key: str) -> str:
-    """A key up to its id: what a backup's objects have in common."""
-    folder, _, name = key.rpartition("/")
-    return f"{folder}/{name.partition('.')[0]}"
 
 
 def choose(found: Backups, wanted: str) -> ListedBackup:
@@ -192,7 +191,7 @@ def _problem(manifest: BackupManifest, key: str, database: str, found: dict[str,
     dump = found.get(manifest.dump.key)
     if manifest.database != database:
         return f"its manifest speaks of database {manifest.database}"
-    if _stem(manifest.dump.key) != _stem(key):
+    if stem(manifest.dump.key) != stem(key):
         return f"its manifest speaks of another backup's dump, {manifest.dump.key}"
     if dump is None:
         return f"its dump {manifest.dump.key} is gone"

@@ -34,13 +34,17 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Slot:
-    """A physical replication slot. ``status`` is PostgreSQL's: ``reserved``, ``extended``, ``unreserved``, ``lost``."""
+    """A physical replication slot. ``status`` is PostgreSQL's: ``reserved``, ``extended``, ``unreserved``, ``lost``.
+
+    ``active_pid``: the server process that serves whoever uses it.
+    """
 
     name: str
     active: bool
     status: str
     restart_lsn: str | None
     retained_bytes: int
+    active_pid: int | None = None
 
 
 def observe(address: PostgresAddress) -> Cluster:
@@ -51,7 +55,10 @@ def observe(address: PostgresAddress) -> Cluster:
         row = _row(
             connection,
             """
-            SELECT s.system_identifier::text, c.timeline_id,
+            SELECT s.system_identifier::text,
+                -- The control file says so only from the first checkpoint after a promotion on.
+                CASE WHEN pg_is_in_recovery() THEN c.timeline_id
+                    ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END,
                 (SELECT setting::bigint FROM pg_settings WHERE name = 'wal_segment_size'),
                 (SELECT sum(pg_database_size(oid)) FROM pg_database)::bigint,
                 coalesce((SELECT setting = 'on' FROM pg_settings WHERE name = 'summarize_wal'), false),
@@ -76,6 +83,12 @@ def _require_replication(connection: psycopg.Connection[Any]) -> None:
             "the server's wal_level is minimal, which physical backups cannot be made with",
             hint="set wal_level = replica in postgresql.conf and restart the server",
         )
+
+
+def identifier(address: PostgresAddress) -> str:
+    """The cluster's system identifier. Raises PostgresError."""
+    with postgres.connect(address, autocommit=True) as connection:
+        return str(_row(connection, "SELECT system_identifier::text FROM pg_control_system()")[0])
 
 
 def server_clock(address: PostgresAddress) -> datetime:
@@ -104,7 +117,7 @@ def find_slot(address: PostgresAddress, name: str) -> Slot | None:
             """
             SELECT slot_name::text, active, coalesce(wal_status, ''), restart_lsn::text,
                 coalesce(pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_receive_lsn()
-                    ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint
+                    ELSE pg_current_wal_lsn() END, restart_lsn), 0)::bigint, active_pid
             FROM pg_replication_slots WHERE slot_name = %s AND slot_type = 'physical'
             """,
             (name,),

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 IN_FLIGHT_BYTES = 128 * MIB
 DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch")
 DAMAGED_ATTEMPTS = 3
+NO_CONDITION = "refused by this provider; looked for before, read back afterwards"
 log = logging.getLogger(__name__)
 
 
@@ -46,6 +47,16 @@ class WrittenObject:
     crc32: str
     stream_crc32: int
     guards: Guards = FULL
+
+    def integrity(self, versioning: str) -> dict[str, str]:
+        """Which checks this provider did, in words, for a manifest."""
+        whole = "crc32 of the whole" if "-" not in self.crc32 else "crc32 of the parts' crc32s"
+        return {
+            "part_checksum": self.guards.checksum,
+            "object_checksum": whole,
+            "conditional_write": "if-none-match" if self.guards.condition else NO_CONDITION,
+            "versioning": versioning,
+        }
 
 
 @dataclass(frozen=True)

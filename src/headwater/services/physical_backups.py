@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from headwater.errors import BackupError
 from headwater.layout import CLUSTER, Layout
-from headwater.physical_manifest import (
-    BASE_SUFFIX,
-    FILES_SUFFIX,
-    PHYSICAL_MANIFEST_SUFFIX,
-    PhysicalManifest,
-    parse_physical,
-)
-from headwater.services import objects
+from headwater.manifest import RESTORE_VERSION, VERIFY_SUFFIX, stem
+from headwater.physical_manifest import PHYSICAL_MANIFEST_SUFFIX, PHYSICAL_SUFFIXES, PhysicalManifest, parse_physical
+from headwater.services import objects, verification
+from headwater.services.backups import Orphan
+from headwater.services.objects import ObjectInfo
+from headwater.services.verification import Verification
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -26,11 +25,27 @@ READERS = 8
 
 @dataclass(frozen=True)
 class ListedPhysical:
-    """A physical backup and where its manifest is. ``problem`` is empty if it and all that it builds on is there."""
+    """A physical backup and where its manifest is. ``problem`` is empty if it and all that it builds on is there.
+
+    ``chain`` are the ids that a recovery needs, the full backup's first; ``manifest_etag`` makes removing conditional.
+    """
 
     manifest: PhysicalManifest
     manifest_key: str
     problem: str
+    manifest_etag: str
+    chain: tuple[str, ...]
+    verifications: tuple[Verification, ...] = ()
+
+    @property
+    def last_verification(self) -> Verification | None:
+        """The newest one of this very tar, passed or not."""
+        return verification.newest(self.verifications, self.manifest.dump.etag)
+
+    @property
+    def proof(self) -> Verification | None:
+        """The newest full verification that it passed, unless it failed one since."""
+        return None if self.problem else verification.proves(self.verifications, self.manifest.dump.etag)
 
 
 @dataclass(frozen=True)
@@ -39,13 +54,29 @@ class PhysicalBackups:
 
     cluster: str
     backups: tuple[ListedPhysical, ...]
-    orphans: tuple[str, ...]
+    orphans: tuple[Orphan, ...]
     unreadable: tuple[str, ...]
 
     @property
     def usable(self) -> tuple[ListedPhysical, ...]:
         """Those that can be restored."""
         return tuple(backup for backup in self.backups if not backup.problem)
+
+    @property
+    def newest_proven(self) -> ListedPhysical | None:
+        """The newest one that a full verification has proven."""
+        return next((backup for backup in self.usable if backup.proof), None)
+
+
+@dataclass(frozen=True)
+class PhysicalList:
+    """The backups, newest first, and the archived log: its first and last segment, and what is missing between."""
+
+    backups: PhysicalBackups
+    segments: int
+    first_segment: str
+    last_segment: str
+    missing: tuple[str, ...]
 
 
 def list_clusters(s3: S3Client, layout: Layout) -> tuple[str, ...]:
@@ -57,25 +88,31 @@ def list_clusters(s3: S3Client, layout: Layout) -> tuple[str, ...]:
 
 def list_physical(s3: S3Client, layout: Layout, cluster: str) -> PhysicalBackups:
     """List a cluster's physical backups. Raises AwsError."""
-    sizes: dict[str, int] = {}
-    for item in objects.list_objects(s3, layout.bucket, layout.cluster_folder(cluster)):
-        if item.key.endswith((PHYSICAL_MANIFEST_SUFFIX, BASE_SUFFIX, FILES_SUFFIX)):
-            sizes[item.key] = item.size
-    keys = [key for key in sizes if key.endswith(PHYSICAL_MANIFEST_SUFFIX)]
+    found = {
+        item.key: item
+        for item in objects.list_objects(s3, layout.bucket, layout.cluster_folder(cluster))
+        if item.key.endswith(PHYSICAL_SUFFIXES)
+    }
+    keys = [key for key in found if key.endswith(PHYSICAL_MANIFEST_SUFFIX)]
     with ThreadPoolExecutor(READERS, "headwater-manifests") as executor:
-        read = list(executor.map(lambda key: _read(s3, layout.bucket, key), keys))
-    manifests = {key: item for key, item in zip(keys, read, strict=True) if isinstance(item, PhysicalManifest)}
-    problems: dict[str, str] = {}
-    listed = []
-    for key, manifest in sorted(manifests.items(), key=lambda item: (item[1].taken, item[1].id)):
-        problems[manifest.id] = _problem(manifest, cluster, sizes, problems)  # what it builds on is older: known by now
-        listed.append(ListedPhysical(manifest, key, problems[manifest.id]))
-    stems = {key.removesuffix(PHYSICAL_MANIFEST_SUFFIX) for key in keys}
-    data = [key for key in sizes if not key.endswith(PHYSICAL_MANIFEST_SUFFIX)]
+        read = list(executor.map(lambda key: _read(s3, layout.bucket, key, found), keys))
+    listed: dict[str, ListedPhysical] = {}
+    for item in sorted(
+        (item for item in read if not isinstance(item, str)), key=lambda item: (item.manifest.taken, item.manifest.id)
+    ):
+        manifest = item.manifest
+        before = listed.get(manifest.previous or "")  # what it builds on is older: known by now
+        chain = (*before.chain, manifest.id) if before else (manifest.id,)
+        listed[manifest.id] = replace(item, problem=_problem(item, cluster, found, before), chain=chain)
+    stems = {stem(key) for key in keys}
     return PhysicalBackups(
         cluster=cluster,
-        backups=tuple(reversed(listed)),
-        orphans=tuple(k for k in data if k.removesuffix(BASE_SUFFIX).removesuffix(FILES_SUFFIX) not in stems),
+        backups=tuple(reversed(listed.values())),
+        orphans=tuple(
+            Orphan(item.key, item.size, item.etag, item.last_modified)
+            for item in found.values()
+            if stem(item.key) not in stems
+        ),
         unreadable=tuple(item for item in read if isinstance(item, str)),
     )
 
@@ -101,31 +138,44 @@ def choose_physical(found: PhysicalBackups, wanted: str) -> PhysicalManifest:
             if item.problem:
                 raise BackupError(f"physical backup {wanted} cannot be used: {item.problem}")
             return item.manifest
+    for reason in found.unreadable:
+        if f"backup_{wanted}{PHYSICAL_MANIFEST_SUFFIX}" in reason:
+            raise BackupError(f"physical backup {wanted} cannot be used: {reason}", hint=RESTORE_VERSION)
     known = ", ".join(item.manifest.id for item in found.backups[:5])
     hint = f"the newest are {known}" if known else "make one: `headwater backup create --physical`"
     raise BackupError(f"there is no physical backup {wanted} of cluster {found.cluster}", hint=hint)
 
 
-def _read(s3: S3Client, bucket: str, key: str) -> PhysicalManifest | str:
-    data = objects.read_bytes(s3, bucket, key)
+def _read(s3: S3Client, bucket: str, key: str, found: Mapping[str, ObjectInfo]) -> ListedPhysical | str:
+    """The backup of a manifest, before anything has been compared; a text if the manifest cannot be read."""
     try:
-        return parse_physical(data, key)
+        manifest = parse_physical(objects.read_bytes(s3, bucket, key), key)
     except BackupError as error:
         return str(error)
+    record = stem(key) + VERIFY_SUFFIX
+    records: tuple[Verification, ...] = ()
+    if record in found:
+        records = verification.parse(objects.read_bytes(s3, bucket, record))
+    return ListedPhysical(manifest, key, "", found[key].etag, (), records)
 
 
-def _problem(manifest: PhysicalManifest, cluster: str, sizes: dict[str, int], problems: dict[str, str]) -> str:
+def _problem(item: ListedPhysical, cluster: str, found: Mapping[str, ObjectInfo], before: ListedPhysical | None) -> str:
+    manifest = item.manifest
     if manifest.cluster != cluster:
         return f"its manifest speaks of cluster {manifest.cluster}"
     for stored in (manifest.dump, manifest.files):
-        size = sizes.get(stored.key)
-        if size is None:
+        if stem(stored.key) != stem(item.manifest_key):
+            return f"its manifest speaks of another backup's {stored.key}"
+        there = found.get(stored.key)
+        if there is None:
             return f"{stored.key} is gone"
-        if size != stored.size:
-            return f"{stored.key} has {size:,} bytes, {stored.size:,} were written"
+        if there.size != stored.size:
+            return f"{stored.key} has {there.size:,} bytes, {stored.size:,} were written"
+        if there.etag != stored.etag:
+            return f"{stored.key} was replaced: its ETag is {there.etag}, {stored.etag} was written"
     if manifest.previous is not None:
-        if manifest.previous not in problems:
+        if before is None:
             return f"it builds on {manifest.previous}, which is gone"
-        if problems[manifest.previous]:
-            return f"it builds on {manifest.previous}: {problems[manifest.previous]}"
+        if before.problem:
+            return f"it builds on {manifest.previous}: {before.problem}"
     return ""

@@ -30,8 +30,10 @@ class Program:
     ...     warnings = program.finish()
     """
 
-    def __init__(self, arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
-        self._arguments = list(arguments)
+    def __init__(
+        self, arguments: Sequence[str], environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    ) -> None:
+        self._arguments, self._before = list(arguments), list(before)  # before: a wrapper such as ends_with_us()
         self._environment = None if environment is None else dict(environment)  # None: ours, handed on
         self._stderr = bytearray()
         self._process: subprocess.Popen[bytes] | None = None
@@ -45,7 +47,7 @@ class Program:
     def __enter__(self) -> Program:
         try:
             self._process = subprocess.Popen(
-                self._arguments,
+                [*self._before, *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,

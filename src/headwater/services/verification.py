@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 import zlib
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from headwater.errors import AwsError
+from headwater.errors import AwsError, SettingsError, VerificationError
 from headwater.services import objects
 from headwater.services.aws import aws_errors, error_code
 from headwater.services.guards import Guards, first_accepted, for_put
@@ -38,6 +40,26 @@ class Verification:
     seconds: float
     detail: str
     etag: str
+
+
+@dataclass(frozen=True)
+class VerifyResult:
+    """One backup's outcome."""
+
+    id: str
+    level: str
+    passed: bool
+    seconds: float
+    detail: str
+
+
+@dataclass(frozen=True)
+class VerifyReport:
+    """What was verified, and whether all of it passed; ``database`` is ``cluster-…`` for physical backups."""
+
+    database: str
+    passed: bool
+    results: tuple[VerifyResult, ...]
 
 
 def newest(records: tuple[Verification, ...], etag: str) -> Verification | None:
@@ -102,3 +124,30 @@ def _put(s3: S3Client, place: tuple[str, str], data: bytes, there: ObjectHead | 
         s3.put_object(Bucket=place[0], Key=place[1], Body=data, ContentType="application/json", **named)
 
     return first_accepted(s3, for_put(True), put)[0]
+
+
+def parse_subset(text: str) -> tuple[int, int]:
+    """Read ``2/7``. Raises SettingsError.
+
+    >>> parse_subset("2/7")
+    (2, 7)
+    """
+    named = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+    if named is None or not 1 <= int(named[1]) <= int(named[2]):
+        raise SettingsError(f"{text!r} is not a subset", hint="N/T: the Nth of T parts, for example 1/7")
+    return int(named[1]), int(named[2])
+
+
+def group_of(backup: str, of: int) -> int:
+    """Which of ``of`` groups (from 1) a backup is in: by its id alone, so that T runs see every backup once."""
+    return int.from_bytes(hashlib.sha256(backup.encode()).digest()[:8], "big") % of + 1
+
+
+def require_passed(report: VerifyReport, remedy: str = "headwater backup create") -> None:
+    """Raise VerificationError that names the backups that did not pass."""
+    failed = [f"{result.id}: {result.detail}" for result in report.results if not result.passed]
+    if failed:
+        raise VerificationError(
+            f"{len(failed)} of {len(report.results)} backups of {report.database} failed: {'; '.join(failed[:3])}",
+            hint=f"make a new one now: `{remedy}`",
+        )

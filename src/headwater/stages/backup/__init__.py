@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from headwater.manifest import BackupManifest
-from headwater.retention import Decision, Policy, decide
+from headwater.retention import ORPHAN_GRACE, Decision, Policy, decide
+from headwater.services.verification import VerifyReport, require_passed
 from headwater.stages.backup.create import CreateReport, create
 from headwater.stages.backup.lifecycle import (
     LifecyclePlan,
@@ -16,22 +17,17 @@ from headwater.stages.backup.listing import list_backups
 from headwater.stages.backup.many import ManyReport, all_databases, create_many, require_all
 from headwater.stages.backup.options import CreateOptions, Selection
 from headwater.stages.backup.plan import CreatePlan, plan_create
-from headwater.stages.backup.prune import ORPHAN_GRACE, PrunePlan, PruneReport, plan_prune, policy_of, prune
-from headwater.stages.backup.verify import (
-    VerifyOptions,
-    VerifyPlan,
-    VerifyReport,
-    plan_verify,
-    require_passed,
-    verify,
-)
+from headwater.stages.backup.prune import PrunePlan, PruneReport, plan_prune, policy_of, prune
+from headwater.stages.backup.verify import VerifyOptions, VerifyPlan, plan_verify, verify
 from headwater.stages.backup.watch import (
     MAX_AGE,
+    Bounds,
     StatusReport,
     Watch,
     parse_age,
     require_healthy,
     status,
+    tell_cluster,
     tell_status,
     watched,
 )
@@ -40,6 +36,7 @@ __all__ = [
     "MAX_AGE",
     "ORPHAN_GRACE",
     "BackupManifest",
+    "Bounds",
     "CreateOptions",
     "CreatePlan",
     "CreateReport",
@@ -74,6 +71,7 @@ __all__ = [
     "require_healthy",
     "require_passed",
     "status",
+    "tell_cluster",
     "tell_status",
     "verify",
     "watched",

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 
 from headwater import __version__
 from headwater.connections import Connections
-from headwater.errors import AwsError, BackupError, HeadwaterError, VerificationError
+from headwater.errors import AwsError, BackupError, HeadwaterError
 from headwater.manifest import BackupManifest, StoredDump, StoredGlobals, backup_id
 from headwater.model import OnProgress, Progress, no_progress
-from headwater.services import codec, objects, removal
+from headwater.services import archives, codec, objects, removal
 from headwater.services.backups import list_backups
 from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
@@ -27,8 +27,6 @@ from headwater.stages.backup.prune import PruneReport, plan_prune, prune
 from headwater.stages.backup.snapshot import Snapshot, export_snapshot
 
 UPLOADS = 3
-NO_CONDITION = "refused by this provider; looked for before, read back afterwards"
-NO_CHECKSUM = "not reported by this provider; sha256 of the whole, read back"
 
 
 @dataclass(frozen=True)
@@ -109,7 +107,9 @@ def _dump(plan: CreatePlan, connections: Connections, on_progress: OnProgress) -
     written = writer.written
     stream.durations["upload"] = round(time.monotonic() - started, 3)
     manifest = _manifest(plan, snapshot, stream, _stored(written, stream, plan))
-    manifest = replace(manifest, warnings=(*plan.warnings, *warnings, *complaint), integrity=_integrity(written, plan))
+    manifest = replace(
+        manifest, warnings=(*plan.warnings, *warnings, *complaint), integrity=written.integrity(plan.versioning)
+    )
     return _commit(replace(manifest, seconds=round(time.monotonic() - started, 3)), plan, connections, script)
 
 
@@ -216,26 +216,14 @@ def _stored(written: WrittenObject, stream: _Stream, plan: CreatePlan) -> Stored
     )
 
 
-def _integrity(written: WrittenObject, plan: CreatePlan) -> dict[str, str]:
-    """Which checks this provider did, in words for people; ``object_checksum`` is completed after looking at it."""
-    whole = "crc32 of the whole" if "-" not in written.crc32 else "crc32 of the parts' crc32s"
-    guards = written.guards
-    return {
-        "part_checksum": guards.checksum,
-        "object_checksum": whole,
-        "conditional_write": "if-none-match" if guards.condition else NO_CONDITION,
-        "versioning": plan.versioning,
-    }
-
-
 def _commit(
     manifest: BackupManifest, plan: CreatePlan, connections: Connections, script: bytes | None
 ) -> BackupManifest:
     """Believe the dump only as S3 reports it, then write the manifest; without one, the dump goes again."""
     try:
-        if not _verify(manifest.dump, plan, connections):
-            _read_back(manifest.dump, plan, connections)
-            manifest = replace(manifest, integrity={**manifest.integrity, "object_checksum": NO_CHECKSUM})
+        if not archives.confirm(connections.s3, plan.bucket, manifest.dump):
+            archives.read_back(connections.s3, plan.bucket, manifest.dump)
+            manifest = replace(manifest, integrity={**manifest.integrity, "object_checksum": archives.NO_CHECKSUM})
         if script is not None:
             manifest = replace(manifest, globals=_store_globals(plan, connections, script))
         _put_manifest(manifest, plan, connections)
@@ -271,29 +259,6 @@ def _take_back(manifest: BackupManifest, plan: CreatePlan, connections: Connecti
                 removal.delete_if(s3, plan.bucket, manifest.globals.key, None)
     except AwsError:
         pass  # S3 is out of reach, which is what is being reported: the dump stays as an orphan, `list` shows it
-
-
-def _verify(dump: StoredDump, plan: CreatePlan, connections: Connections) -> bool:
-    """Compare the object with what was sent; False if the provider reports no checksum."""
-    found = objects.head(connections.s3, plan.bucket, plan.key)
-    if found is None:
-        raise VerificationError(f"s3://{plan.bucket}/{plan.key} was uploaded, but S3 does not have it")
-    if found.size != dump.size:
-        raise VerificationError(f"{plan.key}: {dump.size:,} bytes were sent, S3 has {found.size:,}")
-    if found.crc32 is not None and found.crc32 != dump.checksum:
-        raise VerificationError(f"{plan.key}: CRC32 {dump.checksum} was sent, S3 has {found.crc32}")
-    if found.etag != dump.etag:
-        raise VerificationError(f"{plan.key} was replaced while it was verified: ETag {dump.etag}, now {found.etag}")
-    return found.crc32 is not None
-
-
-def _read_back(dump: StoredDump, plan: CreatePlan, connections: Connections) -> None:
-    """Where S3 reports no checksum of the object, every byte of it is compared here. Raises VerificationError."""
-    digest = hashlib.sha256()
-    for chunk in objects.read_chunks(connections.s3, plan.bucket, plan.key):
-        digest.update(chunk)
-    if digest.hexdigest() != dump.sha256:
-        raise VerificationError(f"{plan.key}: SHA-256 {dump.sha256} was sent, {digest.hexdigest()} was read back")
 
 
 def tags(database: str, retention_days: int) -> dict[str, str]:

@@ -23,7 +23,7 @@ class Dump:
     """
 
     def __init__(self, tool: Tool, address: PostgresAddress, flags: Sequence[str], before: Sequence[str] = ()) -> None:
-        self._program = Program([*before, str(tool.path), *flags], login(address))
+        self._program = Program([str(tool.path), *flags], login(address), before)
         self._wrote = False
 
     def __enter__(self) -> Dump:

@@ -10,14 +10,12 @@ from headwater.connections import Connections
 from headwater.errors import BackupError
 from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, Progress, no_progress
-from headwater.retention import Decision, Policy, decide, parse_rules
+from headwater.retention import ORPHAN_GRACE, Decision, Policy, decide, parse_rules
 from headwater.services import removal
 from headwater.services.backups import Backups, ListedBackup, Orphan, list_backups
 from headwater.services.removal import Held
 
 REMOVERS = 8
-ORPHAN_GRACE = timedelta(days=2)
-"""How old a dump without a manifest has to be before it goes: a backup that is being made has none either."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +19,7 @@ from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import archives, codec, objects, restoring, tools, verification
 from headwater.services.archives import ObjectStore
 from headwater.services.backups import Backups, ListedBackup, choose, list_backups
-from headwater.services.verification import LEVELS, Verification
+from headwater.services.verification import LEVELS, Verification, VerifyReport, VerifyResult, group_of, parse_subset
 
 
 @dataclass(frozen=True)
@@ -46,26 +45,6 @@ class VerifyPlan:
     backups: tuple[ListedBackup, ...]
     bytes_to_read: int
     options: VerifyOptions
-
-
-@dataclass(frozen=True)
-class VerifyResult:
-    """One backup's outcome."""
-
-    id: str
-    level: str
-    passed: bool
-    seconds: float
-    detail: str
-
-
-@dataclass(frozen=True)
-class VerifyReport:
-    """What was verified, and whether all of it passed."""
-
-    database: str
-    passed: bool
-    results: tuple[VerifyResult, ...]
 
 
 def plan_verify(connections: Connections, options: VerifyOptions) -> VerifyPlan:
@@ -95,23 +74,6 @@ def _chosen(found: Backups, options: VerifyOptions) -> tuple[ListedBackup, ...]:
     return tuple(backup for backup in found.backups if group_of(backup.manifest.id, of) == part)
 
 
-def parse_subset(text: str) -> tuple[int, int]:
-    """Read ``2/7``. Raises SettingsError.
-
-    >>> parse_subset("2/7")
-    (2, 7)
-    """
-    named = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
-    if named is None or not 1 <= int(named[1]) <= int(named[2]):
-        raise SettingsError(f"{text!r} is not a subset", hint="N/T: the Nth of T parts, for example 1/7")
-    return int(named[1]), int(named[2])
-
-
-def group_of(backup: str, of: int) -> int:
-    """Which of ``of`` groups (from 1) a backup is in: by its id alone, so that T runs see every backup once."""
-    return int.from_bytes(hashlib.sha256(backup.encode()).digest()[:8], "big") % of + 1
-
-
 def verify(plan: VerifyPlan, connections: Connections, on_progress: OnProgress = no_progress) -> VerifyReport:
     """Verify each, and record what was found beside its manifest; one that fails does not stop the others.
 
@@ -122,16 +84,6 @@ def verify(plan: VerifyPlan, connections: Connections, on_progress: OnProgress =
         results.append(_verify_one(backup, plan, connections, on_progress))
         on_progress(Progress("verify", done, len(plan.backups), "backups", backup.manifest.id))
     return VerifyReport(plan.database, all(result.passed for result in results), tuple(results))
-
-
-def require_passed(report: VerifyReport) -> None:
-    """Raise VerificationError that names the backups that did not pass."""
-    failed = [f"{result.id}: {result.detail}" for result in report.results if not result.passed]
-    if failed:
-        raise VerificationError(
-            f"{len(failed)} of {len(report.results)} backups of {report.database} failed: {'; '.join(failed[:3])}",
-            hint="make a new one now: `headwater backup create`",
-        )
 
 
 def _verify_one(
@@ -174,14 +126,7 @@ def _proof(backup: ListedBackup, plan: VerifyPlan, connections: Connections, on_
 def _check_head(backup: ListedBackup, connections: Connections) -> None:
     if backup.problem:
         raise VerificationError(backup.problem)
-    dump = backup.manifest.dump
-    found = objects.head(connections.s3, connections.settings.bucket_name, dump.key)
-    if found is None:
-        raise VerificationError(f"its dump {dump.key} is gone")
-    if found.size != dump.size or found.etag != dump.etag:
-        raise VerificationError(f"its dump is not what was written: {found.size:,} bytes, ETag {found.etag}")
-    if found.crc32 is not None and found.crc32 != dump.checksum:
-        raise VerificationError(f"its dump has CRC32 {found.crc32}, {dump.checksum} was written")
+    archives.confirm(connections.s3, connections.settings.bucket_name, backup.manifest.dump)
 
 
 def _check_globals(manifest: BackupManifest, store: ObjectStore) -> None:

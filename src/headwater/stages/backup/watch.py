@@ -6,16 +6,18 @@ import logging
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from urllib.error import URLError
 from urllib.request import Request, urlopen
 
+from headwater import recoverability
 from headwater.connections import Connections
 from headwater.errors import HeadwaterError, InputError, SettingsError, StaleBackup
 from headwater.recoverability import WalStatus
+from headwater.services import recoverable
 from headwater.services.backups import Backups, list_backups
 from headwater.stages.backup.create import size_alarms
 
@@ -51,11 +53,25 @@ def watched(connections: Connections, watch: Watch) -> Iterator[None]:
 
 def tell_status(report: StatusReport, watch: Watch) -> None:
     """Write the metrics and ping, then raise StaleBackup if the report names a problem."""
-    if watch.metrics is not None:
-        write_metrics(watch.metrics, metrics(report, datetime.now(timezone.utc)))
-    if watch.ping is not None and (problem := ping(watch.ping, failed=not report.healthy)):
-        log.warning("%s", problem)
+    _report(metrics(report, datetime.now(timezone.utc)), watch, failed=not report.healthy)
     require_healthy(report)
+
+
+def tell_cluster(report: WalStatus, watch: Watch) -> None:
+    """The same for one cluster's physical backups."""
+    _report(recoverability.metrics([report]), watch, failed=bool(report.problems))
+    if report.problems:
+        raise StaleBackup(
+            f"the physical backups are not as they should be: {'; '.join(report.problems)}",
+            hint="`headwater backup create --physical`, then `headwater backup physical verify`",
+        )
+
+
+def _report(text: str, watch: Watch, *, failed: bool) -> None:
+    if watch.metrics is not None:
+        write_metrics(watch.metrics, text)
+    if watch.ping is not None and (problem := ping(watch.ping, failed=failed)):
+        log.warning("%s", problem)
 
 
 def _tell(connections: Connections, watch: Watch, *, failed: bool) -> None:
@@ -63,7 +79,7 @@ def _tell(connections: Connections, watch: Watch, *, failed: bool) -> None:
         log.warning("%s", problem)
     if watch.metrics is not None:
         now = datetime.now(timezone.utc)
-        write_metrics(watch.metrics, metrics(status(connections, now, watch.max_age), now))
+        write_metrics(watch.metrics, metrics(status(connections, now, Bounds(watch.max_age)), now))
 
 
 def require_healthy(report: StatusReport) -> None:
@@ -110,10 +126,29 @@ def parse_age(text: str) -> timedelta:
     return timedelta(seconds=int(named[1]) * _UNITS[named[2]])
 
 
-def status(connections: Connections, now: datetime, max_age: timedelta, max_size_drop: float = 0.5) -> StatusReport:
-    """Look at the backups. Raises AwsError."""
+@dataclass(frozen=True)
+class Bounds:
+    """``max_age``: of the newest verified backup; ``max_rpo``: how long ago the last recoverable moment may be (None:
+    as ``max_age``), where there are physical backups; ``max_size_drop``: a share, against the backup before.
+    """
+
+    max_age: timedelta = MAX_AGE
+    max_rpo: timedelta | None = None
+    max_size_drop: float = 0.5
+
+
+def status(connections: Connections, now: datetime, bounds: Bounds) -> StatusReport:
+    """Look at the backups, the physical ones included. Raises AwsError, BackupError."""
     settings = connections.settings
-    return judge(list_backups(connections.s3, settings.layout, settings.db_name), now, max_age, max_size_drop)
+    found = list_backups(connections.s3, settings.layout, settings.db_name)
+    report = judge(found, now, bounds.max_age, bounds.max_size_drop)
+    address = connections.postgres("postgres")
+    clusters = tuple(
+        recoverability.judged(item, bounds.max_age, bounds.max_rpo)
+        for item in recoverable.statuses(connections.s3, settings.layout, address, now)
+    )
+    problems = (*report.problems, *(text for item in clusters for text in item.problems))
+    return replace(report, clusters=clusters, problems=problems, healthy=not problems)
 
 
 def judge(found: Backups, now: datetime, max_age: timedelta, max_size_drop: float) -> StatusReport:
@@ -196,7 +231,7 @@ def metrics(report: StatusReport, now: datetime) -> str:
         lines += [f"# HELP headwater_backup_{name} {text}", f"# TYPE headwater_backup_{name} gauge"]
         if value is not None:
             lines.append(f'headwater_backup_{name}{{database="{label}"}} {value}')
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + recoverability.metrics(report.clusters)
 
 
 def _stamp(now: float, age: float | None) -> float | None:

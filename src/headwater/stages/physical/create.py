@@ -1,4 +1,4 @@
-"""Makes a physical backup: pg_basebackup's tar, zstd and the upload as one stream, committed by its manifest."""
+"""Makes a physical backup: pg_basebackup's tar, zstd, age and the upload as one stream, committed by its manifest."""
 
 from __future__ import annotations
 
@@ -6,144 +6,123 @@ import hashlib
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import SpooledTemporaryFile, TemporaryDirectory
-from typing import IO, Any
-
-import zstandard
+from typing import IO
 
 from headwater import __version__
 from headwater.connections import Connections
-from headwater.errors import AwsError, BackupError, SettingsError, VerificationError
+from headwater.errors import AwsError, BackupError, HeadwaterError
 from headwater.manifest import StoredDump, backup_id
 from headwater.model import OnProgress, Progress, no_progress
-from headwater.physical_manifest import BASE_SUFFIX, FILES_SUFFIX, PHYSICAL_MANIFEST_SUFFIX, PhysicalManifest
-from headwater.services import buckets, clusters, objects, tools
-from headwater.services.multipart import MultipartWriter
+from headwater.physical_manifest import PhysicalManifest
+from headwater.services import archives, clusters, codec, objects, removal, tools
+from headwater.services.archives import ObjectStore
+from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
-from headwater.services.physical_backups import choose_physical, list_physical
+from headwater.services.physical_backups import list_physical
 from headwater.services.programs import Program
+from headwater.services.storage import slowed
 from headwater.stages.physical.base import TarWatch
-from headwater.stages.physical.fetch import stored_chunks
+from headwater.stages.physical.fetch import stored_blocks
+from headwater.stages.physical.plan import PhysicalPlan
+from headwater.stages.physical.prune import PhysicalPruneReport, plan_prune, prune
 from headwater.stages.physical.ranges import LogRange, log_range
 
-ZSTD_LEVEL = 1
-ZSTD_THREADS = 2
 IN_MEMORY = 8 * 1024 * 1024  # of the file manifest, some 200 bytes a file; above, it is kept on disk
 BLOCK = 1024 * 1024
+UPLOADS = 3
 
 
 @dataclass(frozen=True)
-class PhysicalPlan:
-    """What will be copied and where it will go. ``previous``: the backup that an incremental one builds on."""
+class PhysicalReport:
+    """The backup that was made, where its manifest is, and what the retention rules removed afterwards."""
 
-    cluster: clusters.Cluster
-    bucket: str
-    key: str
-    files_key: str
+    backup: PhysicalManifest
     manifest_key: str
-    taken: datetime
-    retention_days: int
-    previous: PhysicalManifest | None
-    tool: tools.Tool
+    pruned: PhysicalPruneReport
 
 
-def plan_create(connections: Connections, now: datetime, *, incremental: bool = False) -> PhysicalPlan:
-    """Check the server, the program, the bucket and, for an incremental backup, what it builds on.
+@dataclass(frozen=True)
+class _Sent:
+    """What pg_basebackup sent, stored: the tar, the list of files, the log that makes them consistent."""
 
-    Raises PostgresError, BackupError, SettingsError, BucketError, AwsError.
-    """
-    settings, address = connections.settings, connections.postgres("postgres")
-    cluster = clusters.observe(address)
-    _check(cluster, incremental)
-    tool = tools.find("pg_basebackup", cluster.server_major, connections.postgres_tools)
-    buckets.require(connections.s3, connections.sts, settings.bucket_name)
-    found = list_physical(connections.s3, settings.layout, cluster.identifier)
-    previous = choose_physical(found, "latest") if incremental else None
-    taken = now.replace(microsecond=0)
-    while objects.head(connections.s3, settings.bucket_name, _key(connections, cluster, taken)) is not None:
-        taken += timedelta(seconds=1)  # another backup began in this second
-    layout = settings.layout
-    return PhysicalPlan(
-        cluster=cluster,
-        bucket=settings.bucket_name,
-        key=_key(connections, cluster, taken),
-        files_key=layout.physical_key(cluster.identifier, taken, FILES_SUFFIX),
-        manifest_key=layout.physical_key(cluster.identifier, taken, PHYSICAL_MANIFEST_SUFFIX),
-        taken=taken,
-        retention_days=settings.retention_days,
-        previous=previous,
-        tool=tool,
-    )
+    dump: StoredDump
+    files: StoredDump
+    log: LogRange
+    written: WrittenObject
+    warnings: tuple[str, ...]
 
 
-def create(plan: PhysicalPlan, connections: Connections, on_progress: OnProgress = no_progress) -> PhysicalManifest:
-    """Copy, upload, verify, commit. Whatever goes wrong before the manifest is written, no backup appears.
+def create(plan: PhysicalPlan, connections: Connections, on_progress: OnProgress = no_progress) -> PhysicalReport:
+    """Copy, upload, verify, commit; then apply the retention rules.
 
+    Whatever goes wrong before the manifest is written, no backup appears.
     Raises BackupError, PostgresError, AwsError, VerificationError.
     """
-    started = time.monotonic()
+    manifest = _copy(plan, connections, on_progress)
+    try:
+        if plan.options.prune:
+            pruned = prune(plan_prune(connections, plan.taken, manifest.cluster), connections, on_progress)
+        else:
+            found = list_physical(connections.s3, connections.settings.layout, manifest.cluster)
+            kept = tuple(item.manifest.id for item in found.usable)
+            pruned = PhysicalPruneReport(manifest.cluster, kept, (), 0, 0)
+    except HeadwaterError as error:
+        raise BackupError(
+            f"physical backup {manifest.id} was made, but older ones could not be pruned: {error}",
+            hint=error.hint or "try `headwater backup physical prune`",
+        ) from error
+    return PhysicalReport(manifest, plan.manifest_key, pruned)
+
+
+def _copy(plan: PhysicalPlan, connections: Connections, on_progress: OnProgress) -> PhysicalManifest:
+    started, made = time.monotonic(), list[StoredDump]()
     try:
         with _previous_files(plan, connections) as incremental:
-            dump, files = _send(plan, connections, incremental, on_progress)
-        manifest = _manifest(plan, connections, dump, files, started)
-        for stored in (manifest.dump, manifest.files):
-            _verify(stored, plan, connections)
-        objects.put_bytes(
-            connections.s3, plan.bucket, plan.manifest_key, manifest.to_json(), _options(plan, "application/json")
-        )
+            sent = _send(plan, connections, incremental, made, on_progress)
+        manifest = _manifest(plan, connections, sent)
+        for stored in made:
+            if not archives.confirm(connections.s3, plan.bucket, stored):
+                archives.read_back(connections.s3, plan.bucket, stored)
+                integrity = {**manifest.integrity, "object_checksum": archives.NO_CHECKSUM}
+                manifest = replace(manifest, integrity=integrity)
+        manifest = replace(manifest, seconds=round(time.monotonic() - started, 3))
+        _require_base(plan, connections)
+        options = _options(plan, "application/json")
+        objects.put_bytes(connections.s3, plan.bucket, plan.manifest_key, manifest.to_json(), options)
     except ObjectExists as error:
         raise BackupError(f"physical backup {backup_id(plan.taken)} exists already", hint="try again") from error
     except BaseException:
-        _take_back(plan, connections)
+        _take_back(made, plan, connections)
         raise
     return manifest
 
 
-def _manifest(
-    plan: PhysicalPlan, connections: Connections, dump: StoredDump, files: tuple[LogRange, StoredDump], started: float
-) -> PhysicalManifest:
-    found, stored_files = files
+def _manifest(plan: PhysicalPlan, connections: Connections, sent: _Sent) -> PhysicalManifest:
     return PhysicalManifest(
         id=backup_id(plan.taken),
         cluster=plan.cluster.identifier,
         taken=plan.taken,
         ended=clusters.server_clock(connections.postgres("postgres")),
-        seconds=round(time.monotonic() - started, 3),
+        seconds=0.0,
         retention_days=plan.retention_days,
-        dump=dump,
-        files=stored_files,
+        dump=sent.dump,
+        files=sent.files,
         previous=plan.previous.id if plan.previous else None,
-        timeline=found.timeline,
-        start_lsn=found.start,
-        end_lsn=found.end,
+        timeline=sent.log.timeline,
+        start_lsn=sent.log.start,
+        end_lsn=sent.log.end,
         segment_size=plan.cluster.segment_size,
         server_version=plan.cluster.server_version,
         server_major=plan.cluster.server_major,
         client_version=plan.tool.version_text,
         headwater_version=__version__,
+        encryption="age" if plan.options.encrypt_to else None,
+        integrity=sent.written.integrity(plan.versioning),
+        warnings=sent.warnings,
     )
-
-
-def _check(cluster: clusters.Cluster, incremental: bool) -> None:
-    if cluster.tablespaces:
-        raise BackupError(
-            f"the cluster has {cluster.tablespaces} tablespaces of its own, which one stream cannot hold",
-            hint="move their tables to pg_default, or use logical backups",
-        )
-    if incremental and cluster.server_major < 17:
-        raise SettingsError(f"incremental backups need PostgreSQL 17, the server is {cluster.server_version}")
-    if incremental and not cluster.summarizes:
-        raise BackupError(
-            "the server does not summarize its log, which incremental backups need",
-            hint="let a superuser run: ALTER SYSTEM SET summarize_wal = on; SELECT pg_reload_conf()",
-        )
-
-
-def _key(connections: Connections, cluster: clusters.Cluster, taken: datetime) -> str:
-    return connections.settings.layout.physical_key(cluster.identifier, taken, BASE_SUFFIX)
 
 
 @contextmanager
@@ -156,16 +135,30 @@ def _previous_files(plan: PhysicalPlan, connections: Connections) -> Iterator[Pa
     state.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="physical-", dir=state) as folder:
         path = Path(folder) / "backup_manifest"
+        store = ObjectStore(connections.s3, plan.bucket)
         with path.open("xb") as file:
-            for block in stored_chunks(connections, plan.previous.files):
+            for block in stored_blocks(store, plan.previous, plan.previous.files):
                 file.write(block)
         yield path
 
 
+def _require_base(plan: PhysicalPlan, connections: Connections) -> None:
+    """Raise BackupError if what this backup builds on was removed while it was made."""
+    if plan.previous is not None and objects.head(connections.s3, plan.bucket, plan.previous.keys[0]) is None:
+        raise BackupError(
+            f"physical backup {plan.previous.id}, which this one builds on, was removed meanwhile",
+            hint="make a full one: `headwater backup create --physical`",
+        )
+
+
 def _send(
-    plan: PhysicalPlan, connections: Connections, incremental: Path | None, on_progress: OnProgress
-) -> tuple[StoredDump, tuple[LogRange, StoredDump]]:
-    """The tar and its file manifest, both stored; neither if pg_basebackup did not end well."""
+    plan: PhysicalPlan,
+    connections: Connections,
+    incremental: Path | None,
+    made: list[StoredDump],
+    on_progress: OnProgress,
+) -> _Sent:
+    """The tar and its file manifest, both stored and noted in ``made``; neither if pg_basebackup did not end well."""
     arguments = [
         str(plan.tool.path),
         "--pgdata=-",
@@ -177,7 +170,7 @@ def _send(
         f"--label=headwater {backup_id(plan.taken)}",
         *([f"--incremental={incremental}"] if incremental else []),
     ]
-    total = plan.cluster.size >> 20
+    total, warnings = plan.cluster.size >> 20, list[str]()
     with (
         SpooledTemporaryFile(IN_MEMORY) as files,
         Program(arguments, tools.login(connections.postgres("postgres"))) as program,
@@ -191,13 +184,16 @@ def _send(
                 done += len(block)
                 on_progress(Progress("physical", done >> 20, total, "MiB"))
                 yield block
-            program.finish()  # in here, so that the upload is not completed unless it ended well
+            warnings.extend(program.finish())  # in here, so that the upload is not completed unless it ended well
             watch.finish()
 
-        dump = _store(connections, plan, plan.key, blocks())
+        dump, written = _store(connections, plan, plan.key, blocks())
+        made.append(dump)
         found = log_range(files, plan.cluster.identifier)
         files.seek(0)
-        return dump, (found, _store(connections, plan, plan.files_key, _file_blocks(files)))
+        stored, _ = _store(connections, plan, plan.files_key, _file_blocks(files))
+        made.append(stored)
+        return _Sent(dump, stored, found, written, tuple(warnings))
 
 
 def _file_blocks(file: IO[bytes]) -> Iterator[bytes]:
@@ -205,22 +201,30 @@ def _file_blocks(file: IO[bytes]) -> Iterator[bytes]:
         yield block
 
 
-def _store(connections: Connections, plan: PhysicalPlan, key: str, blocks: Iterable[bytes]) -> StoredDump:
-    """Compress and upload a stream; the object appears only if the stream ends without an exception."""
-    raw, stored, raw_size = hashlib.sha256(), hashlib.sha256(), 0
-    packer = zstandard.ZstdCompressor(level=ZSTD_LEVEL, threads=ZSTD_THREADS, write_checksum=True).compressobj()
-    with MultipartWriter(connections.s3, plan.bucket, key, options=_options(plan), concurrency=3) as writer:
+def _store(
+    connections: Connections, plan: PhysicalPlan, key: str, blocks: Iterable[bytes]
+) -> tuple[StoredDump, WrittenObject]:
+    """Compress, encrypt (the tar) and upload a stream; the object appears only if the stream ends well."""
+    raw, stored, raw_size, options = hashlib.sha256(), hashlib.sha256(), 0, plan.options
+
+    def seen() -> Iterator[bytes]:
+        nonlocal raw_size
         for block in blocks:
             raw.update(block)
             raw_size += len(block)
-            if packed := packer.compress(block):
-                stored.update(packed)
-                writer.write(packed)
-        packed = packer.flush()
-        stored.update(packed)
-        writer.write(packed)
+            yield block
+
+    chunks = codec.compressed(seen(), options.compression)
+    if options.encrypt_to and key == plan.key:
+        chunks = codec.encrypted(chunks, codec.age_recipients(options.encrypt_to))
+    with MultipartWriter(
+        connections.s3, plan.bucket, key, options=_options(plan), concurrency=UPLOADS, full_object=True
+    ) as writer:
+        for chunk in slowed(chunks, options.limit_rate):
+            stored.update(chunk)
+            writer.write(chunk)
     written = writer.written
-    return StoredDump(
+    dump = StoredDump(
         key=key,
         size=written.size,
         sha256=stored.hexdigest(),
@@ -229,8 +233,9 @@ def _store(connections: Connections, plan: PhysicalPlan, key: str, blocks: Itera
         etag=written.etag,
         raw_size=raw_size,
         raw_sha256=raw.hexdigest(),
-        compression="zstd",
+        compression=options.compression.method,
     )
+    return dump, written
 
 
 def _options(plan: PhysicalPlan, content_type: str = "application/octet-stream") -> WriteOptions:
@@ -240,22 +245,15 @@ def _options(plan: PhysicalPlan, content_type: str = "application/octet-stream")
         "BackupType": "physical",
         "Database": f"cluster-{plan.cluster.identifier}",
     }
-    return WriteOptions(tags=tags, content_type=content_type, if_none_match=True)
+    extra = plan.options.storage.request(plan.taken)
+    return WriteOptions(tags=tags, content_type=content_type, if_none_match=True, extra=extra)
 
 
-def _verify(stored: StoredDump, plan: PhysicalPlan, connections: Connections) -> None:
-    """Believe an object only as S3 reports it."""
-    found = objects.head(connections.s3, plan.bucket, stored.key)
-    said: dict[str, Any] = {} if found is None else {"size": found.size, "etag": found.etag, "crc32": found.crc32}
-    wanted = {"size": stored.size, "etag": stored.etag, "crc32": stored.checksum}
-    if found is None or any(said[name] not in (value, None) for name, value in wanted.items()):
-        raise VerificationError(f"s3://{plan.bucket}/{stored.key}: {wanted} was sent, S3 has {said or 'nothing'}")
-
-
-def _take_back(plan: PhysicalPlan, connections: Connections) -> None:
+def _take_back(made: list[StoredDump], plan: PhysicalPlan, connections: Connections) -> None:
     """Delete what was not committed, unless the manifest did arrive and only its answer was lost."""
     try:
         if objects.head(connections.s3, plan.bucket, plan.manifest_key) is None:
-            objects.delete(connections.s3, plan.bucket, [plan.key, plan.files_key])
+            for stored in made:
+                removal.delete_if(connections.s3, plan.bucket, stored.key, stored.etag)  # another run's stays
     except AwsError:
         pass  # S3 is out of reach, which is what is being reported; the list shows what stays as orphans

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from headwater.connections import Connections
 from headwater.errors import BackupError
-from headwater.services import wal_archive
-from headwater.services.physical_backups import PhysicalBackups, list_clusters, list_physical
-
-
-@dataclass(frozen=True)
-class PhysicalList:
-    """The backups, newest first, and the archived log: its first and last segment, and what is missing between."""
-
-    backups: PhysicalBackups
-    segments: int
-    first_segment: str
-    last_segment: str
-    missing: tuple[str, ...]
+from headwater.services import recoverable
+from headwater.services.physical_backups import PhysicalList, list_clusters
+from headwater.services.recoverable import Recoverable
 
 
 def cluster_of(connections: Connections, wanted: str | None = None) -> str:
@@ -36,14 +24,21 @@ def cluster_of(connections: Connections, wanted: str | None = None) -> str:
 def list_backups(connections: Connections, cluster: str | None = None) -> PhysicalList:
     """The physical backups of a cluster. Raises BackupError, AwsError."""
     layout, identifier = connections.settings.layout, cluster_of(connections, cluster)
-    found = list_physical(connections.s3, layout, identifier)
-    size = found.backups[0].manifest.segment_size if found.backups else wal_archive.USUAL_SIZE
-    archive = wal_archive.list_wal(connections.s3, layout, identifier, size)
-    names = [segment.name for segment in archive.segments]
+    return _listed(recoverable.load(connections.s3, layout, identifier))
+
+
+def list_all(connections: Connections) -> tuple[PhysicalList, ...]:
+    """The same of every cluster that there is something of. Raises BackupError, AwsError."""
+    layout, s3 = connections.settings.layout, connections.s3
+    return tuple(_listed(recoverable.load(s3, layout, cluster)) for cluster in list_clusters(s3, layout))
+
+
+def _listed(found: Recoverable) -> PhysicalList:
+    names = [segment.name for segment in found.archive.segments]
     return PhysicalList(
-        backups=found,
+        backups=found.backups,
         segments=len(names),
         first_segment=names[0] if names else "",
         last_segment=names[-1] if names else "",
-        missing=tuple(map(str, archive.gaps)),
+        missing=tuple(map(str, found.missing())),
     )

@@ -1,56 +1,64 @@
-"""Rebuilds a data directory that recovers to a moment: a physical backup, the log after it, and the settings."""
+"""Rebuilds a data directory that recovers to a target: a physical backup, the log after it, and the settings."""
 
 from __future__ import annotations
 
 import os
 import shlex
 import shutil
-from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, InputError, Refused
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.physical_manifest import PhysicalManifest
-from headwater.services import tools, wal_archive
-from headwater.services.physical_backups import PhysicalBackups, chain, choose_physical, list_physical
-from headwater.stages.physical.fetch import rebuild
+from headwater.services import recoverable, tools, wal_archive
+from headwater.services.physical_backups import chain
+from headwater.services.wal_archive import WalStore
+from headwater.stages.physical.fetch import Source, rebuild, source_of
 from headwater.stages.physical.listing import cluster_of
+from headwater.stages.physical.target import LOG_END, Target, choose
 from headwater.wal_segments import Segment
 
-MARGIN = timedelta(minutes=5)
-"""The log is fetched until so long after the wanted moment: its times are the receiver's clock, not the server's."""
 LOG_SUFFIX = ".wal"
+FETCHERS = 4
+HOLE = 64 * 1024
 
 
 @dataclass(frozen=True)
 class RecoverOptions:
-    """``at``: the moment (None: as far as the log goes); ``folder``: the data directory to make.
+    """``folder``: the data directory to make; ``target``: where to stop; ``backup``: an id, by default the newest that
+    was complete before the target.
 
-    ``cluster``: a system identifier, needed only if there are backups of several. ``backup``: an id, by default the
-    newest backup that was complete before ``at``.
+    ``cluster``: a system identifier, needed only if there are backups of several. ``timeline``: by default the one that
+    the cluster was on at that moment. ``identity``: a file with the age key, for backups that are encrypted.
     """
 
     folder: Path
-    at: datetime | None = None
+    target: Target = LOG_END
     cluster: str | None = None
     backup: str = "latest"
+    timeline: int | None = None
+    identity: Path | None = None
 
 
 @dataclass(frozen=True)
 class RecoverPlan:
-    """Which backups make the files, and which segments bring them to the moment."""
+    """Which backups make the files, and which segments and history files bring them to the target."""
 
     cluster: str
-    at: datetime | None
+    target: Target
+    timeline: int
     folder: Path
     log_folder: Path
     chain: tuple[PhysicalManifest, ...]
     segments: tuple[Segment, ...]
+    histories: tuple[str, ...]
     bucket: str
     postgres: Path
+    identity: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +68,8 @@ class RecoverReport:
     cluster: str
     backup: str
     at: datetime | None
+    target: str
+    timeline: int
     folder: Path
     log_folder: Path
     segments: int
@@ -69,26 +79,37 @@ class RecoverReport:
 def plan_recover(connections: Connections, options: RecoverOptions) -> RecoverPlan:
     """Choose and check, fetch nothing.
 
-    Raises Refused (the folder exists), BackupError (no backup before that moment; segments are missing, by name; the
-    log ends before that moment), InputError, AwsError.
+    Raises Refused (the folder holds something), BackupError (no backup before that moment; segments are missing, by
+    name; the log ends before that moment), InputError, AwsError.
     """
     settings = connections.settings
     folder = options.folder.absolute()
     log_folder = folder.with_name(folder.name + LOG_SUFFIX)
     for path in (folder, log_folder):
-        if path.exists():
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise Refused(f"{path} exists already; a recovery only ever makes a new one", hint="give another folder")
-    if options.at is not None and options.at.tzinfo is None:
-        raise InputError(f"{options.at} has no time zone", hint="write it like 2025-01-15T10:30:00+00:00")
-    cluster = cluster_of(connections, options.cluster)
-    found = list_physical(connections.s3, settings.layout, cluster)
-    wanted = _choose(found, options)
-    links = chain(found, wanted)
-    segments = _segments(connections, wanted, options.at)
+    _in_shell(log_folder)
+    found = recoverable.load(connections.s3, settings.layout, cluster_of(connections, options.cluster))
+    choice = choose(found, options.target, options.backup, options.timeline)
+    links = chain(found.backups, choice.backup)
+    source_of(connections, links, options.identity)
     # The server's program may be on another machine than this one.
     programs = tools.installed("postgres", connections.postgres_tools)
-    program = next((tool.path for tool in programs if tool.major == wanted.server_major), Path("postgres"))
-    return RecoverPlan(cluster, options.at, folder, log_folder, links, segments, settings.bucket_name, program)
+    program = next((tool.path for tool in programs if tool.major == choice.backup.server_major), Path("postgres"))
+    names = {f"{stretch.timeline:08X}.history" for stretch in choice.path.stretches}
+    return RecoverPlan(
+        cluster=found.backups.cluster,
+        target=options.target,
+        timeline=choice.path.timeline,
+        folder=folder,
+        log_folder=log_folder,
+        chain=links,
+        segments=choice.segments,
+        histories=tuple(name for name in found.archive.histories if name in names),
+        bucket=settings.bucket_name,
+        postgres=program,
+        identity=options.identity,
+    )
 
 
 def recover(plan: RecoverPlan, connections: Connections, on_progress: OnProgress = no_progress) -> RecoverReport:
@@ -97,15 +118,12 @@ def recover(plan: RecoverPlan, connections: Connections, on_progress: OnProgress
     Raises VerificationError, BackupError, AwsError.
     """
     wanted = plan.chain[-1]
+    source = source_of(connections, plan.chain, plan.identity)
+    store = WalStore(connections.s3, connections.settings.layout, plan.cluster)
     try:
-        plan.log_folder.mkdir(mode=0o700, parents=True)
-        for done, segment in enumerate(plan.segments, 1):
-            data = wal_archive.fetch(connections.s3, connections.settings.layout, plan.cluster, segment.name)
-            file = plan.log_folder / segment.name
-            file.write_bytes(data)
-            file.chmod(0o600)
-            on_progress(Progress("log", done, len(plan.segments), "segments", segment.name))
-        rebuild(connections, plan.chain, plan.folder, on_progress)
+        plan.log_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _fetch_log(plan, store, source, on_progress)
+        rebuild(source, plan.chain, plan.folder, on_progress)
         _configure(plan)
     except BaseException as error:
         shutil.rmtree(plan.log_folder, ignore_errors=True)
@@ -116,7 +134,9 @@ def recover(plan: RecoverPlan, connections: Connections, on_progress: OnProgress
     return RecoverReport(
         cluster=plan.cluster,
         backup=wanted.id,
-        at=plan.at,
+        at=plan.target.at,
+        target=str(plan.target),
+        timeline=plan.timeline,
         folder=plan.folder,
         log_folder=plan.log_folder,
         segments=len(plan.segments),
@@ -124,81 +144,53 @@ def recover(plan: RecoverPlan, connections: Connections, on_progress: OnProgress
     )
 
 
-def _choose(found: PhysicalBackups, options: RecoverOptions) -> PhysicalManifest:
-    """The backup to begin with: the newest that was complete before the moment."""
-    if options.backup != "latest" or options.at is None:
-        wanted = choose_physical(found, options.backup)
-    else:
-        before = [item.manifest for item in found.usable if item.manifest.ended <= options.at]
-        if not before:
-            oldest = min((item.manifest.ended for item in found.usable), default=None)
-            known = f"the oldest was complete at {oldest.isoformat()}" if oldest else "there is none at all"
-            raise BackupError(f"no physical backup was complete at {options.at.isoformat()}: {known}")
-        wanted = before[0]
-    if options.at is not None and wanted.ended > options.at:
-        raise BackupError(
-            f"backup {wanted.id} was complete at {wanted.ended.isoformat()}, after {options.at.isoformat()}",
-            hint="leave the backup out: the newest before that moment is chosen",
-        )
-    return wanted
+def _fetch_log(plan: RecoverPlan, store: WalStore, source: Source, on_progress: OnProgress) -> None:
+    names = [*plan.histories, *(segment.name for segment in plan.segments)]
+
+    def one(name: str) -> None:
+        _write(plan.log_folder / name, wal_archive.fetch(store, name, source.store.identities))
+
+    with ThreadPoolExecutor(FETCHERS, "headwater-log") as executor:
+        futures = [executor.submit(one, name) for name in names]
+        try:
+            for done, (name, future) in enumerate(zip(names, futures, strict=True), 1):
+                future.result()
+                on_progress(Progress("log", done, len(names), "segments", name))
+        except BaseException:
+            executor.shutdown(cancel_futures=True)
+            raise
 
 
-def _segments(connections: Connections, wanted: PhysicalManifest, at: datetime | None) -> tuple[Segment, ...]:
-    """The segments that follow the backup's own, up to the moment. Raises BackupError that names what is missing."""
-    archive = wal_archive.list_wal(connections.s3, connections.settings.layout, wanted.cluster, wanted.segment_size)
-    after = [segment for segment in archive.of(wanted.timeline) if segment.number > wanted.end_segment.number]
-    if not after:
-        if at is None:
-            return ()
-        raise BackupError(
-            f"the archive has no log after backup {wanted.id}, complete at {wanted.ended.isoformat()}",
-            hint="keep `headwater backup wal` running",
-        )
-
-    def closed(segment: Segment) -> datetime:
-        return wal_archive.closed_at(connections.s3, connections.settings.layout, wanted.cluster, segment)
-
-    last = len(after) - 1
-    if at is not None:
-        if (end := closed(after[-1])) < at:
-            raise BackupError(
-                f"the archived log ends at {end.isoformat()}, before {at.isoformat()}",
-                hint=f"archive the rest (`headwater backup wal --once`), or recover to {end.isoformat()}",
-            )
-        last = _first(len(after), lambda index: closed(after[index]) > at + MARGIN)
-    chosen = after[: last + 1]
-    missing = archive.missing(wanted.end_segment.following(), chosen[-1])
-    if missing:
-        raise BackupError(
-            f"segments are missing in the archive after backup {wanted.id}: {', '.join(map(str, missing))}",
-            hint="recover to a moment before them, or from a backup after them",
-        )
-    return tuple(chosen)
-
-
-def _first(count: int, true_from: Callable[[int], bool]) -> int:
-    """The first index at which a condition that stays true is true; the last index if it never is."""
-    low, high = 0, count - 1
-    while low < high:
-        middle = (low + high) // 2
-        if true_from(middle):
-            high = middle
-        else:
-            low = middle + 1
-    return low
+def _write(file: Path, data: bytes) -> None:
+    """Write a segment with holes where it is empty: one that was ended early takes no more room than it is full."""
+    with file.open("xb") as made:
+        file.chmod(0o600)
+        empty = bytes(HOLE)
+        for start in range(0, len(data), HOLE):
+            block = data[start : start + HOLE]
+            if block == empty[: len(block)]:
+                made.seek(len(block), os.SEEK_CUR)
+            else:
+                made.write(block)
+        made.truncate(len(data))
 
 
 def _configure(plan: RecoverPlan) -> None:
     """What makes PostgreSQL recover when it starts: recovery.signal and the settings that it reads last."""
     copy = f'cp "{_in_shell(plan.log_folder)}/%f" "%p"'
+    target = plan.target
     settings = {
         "restore_command": copy,
-        "recovery_target_timeline": "current",
+        "recovery_target_timeline": "current" if plan.timeline == plan.chain[-1].timeline else str(plan.timeline),
         "recovery_target_action": "promote",
         "archive_mode": "off",  # the copy must never write into the archive of the original
     }
-    if plan.at is not None:
-        settings["recovery_target_time"] = plan.at.isoformat(sep=" ")
+    if target.at is not None:
+        settings["recovery_target_time"] = target.at.isoformat(sep=" ")
+    if target.lsn is not None:
+        settings["recovery_target_lsn"] = target.lsn
+    if target.point is not None:
+        settings["recovery_target_name"] = target.point
     with (plan.folder / "postgresql.auto.conf").open("a") as file:
         file.write("# Written by Headwater for this recovery; PostgreSQL ignores it afterwards.\n")
         for name, value in settings.items():

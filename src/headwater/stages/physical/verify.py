@@ -1,67 +1,131 @@
-"""Verifies a physical backup: as S3 reports it, or by rebuilding the data directory and letting PostgreSQL check it."""
+"""Verifies physical backups: as S3 reports them, or by rebuilding the data directory and comparing every file."""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
 
 from headwater.connections import Connections
-from headwater.errors import VerificationError
-from headwater.model import OnProgress, no_progress
-from headwater.services import objects
-from headwater.services.physical_backups import chain, choose_physical, list_physical
-from headwater.stages.physical.fetch import rebuild
+from headwater.errors import BackupError, SettingsError, VerificationError
+from headwater.model import OnProgress, Progress, no_progress
+from headwater.physical_manifest import PhysicalManifest
+from headwater.services import archives, verification
+from headwater.services.physical_backups import ListedPhysical, PhysicalBackups, chain, choose_physical, list_physical
+from headwater.services.verification import Verification, VerifyReport, VerifyResult, group_of, parse_subset
+from headwater.stages.physical.fetch import rebuild, source_of, stored_blocks
 from headwater.stages.physical.listing import cluster_of
 
-Level = Literal["head", "full"]
+LEVELS = ("head", "full")
 
 
 @dataclass(frozen=True)
-class PhysicalVerification:
-    """A backup that passed. ``backups``: every id that was looked at, the full one first; ``bytes_read``: unpacked."""
+class PhysicalVerifyOptions:
+    """``level``: head or full. ``backup``: an id, ``latest`` or ``all``. ``subset``: ``2/7`` of all.
+
+    ``cluster``: a system identifier, needed only if there are backups of several; ``identity``: a file with the age
+    key, for backups that are encrypted.
+    """
+
+    level: str = "full"
+    backup: str = "latest"
+    subset: str | None = None
+    cluster: str | None = None
+    identity: Path | None = None
+
+
+@dataclass(frozen=True)
+class PhysicalVerifyPlan:
+    """Which backups will be verified how, and how many bytes will be read from S3 for that, bases included."""
 
     cluster: str
-    backup: str
-    level: Level
-    backups: tuple[str, ...]
-    bytes_read: int
-    seconds: float
+    level: str
+    backups: tuple[ListedPhysical, ...]
+    bytes_to_read: int
+    options: PhysicalVerifyOptions
+    found: PhysicalBackups = field(repr=False)
 
 
-def verify(
-    connections: Connections,
-    backup: str = "latest",
-    level: Level = "full",
-    cluster: str | None = None,
-    on_progress: OnProgress = no_progress,
-) -> PhysicalVerification:
-    """Verify a backup and what it builds on. ``head``: size, ETag and checksum of each object as S3 reports them.
+def plan_verify(connections: Connections, options: PhysicalVerifyOptions) -> PhysicalVerifyPlan:
+    """Choose the backups. Raises BackupError, SettingsError, AwsError."""
+    if options.level not in LEVELS:
+        raise SettingsError(f"level {options.level!r} is not known", hint=f"use {' or '.join(LEVELS)}")
+    found = list_physical(connections.s3, connections.settings.layout, cluster_of(connections, options.cluster))
+    chosen, sizes = _chosen(found, options), {item.manifest.id: item.manifest.dump.size for item in found.backups}
+    to_read = 0 if options.level == "head" else sum(sizes.get(id_, 0) for item in chosen for id_ in item.chain)
+    if options.level == "full":
+        known = {item.manifest.id: item.manifest for item in found.backups}
+        source_of(connections, (known[id_] for item in chosen for id_ in item.chain), options.identity)
+    return PhysicalVerifyPlan(found.cluster, options.level, chosen, to_read, options, found)
 
-    ``full``: every byte against the manifest's SHA-256, every file against PostgreSQL's own manifest, incremental
-    backups combined (pg_combinebackup) and compared again. Raises VerificationError, BackupError, AwsError.
+
+def _chosen(found: PhysicalBackups, options: PhysicalVerifyOptions) -> tuple[ListedPhysical, ...]:
+    known = {item.manifest.id: item for item in found.backups}
+    if options.subset is None and options.backup != "all":
+        # A backup with a problem is verified too: that it fails is what has to be said.
+        return (known.get(options.backup) or known[choose_physical(found, options.backup).id],)
+    if not found.backups:
+        raise BackupError(
+            f"there is no physical backup of cluster {found.cluster}",
+            hint="make one: `headwater backup create --physical`",
+        )
+    if options.subset is None:
+        return found.backups
+    part, of = parse_subset(options.subset)
+    return tuple(item for item in found.backups if group_of(item.manifest.id, of) == part)
+
+
+def verify(plan: PhysicalVerifyPlan, connections: Connections, on_progress: OnProgress = no_progress) -> VerifyReport:
+    """Verify each with what it builds on, and record what was found beside its manifest.
+
+    ``head``: size, ETag and checksum of each object as S3 reports them. ``full``: every byte against the manifest's
+    SHA-256, every file against PostgreSQL's own manifest, incremental backups combined (pg_combinebackup) and compared
+    again. Raises AwsError and BackupError when it could not be found out: then nothing is recorded.
     """
-    started = time.monotonic()
-    settings = connections.settings
-    found = list_physical(connections.s3, settings.layout, cluster_of(connections, cluster))
-    links = chain(found, choose_physical(found, backup))
+    results = []
+    for done, item in enumerate(plan.backups, 1):
+        results.append(_verify_one(item, plan, connections, on_progress))
+        on_progress(Progress("verify", done, len(plan.backups), "backups", item.manifest.id))
+    cluster = plan.backups[0].manifest.database if plan.backups else f"cluster {plan.cluster}"
+    return VerifyReport(cluster, all(result.passed for result in results), tuple(results))
+
+
+def _verify_one(
+    item: ListedPhysical, plan: PhysicalVerifyPlan, connections: Connections, on_progress: OnProgress
+) -> VerifyResult:
+    began, manifest = time.monotonic(), item.manifest
+    try:
+        detail, passed = _proof(item, plan, connections, on_progress), True
+    except VerificationError as error:
+        detail, passed = str(error), False
+    seconds = round(time.monotonic() - began, 3)
+    at = datetime.now(timezone.utc)
+    record = Verification(plan.level, at, passed, seconds, detail, manifest.dump.etag)
+    verification.append(connections.s3, connections.settings.bucket_name, manifest.keys[-1], record)
+    return VerifyResult(manifest.id, plan.level, passed, seconds, detail)
+
+
+def _proof(item: ListedPhysical, plan: PhysicalVerifyPlan, connections: Connections, on_progress: OnProgress) -> str:
+    """What was proven, in words. Raises VerificationError for what is wrong with the backup."""
+    if item.problem:
+        raise VerificationError(item.problem)
+    links, settings = chain(plan.found, item.manifest), connections.settings
     for stored in (stored for manifest in links for stored in (manifest.dump, manifest.files)):
-        there = objects.head(connections.s3, settings.bucket_name, stored.key)
-        if there is None or (there.size, there.etag) != (stored.size, stored.etag):
-            raise VerificationError(f"s3://{settings.bucket_name}/{stored.key} is not what was written")
-        if there.crc32 not in (None, stored.checksum):
-            raise VerificationError(f"s3://{settings.bucket_name}/{stored.key} has another checksum than was written")
-    if level == "full":
-        settings.layout.state.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix="verify-", dir=settings.layout.state) as folder:
-            rebuild(connections, links, Path(folder) / "data", on_progress)
-    return PhysicalVerification(
-        cluster=found.cluster,
-        backup=links[-1].id,
-        level=level,
-        backups=tuple(manifest.id for manifest in links),
-        bytes_read=sum(manifest.dump.raw_size for manifest in links) if level == "full" else 0,
-        seconds=round(time.monotonic() - started, 3),
-    )
+        archives.confirm(connections.s3, settings.bucket_name, stored)
+    if plan.level == "head":
+        return f"size, checksum and ETag are what was written{_with(links)}"
+    settings.layout.state.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix="verify-", dir=settings.layout.state) as folder:
+        source = source_of(connections, links, plan.options.identity)
+        for manifest in links:
+            for _ in stored_blocks(source.store, manifest, manifest.files):
+                pass
+        rebuild(source, links, Path(folder) / "data", on_progress)
+    read = sum(manifest.dump.size for manifest in links)
+    return f"{read:,} bytes read back, digests equal, every file is what PostgreSQL sent{_with(links)}"
+
+
+def _with(links: tuple[PhysicalManifest, ...]) -> str:
+    return f"; combined from {', '.join(manifest.id for manifest in links)}" if len(links) > 1 else ""

@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-import os
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
+from typing import NoReturn
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, SettingsError
-from headwater.model import OnProgress, Progress, no_progress
-from headwater.services import buckets, clusters, tools, wal_archive
-from headwater.services.programs import Program
-from headwater.wal_segments import HISTORY, is_segment, segment_before
+from headwater.model import OnProgress, PostgresAddress, no_progress
+from headwater.services import buckets, clusters, codec, tools, wal_archive
+from headwater.services.preflight import bucket_facts, judge_bucket
+from headwater.services.programs import Program, ends_with_us
+from headwater.services.storage import USUAL, Storage
+from headwater.services.wal_archive import SLOT, WalStore
+from headwater.stages.wal.shipping import Shipping
+from headwater.wal_segments import segment_before
 
-SLOT = "headwater_wal"
 LOOK_SECONDS = 0.2
 ONCE_SECONDS = 300.0
+MIB = 1024 * 1024
+PARTIAL = ".partial"
+BEGIN_AGAIN = (
+    "run `headwater backup wal --drop-slot`, begin again with `headwater backup wal`, whose slot makes the server keep"
+    " its log, and make a new base: `headwater backup create --physical`"
+)
 
 
 @dataclass(frozen=True)
@@ -25,11 +36,17 @@ class WalOptions:
     """``once``: archive what there is now, then end; ``seconds``: end after so long (None: run until stopped).
 
     ``switch_seconds``: end a segment that was begun at the latest after so long, so that at most so much is lost.
+    ``spool_limit``: bytes that may wait here for S3; ``limit_rate``: stored bytes a second; ``encrypt_to``: age
+    recipients.
     """
 
     once: bool = False
     seconds: float | None = None
     switch_seconds: float = 60.0
+    spool_limit: int = 1024 * MIB
+    encrypt_to: tuple[str, ...] = ()
+    storage: Storage = USUAL
+    limit_rate: int | None = None
 
     def __post_init__(self) -> None:
         if self.switch_seconds < 1:
@@ -67,23 +84,30 @@ def plan_wal(connections: Connections, options: WalOptions | None = None) -> Wal
 
     Raises PostgresError, BackupError (the slot is in use or has lost its log), BucketError, AwsError.
     """
-    settings, address = connections.settings, connections.postgres("postgres")
+    settings, address, options = connections.settings, connections.postgres("postgres"), options or WalOptions()
+    if options.encrypt_to:
+        codec.age_recipients(options.encrypt_to)
     cluster = clusters.observe(address)
+    if options.spool_limit < 2 * cluster.segment_size:
+        raise SettingsError(f"a spool of {options.spool_limit >> 20} MiB does not hold two segments")
     if cluster.standby:
         raise BackupError("the server is a standby, which cannot end segments", hint="archive from the primary")
     slot = clusters.find_slot(address, SLOT)
     if slot is not None:
         _check(slot)
     buckets.require(connections.s3, connections.sts, settings.bucket_name)
+    judge_bucket(
+        bucket_facts(connections.s3, settings.bucket_name, datetime.now(timezone.utc)), options.storage.lock_days
+    )
     return WalPlan(
         cluster=cluster,
         bucket=settings.bucket_name,
         folder=settings.layout.wal_folder(cluster.identifier),
         slot=SLOT,
         new_slot=slot is None,
-        spool=settings.layout.state / "wal" / cluster.identifier,
+        spool=_spool(connections, cluster.identifier),
         tool=tools.find("pg_receivewal", cluster.server_major, connections.postgres_tools),
-        options=options or WalOptions(),
+        options=options,
     )
 
 
@@ -102,7 +126,10 @@ def archive(
     address = connections.postgres("postgres")
     clusters.ensure_slot(address, plan.slot)
     plan.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    run = _Run(plan, connections, on_progress)
+    options = plan.options
+    store = WalStore(
+        connections.s3, connections.settings.layout, plan.cluster.identifier, options.storage, options.encrypt_to
+    )
     arguments = [
         str(plan.tool.path),
         f"--directory={plan.spool}",
@@ -111,17 +138,21 @@ def archive(
         "--no-password",
         "--status-interval=1",
     ]
-    with Program(arguments, tools.login(address)) as receiver:
-        run.until_done(receiver, stopped)
-        receiver.stop()
-    run.ship()
+    with (
+        Shipping(plan.spool, store, options.limit_rate, on_progress) as shipping,
+        # It writes files, not to us: killed with us, or the slot would stay in use and the spool would fill.
+        Program(arguments, tools.login(address), ends_with_us()) as receiver,
+    ):
+        run = _Run(plan, address, shipping, receiver)
+        run.until_done(stopped)
+        run.end()
     found = wal_archive.list_wal(
         connections.s3, connections.settings.layout, plan.cluster.identifier, plan.cluster.segment_size
     )
     return WalReport(
         cluster=plan.cluster.identifier,
         slot=plan.slot,
-        archived=run.archived,
+        archived=shipping.archived,
         last_segment=found.segments[-1].name if found.segments else "",
         missing=tuple(map(str, found.gaps)),
         seconds=round(time.monotonic() - started, 3),
@@ -129,40 +160,53 @@ def archive(
 
 
 def drop_slot(connections: Connections) -> bool:
-    """End archiving for good: the server no longer keeps its log for us. Whether there was a slot."""
-    return clusters.drop_slot(connections.postgres("postgres"), SLOT)
+    """End archiving for good: the server no longer keeps its log for us. Whether there was a slot.
+
+    The unfinished segment here goes as well: without the slot, nobody keeps what comes after it.
+    """
+    address = connections.postgres("postgres")
+    dropped = clusters.drop_slot(address, SLOT)
+    for left in _spool(connections, clusters.observe(address).identifier).glob(f"*{PARTIAL}"):
+        left.unlink()
+    return dropped
+
+
+def _spool(connections: Connections, cluster: str) -> Path:
+    return connections.settings.layout.state / "wal" / cluster
 
 
 def _check(slot: clusters.Slot) -> None:
     if slot.active:
-        raise BackupError(f"replication slot {slot.name} is in use: `headwater backup wal` runs already")
+        raise BackupError(
+            f"replication slot {slot.name} is in use: `headwater backup wal` runs already",
+            hint=f"if it does not, end what uses it: SELECT pg_terminate_backend({slot.active_pid})",
+        )
     if slot.status == "lost":
         raise BackupError(
             f"the server has removed log that replication slot {slot.name} still needed: there is a gap in the archive",
-            hint="run `headwater backup wal --drop-slot`, begin again, and make a new physical backup",
+            hint=BEGIN_AGAIN,
         )
 
 
 class _Run:
-    """One run: what was shipped, when a segment was last ended, and what is waited for."""
+    """One run: the receiver, what ships what it received, and what is waited for."""
 
-    def __init__(self, plan: WalPlan, connections: Connections, on_progress: OnProgress) -> None:
-        self._plan, self._connections, self._on_progress = plan, connections, on_progress
-        self._address = connections.postgres("postgres")
-        self.archived = 0
-        self._last = ""
+    def __init__(self, plan: WalPlan, address: PostgresAddress, shipping: Shipping, receiver: Program) -> None:
+        self._plan, self._address, self._shipping, self._receiver = plan, address, shipping, receiver
         self._position = ""
+        self._held_back = False
 
-    def until_done(self, receiver: Program, stopped: Callable[[], bool]) -> None:
+    def until_done(self, stopped: Callable[[], bool]) -> None:
+        """Receive and ship until the plan's end or ``stopped()``."""
         options, begun = self._plan.options, time.monotonic()
         wanted, ended = self._end_segment() if options.once else "", begun
         while not stopped():
-            self.ship()
+            self._shipping.look(patient=not options.once)
+            self._bound_spool()
             now = time.monotonic()
-            if receiver.ended:
-                receiver.finish()  # says why
-                raise BackupError("pg_receivewal ended by itself", hint="is the server still up?")
-            if options.once and self._last >= wanted:
+            if self._receiver.ended:
+                self._explain()
+            if options.once and self._shipping.last >= wanted:
                 return
             if options.once and now - begun > ONCE_SECONDS:
                 raise BackupError(f"segment {wanted} did not arrive within {ONCE_SECONDS:.0f} seconds")
@@ -175,22 +219,36 @@ class _Run:
                 ended = now
             time.sleep(LOOK_SECONDS)
 
+    def end(self) -> None:
+        """Stop receiving, then ship what is whole."""
+        self._receiver.signal(signal.SIGCONT)
+        self._receiver.stop()
+        self._shipping.finish()
+
     def _end_segment(self) -> str:
         position = clusters.close_segment(self._address)
         cluster = self._plan.cluster
         return segment_before(position, cluster.timeline, cluster.segment_size).name
 
-    def ship(self) -> None:
-        """Archive every whole file of the spool, oldest first; each leaves the spool when S3 has it."""
-        names = sorted(entry.name for entry in os.scandir(self._plan.spool) if entry.is_file())
-        for name in names:
-            if not (is_segment(name) or HISTORY.fullmatch(name)):
-                continue  # pg_receivewal renames a file when it is whole
-            file = self._plan.spool / name
-            layout = self._connections.settings.layout
-            if wal_archive.store(self._connections.s3, layout, self._plan.cluster.identifier, file):
-                self.archived += 1
-            file.unlink()
-            if is_segment(name):
-                self._last = max(self._last, name)
-            self._on_progress(Progress("wal", self.archived, None, "segments", name))
+    def _bound_spool(self) -> None:
+        """Let the receiver wait while S3 is slower than the server; end if S3 takes nothing: the slot keeps the log."""
+        waiting, limit = self._shipping.waiting_bytes(), self._plan.options.spool_limit
+        if waiting >= limit and self._shipping.problem:
+            raise BackupError(
+                f"S3 does not take the log, and {waiting >> 20:,} MiB wait in {self._plan.spool}:"
+                f" {self._shipping.problem}",
+                hint="run it again when S3 answers: the server keeps the rest for its slot",
+            )
+        if (waiting >= limit) != self._held_back and (waiting >= limit or waiting <= limit // 2):
+            self._held_back = not self._held_back
+            self._receiver.signal(signal.SIGSTOP if self._held_back else signal.SIGCONT)
+
+    def _explain(self) -> NoReturn:
+        """Say why the receiver ended by itself."""
+        try:
+            self._receiver.finish()
+        except BackupError as error:
+            if "has already been removed" in str(error):
+                raise BackupError(f"{error}: there is a gap in the archive", hint=BEGIN_AGAIN) from error
+            raise
+        raise BackupError("pg_receivewal ended by itself", hint="is the server still up?")
