@@ -11,7 +11,9 @@ import duckdb
 import pytest
 from athena_fixtures import OUTPUT, AthenaClient, make_client
 
+from headwater.stack.lakehouse.athena.control import Control
 from headwater.stack.lakehouse.athena.executions import INTERRUPTED
+from headwater.stack.lakehouse.engine import EngineSettings, Session
 
 SLOW = (
     "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x) CROSS JOIN UNNEST(sequence(1, 10000)) b(y) "
@@ -200,6 +202,25 @@ def test_metadata_of_the_catalog_is_served(athena: AthenaClient) -> None:
     )
 
 
+def test_metadata_flattens_the_storage_of_a_table_and_of_a_view(athena: AthenaClient) -> None:
+    athena.run("CREATE DATABASE lake")
+    athena.run(
+        "CREATE EXTERNAL TABLE t (id int COMMENT '') ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION 's3://data/t/'"
+    )
+    athena.run("CREATE VIEW v AS SELECT * FROM t")
+    place = {"CatalogName": "AwsDataCatalog", "DatabaseName": "lake"}
+    table = athena.call("GetTableMetadata", **place, TableName="t")["TableMetadata"]["Parameters"]
+    assert table["location"] == "s3://data/t"
+    assert table["serde.serialization.lib"].endswith("LazySimpleSerDe")
+    assert table["serde.param.field.delim"] == ","
+    # A view's place is an empty text; formats and SerDe, which it has none of, are not named.
+    view = athena.call("GetTableMetadata", **place, TableName="v")["TableMetadata"]["Parameters"]
+    assert view["location"] == ""
+    assert {"inputformat", "outputformat", "serde.serialization.lib"}.isdisjoint(view)
+    listed = athena.call("ListTableMetadata", **place)["TableMetadataList"]
+    assert [item["Parameters"] for item in listed] == [table, view]
+
+
 def test_work_groups_are_kept_and_give_the_output_location(tmp_path: Path) -> None:
     client = make_client(tmp_path)
     client.call(
@@ -245,3 +266,15 @@ def test_many_queries_at_once_all_succeed(athena: AthenaClient) -> None:
     for thread in threads:
         thread.join()
     assert found == ["499500"] * 20
+
+
+def test_a_stop_between_two_statements_of_a_query_is_not_lost(tmp_path: Path) -> None:
+    session = Session(EngineSettings(tmp_path, slots=1, threads=1))
+    control = Control()
+    with pytest.raises(duckdb.InterruptException), control.attached(session):
+        control.stop()
+        time.sleep(0.05)
+        session.connection.execute(
+            "SELECT count(*) FROM range(100000) a, range(100000) b WHERE a.range * b.range % 7 = 3"
+        )
+    session.close()

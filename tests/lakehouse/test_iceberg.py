@@ -86,10 +86,13 @@ def test_columns_are_added_renamed_widened_and_dropped(athena: AthenaClient) -> 
     athena.run("ALTER TABLE t DROP COLUMN name")
     assert athena.rows("SELECT * FROM t ORDER BY key") == [["1", None], ["5000000000", "c"]]
     columns = athena.glue("GetTable", DatabaseName="lake", Name="t")["Table"]["StorageDescriptor"]["Columns"]
-    assert [(c["Name"], c["Type"], c.get("Comment")) for c in columns] == [
-        ("key", "bigint", "wider"),
-        ("id", "string", None),
+    assert [(c["Name"], c["Type"], c.get("Comment"), c["Parameters"]["iceberg.field.current"]) for c in columns] == [
+        ("key", "bigint", "wider", "true"),
+        ("id", "string", None, "true"),
+        ("name", "string", None, "false"),
     ]
+    metadata = athena.call("GetTableMetadata", CatalogName="AwsDataCatalog", DatabaseName="lake", TableName="t")
+    assert [c["Name"] for c in metadata["TableMetadata"]["Columns"]] == ["key", "id"]
     assert "Duplicate" in athena.failure("ALTER TABLE t ADD COLUMNS (key int)")
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
+import os
 import sys
 from decimal import Decimal
 
 sys.path.pop(0)
 import pandas as pd
+import pyarrow.fs
 import sqlalchemy
 from pyathena import connect
+from pyathena.arrow.cursor import ArrowCursor
 from pyathena.async_cursor import AsyncCursor
 from pyathena.cursor import DictCursor
 from pyathena.error import DatabaseError
@@ -16,6 +20,8 @@ from pyathena.pandas.cursor import PandasCursor
 from pyathena.polars.cursor import PolarsCursor
 from pyathena.s3fs.cursor import S3FSCursor
 
+# Arrow's S3 client has to be told where S3 is; see docs/local-athena.md.
+pyarrow.fs.S3FileSystem = functools.partial(pyarrow.fs.S3FileSystem, endpoint_override=os.environ["AWS_ENDPOINT_URL"])
 bucket, database = sys.argv[1:]
 staging = f"s3://{bucket}/staging/"
 
@@ -51,7 +57,7 @@ except DatabaseError as error:
 else:
     raise AssertionError("a table that does not exist was read")
 
-for kind in (PandasCursor, PolarsCursor, S3FSCursor):
+for kind in (PandasCursor, PolarsCursor, ArrowCursor, S3FSCursor):
     for unload in (False, True) if kind is not S3FSCursor else (False,):
         options = {"unload": True} if unload else {}
         reader = cursor(kind, **options)

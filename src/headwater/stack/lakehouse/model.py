@@ -57,7 +57,7 @@ class Table:
         return cls(
             database=table.get("DatabaseName", ""),
             name=table["Name"],
-            columns=_columns(descriptor.get("Columns")),
+            columns=_columns(current_columns(descriptor.get("Columns"))),
             partition_keys=_columns(table.get("PartitionKeys")),
             location=descriptor.get("Location") or "",
             table_type=table.get("TableType") or "",
@@ -68,6 +68,15 @@ class Table:
             parameters=table.get("Parameters") or {},
             glue=table,
         )
+
+
+def current_columns(raw: Sequence[GlueJson] | None) -> list[GlueJson]:
+    """A table's columns in Glue without those that an Iceberg table had once: Glue keeps them, marked.
+
+    >>> current_columns([{"Name": "a", "Parameters": {"iceberg.field.current": "false"}}])
+    []
+    """
+    return [c for c in raw or () if (c.get("Parameters") or {}).get("iceberg.field.current") != "false"]
 
 
 def _columns(raw: Sequence[GlueJson] | None) -> tuple[Column, ...]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -37,8 +38,9 @@ class Control:
         with self.lock:
             self.stopped = True
             self.reason = reason or self.reason
-            if self.session is not None:
-                self.session.interrupt()
+            runs = self.session is not None
+        if runs:
+            threading.Thread(target=self._interrupt, daemon=True).start()
 
     def check(self) -> None:
         """Raise ``Stopped`` if it was."""
@@ -65,6 +67,15 @@ class Control:
                 watcher.join()
             with self.lock:
                 self.session = None
+
+    def _interrupt(self) -> None:
+        # One interrupt is not enough: DuckDB forgets it when it comes between two of the session's statements.
+        while True:
+            with self.lock:
+                if self.session is None:
+                    return
+                self.session.interrupt()
+            time.sleep(_WATCH_SECONDS)
 
     def _check_bytes(self, scanned: int) -> None:
         if self.cutoff and scanned > self.cutoff:

@@ -10,7 +10,7 @@ from typing import TypeVar
 from headwater.stack.lakehouse.catalog.patterns import table_pattern
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError, invalid_request
-from headwater.stack.lakehouse.model import GlueJson, Scope
+from headwater.stack.lakehouse.model import GlueJson, Scope, current_columns
 
 _CATALOG = "AwsDataCatalog"
 _MAX_PAGE = 50
@@ -96,29 +96,30 @@ def _database(database: GlueJson) -> GlueJson:
 
 
 def _table(table: GlueJson) -> GlueJson:
+    """Athena flattens the storage descriptor into the parameters: an empty text stays, what is not set is left out."""
     descriptor = table.get("StorageDescriptor") or {}
     serde = descriptor.get("SerdeInfo") or {}
-    parameters = {
-        **(table.get("Parameters") or {}),
-        "location": descriptor.get("Location") or "",
-        "inputformat": descriptor.get("InputFormat") or "",
-        "outputformat": descriptor.get("OutputFormat") or "",
-        "serde.serialization.lib": serde.get("SerializationLibrary") or "",
+    storage = {
+        "location": descriptor.get("Location"),
+        "inputformat": descriptor.get("InputFormat"),
+        "outputformat": descriptor.get("OutputFormat"),
+        "serde.serialization.lib": serde.get("SerializationLibrary"),
         **{f"serde.param.{key}": value for key, value in (serde.get("Parameters") or {}).items()},
     }
+    parameters = {**(table.get("Parameters") or {}), **storage}
     return {
         "Name": table["Name"],
         "CreateTime": table.get("CreateTime"),
         "LastAccessTime": table.get("LastAccessTime") or 0,
         "TableType": table.get("TableType") or "EXTERNAL_TABLE",
-        "Columns": [_column(c) for c in descriptor.get("Columns") or []],
+        "Columns": [_column(c) for c in current_columns(descriptor.get("Columns"))],
         "PartitionKeys": [_column(c) for c in table.get("PartitionKeys") or []],
-        "Parameters": {key: value for key, value in parameters.items() if value},
+        "Parameters": {key: value for key, value in parameters.items() if value is not None},
     }
 
 
 def _column(column: GlueJson) -> GlueJson:
-    return {key: column[key] for key in ("Name", "Type", "Comment") if column.get(key)}
+    return {key: column[key] for key in ("Name", "Type", "Comment") if column.get(key) is not None}
 
 
 def _page(key: str, items: Sequence[GlueJson], request: GlueJson) -> GlueJson:

@@ -17,6 +17,7 @@ from pyiceberg.table.locations import load_location_provider
 from pyiceberg.table.metadata import TableMetadata, new_table_metadata
 from pyiceberg.table.sorting import UNSORTED_SORT_ORDER
 from pyiceberg.table.update import TableRequirement, TableUpdate, update_table_metadata
+from pyiceberg.types import NestedField
 
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.catalog.tables import table_input
@@ -145,18 +146,28 @@ def _described(table: GlueJson, metadata: TableMetadata, place: str, previous: s
     parameters = {**(table.get("Parameters") or {}), "table_type": "ICEBERG", _LOCATION: place}
     if previous is not None:
         parameters["previous_metadata_location"] = previous
-    columns = [
-        {
-            "Name": field.name.lower(),
-            "Type": to_hive(field.field_type),
-            **({"Comment": field.doc} if field.doc else {}),
-            "Parameters": {
-                "iceberg.field.id": str(field.field_id),
-                "iceberg.field.optional": str(not field.required).lower(),
-                "iceberg.field.current": "true",
-            },
-        }
-        for field in metadata.schema().fields
-    ]
-    descriptor = {**(table.get("StorageDescriptor") or {}), "Columns": columns}
+    descriptor = {**(table.get("StorageDescriptor") or {}), "Columns": _columns(metadata)}
     return {**table, "TableType": "EXTERNAL_TABLE", "Parameters": parameters, "StorageDescriptor": descriptor}
+
+
+def _columns(metadata: TableMetadata) -> list[GlueJson]:
+    """The current columns, and after them those that the table had once: AWS keeps them in Glue, marked."""
+    current = metadata.schema()
+    fields = {field.name.lower(): (field, True) for field in current.fields}
+    for schema in metadata.schemas:
+        for field in schema.fields:
+            fields.setdefault(field.name.lower(), (field, False))
+    return [_column(field, is_current) for field, is_current in fields.values()]
+
+
+def _column(field: NestedField, is_current: bool) -> GlueJson:
+    return {
+        "Name": field.name.lower(),
+        "Type": to_hive(field.field_type),
+        **({"Comment": field.doc} if field.doc else {}),
+        "Parameters": {
+            "iceberg.field.id": str(field.field_id),
+            "iceberg.field.optional": str(not field.required).lower(),
+            "iceberg.field.current": str(is_current).lower(),
+        },
+    }
