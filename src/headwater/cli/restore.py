@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("--to", metavar="DATABASE", help="The new database (default: the backup's name with _restored).")
 @click.option("--into", metavar="DATABASE", help="An existing database, in one transaction; it must be empty.")
 @click.option("--clean", is_flag=True, help="With --into: first drop what is in it and in the backup.")
-@click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE", help="Only this table: rows, no indexes.")
+@click.option("--table", "tables", multiple=True, metavar="SCHEMA.TABLE", help="Only this table and what is its own.")
 @click.option("--globals", "roles", is_flag=True, help="First create the backup's roles that the server lacks.")
 @click.option("--jobs", type=click.IntRange(1, 64), help="Parallel connections (default: one a core, at most 4).")
 @click.option("--no-owner", is_flag=True, help="Make all objects yours instead of their former owners'.")
@@ -102,6 +102,7 @@ def _plan_lines(plan: RestorePlan) -> Iterator[str]:
 def _lines(report: RestoreReport) -> Iterator[str]:
     yield f"backup {report.backup} restored into {report.database} in {report.seconds:.1f} s"
     yield from (f"role {role} was made" for role in report.roles)
+    yield from (f"left out, needs more than these tables: {what}" for what in report.left_out)
     yield from table(["table", "rows"], [[name, f"{rows:,}"] for name, rows in report.rows.items()])
     what = "row counts and contents equal" if report.hashes_compared else "row counts equal"
     yield f"{what} the backup's" if report.compared else "the backup has no row counts to compare with"

@@ -18,7 +18,7 @@ from headwater.manifest import BackupManifest, SourceDatabase
 from headwater.model import PostgresAddress
 from headwater.services import postgres
 from headwater.services.postgres import TableContent
-from headwater.services.programs import bound_to_us
+from headwater.services.programs import Program, bound_to_us
 from headwater.services.tools import Tool, login
 
 SAID_KEPT = 64 * 1024
@@ -51,6 +51,17 @@ def decode(tool: Tool, archive: Path | Iterable[bytes]) -> None:
 
     where = [str(archive)] if isinstance(archive, Path) else []
     _run([str(tool.path), "--file=/dev/null", *where], None, feed, piped=not where)
+
+
+def table_of_contents(tool: Tool, archive: Path, *flags: str) -> str:
+    """What pg_restore lists of an archive; with ``--verbose`` all of it, each entry with what it needs.
+
+    Raises BackupError.
+    """
+    with Program([str(tool.path), "--list", *flags, str(archive)]) as program:
+        listing = b"".join(program.blocks())
+        program.finish()
+    return listing.decode("utf-8", "replace")
 
 
 def _run(

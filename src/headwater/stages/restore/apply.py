@@ -6,10 +6,8 @@ import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-
-from psycopg import sql
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, VerificationError
@@ -17,6 +15,8 @@ from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, PostgresAddress, Progress, no_progress
 from headwater.services import codec, postgres, restoring
 from headwater.services.postgres import TableContent
+from headwater.services.toc import Choice
+from headwater.stages.restore import tables
 from headwater.stages.restore.fetch import fetched
 from headwater.stages.restore.plan import RestorePlan
 from headwater.stages.restore.roles import restore_roles
@@ -26,7 +26,8 @@ from headwater.stages.restore.roles import restore_roles
 class RestoreReport:
     """What was restored. ``compared``: whether the row counts were equal to the manifest's (False: it has none).
 
-    ``hashes_compared``: whether content hashes were, too. ``roles``: those that were made.
+    ``hashes_compared``: whether content hashes were, too. ``roles``: those that were made. ``left_out``: what belongs
+    to the chosen tables and needs others, such as a foreign key.
     """
 
     backup: str
@@ -37,6 +38,7 @@ class RestoreReport:
     seconds: float
     hashes_compared: bool = False
     roles: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress = no_progress) -> RestoreReport:
@@ -48,16 +50,19 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
     started = time.monotonic()
     address = connections.postgres(restoring.unfinished_name(plan.to) if plan.new else plan.to)
     identities = codec.age_identities(plan.identity) if plan.identity else []
-    expected = _expected(plan)
+    expected, choice = plan.backup, None
     with fetched(connections, plan.backup, identities, on_progress) as archive:
         if not plan.new:
             restoring.decode(plan.tool, archive)
+        if plan.tables:
+            choice = tables.choose(plan, archive)
+            expected = tables.expected(plan.backup, choice)
         made = restore_roles(connections, plan.backup, identities) if plan.roles else ()
         with _database(plan, connections):
             on_progress(Progress("restore", 0, None, "pg_restore"))
-            _restore(plan, address, archive)
+            _restore(plan, address, archive, choice)
             contents = _analyzed_contents(expected, address)
-            _compare(plan, expected, contents)
+            contents = _compared(plan, expected, contents)
     return RestoreReport(
         backup=plan.backup.id,
         database=plan.to,
@@ -67,6 +72,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         seconds=round(time.monotonic() - started, 3),
         hashes_compared=expected.content_hashes is not None,
         roles=made,
+        left_out=choice.left_out if choice else (),
     )
 
 
@@ -93,54 +99,31 @@ def _database(plan: RestorePlan, connections: Connections) -> Iterator[None]:
         yield
 
 
-def _restore(plan: RestorePlan, address: PostgresAddress, archive: Path) -> None:
+def _restore(plan: RestorePlan, address: PostgresAddress, archive: Path, choice: Choice | None) -> None:
     flags = [] if plan.owner else ["--no-owner", "--no-privileges"]
     # One transaction: a database that was there before is changed whole or not at all.
     flags += ["--single-transaction"] if not plan.new else [f"--jobs={plan.jobs}"]
     flags += ["--clean", "--if-exists"] if plan.clean else []
     try:
-        if not plan.tables:
-            restoring.into_database(plan.tool, address, archive, flags)
-            return
-        _make_schemas(plan, address)
-        for schema, table in plan.tables:
-            restoring.into_database(plan.tool, address, archive, [*flags, f"--schema={schema}", f"--table={table}"])
+        if choice is not None or plan.clean:
+            file = archive.parent / "chosen.list"
+            file.write_text(tables.listing(plan, choice, archive, address))
+            flags += [f"--use-list={file}"]
+        restoring.into_database(plan.tool, address, archive, flags)
     except BackupError as error:
         left = f"database {plan.to} was dropped again" if plan.new else f"database {plan.to} is as it was"
         raise BackupError(f"{error}; {left}", hint=error.hint) from error
 
 
-def _make_schemas(plan: RestorePlan, address: PostgresAddress) -> None:
-    """pg_restore restores a chosen table, not the schema that it is in."""
-    with postgres.connect(address) as connection:
-        for schema in sorted({schema for schema, _ in plan.tables}):
-            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
-
-
-def _expected(plan: RestorePlan) -> BackupManifest:
-    """The manifest as far as the chosen tables go. Raises BackupError for a table that the backup does not have."""
-    manifest = plan.backup
-    if not plan.tables or manifest.row_counts is None:
-        return manifest
-    chosen = [postgres.table_label(schema, table) for schema, table in plan.tables]
-    if missing := [name for name in chosen if name not in manifest.row_counts]:
-        raise BackupError(
-            f"backup {manifest.id} has no table {', '.join(missing)}",
-            hint=f"it has {', '.join(sorted(manifest.row_counts)[:20])}",
-        )
-    hashes = manifest.content_hashes
-    return replace(
-        manifest,
-        row_counts={name: manifest.row_counts[name] for name in chosen},
-        content_hashes=None if hashes is None else {name: hashes[name] for name in chosen},
-    )
-
-
-def _compare(plan: RestorePlan, expected: BackupManifest, contents: Mapping[str, TableContent]) -> None:
-    if not plan.new and expected.row_counts is not None:  # tables that the backup does not know were there before
+def _compared(
+    plan: RestorePlan, expected: BackupManifest, contents: dict[str, TableContent]
+) -> dict[str, TableContent]:
+    """The contents as far as they are the backup's. Raises VerificationError if they are not what it says."""
+    if (plan.tables or not plan.new) and expected.row_counts is not None:  # what else is there is not the backup's
         contents = {name: content for name, content in contents.items() if name in expected.row_counts}
     if wrong := restoring.differences(expected, contents):
         left = "it was dropped again" if plan.new else f"database {plan.to} has them now"
         raise VerificationError(
             f"the restored rows are not those of backup {plan.backup.id} ({', '.join(wrong[:5])}); {left}"
         )
+    return contents

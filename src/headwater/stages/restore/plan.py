@@ -25,7 +25,8 @@ class RestoreOptions:
     ``jobs``: parallel connections of pg_restore (None: one a core, at most 4). ``owner``: whether objects get the
     owners and rights that they had, which needs the same roles on the server; ``roles``: make those that are missing
     first. ``into``: an existing database instead of a new one; with ``clean``, what is in it and in the backup is
-    dropped first. ``tables``: only these, as ``schema.table``. ``identity``: the age key of an encrypted backup.
+    dropped first. ``tables``: only these and what is theirs, as ``schema.table``. ``identity``: the age key of an
+    encrypted backup.
     """
 
     backup: str = "latest"
@@ -138,7 +139,7 @@ def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int
         steps.append("create the roles that the server lacks")
     if options.into is None:
         steps.append(f"create database {to} (encoding {manifest.source.encoding}, collation {manifest.source.collate})")
-    what = f"tables {', '.join(options.tables)}" if options.tables else "everything"
+    what = f"tables {', '.join(options.tables)} and all that is theirs" if options.tables else "everything"
     how = "in one transaction" if options.into else f"with {jobs} jobs"
     drop = f"DROP what is in {to} and in the backup, then " if options.clean else ""
     steps.append(f"{drop}restore {what} {how}")

@@ -1,0 +1,75 @@
+"""Restores single tables with all that is theirs: what to take from the archive, and what to compare afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from psycopg import sql
+
+from headwater.errors import BackupError
+from headwater.manifest import BackupManifest
+from headwater.model import PostgresAddress
+from headwater.services import postgres, restoring, toc
+from headwater.services.toc import Choice
+from headwater.stages.restore.plan import RestorePlan, parse_table
+
+_WITH_ROWS = ("TABLE", "FOREIGN TABLE")
+
+
+def choose(plan: RestorePlan, archive: Path) -> Choice:
+    """What of the archive belongs to the plan's tables. Raises BackupError for one that the backup does not have."""
+    numbers = set()
+    for schema, table in plan.tables:
+        # Found by pg_restore itself, exactly: in the list, a name with a blank cannot be told from two.
+        named = restoring.table_of_contents(plan.tool, archive, f"--schema={schema}", f"--table={table}")
+        found = {entry.number for entry in toc.parse(named) if entry.kind in _WITH_ROWS}
+        if not found:
+            known = sorted(plan.backup.row_counts or ())
+            raise BackupError(
+                f"backup {plan.backup.id} has no table {postgres.table_label(schema, table)}",
+                hint=f"it has {', '.join(known[:20])}" if known else "see `pg_restore --list`",
+            )
+        numbers |= found
+    everything = toc.parse(restoring.table_of_contents(plan.tool, archive, "--verbose"))
+    return toc.choose(everything, numbers, onto=plan.clean)
+
+
+def expected(manifest: BackupManifest, choice: Choice) -> BackupManifest:
+    """The manifest as far as the chosen tables and their partitions go."""
+    if manifest.row_counts is None:
+        return manifest
+    labels = [label for label in manifest.row_counts if _in_list(label) in set(_names(choice.rows))]
+    hashes = manifest.content_hashes
+    return replace(
+        manifest,
+        row_counts={label: manifest.row_counts[label] for label in labels},
+        content_hashes=None if hashes is None else {label: hashes[label] for label in labels},
+    )
+
+
+def listing(plan: RestorePlan, choice: Choice | None, archive: Path, address: PostgresAddress) -> str:
+    """What pg_restore is to restore; the schemas that are missing are made here, those that are there, left alone."""
+    if choice is None:
+        return toc.listing(toc.parse(restoring.table_of_contents(plan.tool, archive, "--verbose")))
+    with postgres.connect(address) as connection:
+        for schema in sorted({schema for schema, _ in plan.tables}):
+            connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
+        there = [str(row[0]) for row in connection.execute("SELECT nspname FROM pg_namespace")]
+    present = {f"- {_sanitized(name)}" for name in there}
+    kept = [e for e in choice.entries if not (e.kind == "SCHEMA" and e.text.rpartition(" ")[0] in present)]
+    return toc.listing(kept)
+
+
+def _names(texts: Iterable[str]) -> Iterator[str]:
+    return (text.rpartition(" ")[0] for text in texts)  # without the owner
+
+
+def _in_list(label: str) -> str:
+    return " ".join(map(_sanitized, parse_table(label)))
+
+
+def _sanitized(name: str) -> str:
+    """A name as pg_restore lists it: on one line."""
+    return name.replace("\n", " ").replace("\r", " ")
