@@ -264,6 +264,19 @@ def test_columns_and_properties_change(context: DdlContext) -> None:
     assert lines("SHOW TBLPROPERTIES orders('a')", context) == ["1"]
 
 
+def test_runs_of_white_space_in_literals_become_one_space(context: DdlContext) -> None:
+    """Seen at AWS in comments and in an Avro schema; a single line break stays."""
+    run(
+        "CREATE EXTERNAL TABLE t (a int) COMMENT '\nfirst\n\n  second\rthird\n' ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.avro.AvroSerDe' WITH SERDEPROPERTIES ('avro.schema.literal'='\n{\n  \"a\"\n}') "
+        "STORED AS AVRO LOCATION 's3://lake/t'",
+        context,
+    )
+    table = Table.from_glue(glue_table(context, "t"))
+    assert table.parameters["comment"] == "\nfirst second\rthird\n"
+    assert table.serde_parameters["avro.schema.literal"] == '\n{ "a"\n}'
+
+
 def test_describe_pads_and_lists_partition_keys_twice(context: DdlContext) -> None:
     run(ORDERS, context)
     result = run("DESCRIBE orders", context)

@@ -96,6 +96,23 @@ QUERIES: list[tuple[str, Rows]] = [
         [["2025-01-02 03:04:00.000 UTC"], ["2025-01-02 00:00:00.000 UTC"], [None]],
     ),
     ("SELECT TRY_CAST(x AS timestamp(6) with time zone) FROM (VALUES 'no time') t(x)", [[None]]),
+    ("WITH RECURSIVE t(n) AS (VALUES 1 UNION ALL SELECT n + 1 FROM t WHERE n < 4) SELECT sum(n) FROM t", [["10"]]),
+    ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", [["1"]]),
+    (
+        "WITH RECURSIVE e(id, boss) AS (VALUES (1, 0), (2, 1), (3, 2), (4, 1)), "
+        "b(id, depth) AS (SELECT id, 0 FROM e WHERE boss = 0 UNION ALL "
+        "SELECT e.id, b.depth + 1 FROM e JOIN b ON e.boss = b.id) SELECT id, depth FROM b ORDER BY id",
+        [["1", "0"], ["2", "1"], ["3", "2"], ["4", "1"]],
+    ),
+    (
+        "SELECT CAST(5.02797279921331664759 AS decimal(22,20)) / CAST(0.71828182845904523537 AS decimal(22,20)), "
+        "CAST(0.00000000000049382716 AS decimal(38,20)) / CAST(0.00000000000012345679 AS decimal(38,20))",
+        [["7.00000000000000000000", "4.00000000000000000000"]],
+    ),
+    (
+        "SELECT CAST(x AS decimal(38,2)) / 7, x / NULLIF(x, 2.5) FROM (VALUES 2.5, 1.0) t(x) ORDER BY 1",
+        [["0.14", "1.0"], ["0.36", None]],
+    ),
 ]
 
 REFUSALS: list[tuple[str, str]] = [
@@ -114,9 +131,23 @@ REFUSALS: list[tuple[str, str]] = [
     ("SELECT * FROM read_csv('/etc/passwd')", "NOT_SUPPORTED"),
     ("SELECT * FROM duckdb_settings()", "NOT_SUPPORTED"),
     ("SELECT * FROM '/etc/passwd'", "TABLE_NOT_FOUND"),
-    ("WITH RECURSIVE t(n) AS (SELECT 1) SELECT * FROM t", "NOT_SUPPORTED: WITH RECURSIVE"),
+    ("WITH RECURSIVE t AS (SELECT 1 n UNION ALL SELECT n FROM t) SELECT * FROM t", "MISSING_COLUMN_ALIASES"),
+    (
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION SELECT n FROM t) SELECT * FROM t",
+        "NOT_SUPPORTED: WITH RECURSIVE with UNION",
+    ),
+    (
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t) SELECT count(1) FROM t",
+        "NOT_SUPPORTED: Recursion depth limit exceeded (10)",
+    ),
+    (
+        "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT sum(n) FROM t) SELECT * FROM t",
+        "NOT_SUPPORTED: WITH RECURSIVE whose step is more than a SELECT with inner joins",
+    ),
+    ("WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 0.5 FROM t) SELECT * FROM t", "TYPE_MISMATCH"),
     ("SELECT x FROM (VALUES 1) t(x) WHERE x IN (SELECT 'a')", "TYPE_MISMATCH"),
     ("SELECT * FROM (VALUES 1) a(x) LEFT SEMI JOIN (VALUES 1) b(y) ON x = y", "NOT_SUPPORTED: LEFT SEMI JOIN"),
+    ("SELECT CAST(1 AS decimal(38,30)) / 0.00000000000000000000001", "NUMERIC_VALUE_OUT_OF_RANGE: Decimal overflow"),
     ("SELECT DISTINCT ON (x) x FROM (VALUES 1) t(x)", "NOT_SUPPORTED: SELECT DISTINCT ON"),
     ("SELECT length(CAST('a' AS char(3)))", "NOT_SUPPORTED: using char(3) as varchar"),
     ("SELECT * FROM (VALUES 1) t(x) NATURAL JOIN (VALUES 1) u(x)", "NOT_SUPPORTED: NATURAL JOIN"),

@@ -20,6 +20,8 @@ _TOKEN = re.compile(
 _PIECE = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|[01][0-7]{2}|.)", re.DOTALL)
 _CONTROL = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
+_SPACES = re.compile(r"[ \t\n\v\f\r]{2,}")
+"""Athena hands DDL to Hive with every run of white space made one space, inside of literals too."""
 _WRITTEN = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -64,7 +66,7 @@ def _value(kind: str, raw: str) -> str:
     if kind == "quoted":
         return raw[1:-1].replace("``", "`")
     if kind == "string":
-        return "".join(unescape(single or double) for single, double in _PIECE.findall(raw))
+        return "".join(unescape(single or double) for single, double in _PIECE.findall(_SPACES.sub(" ", raw)))
     return raw
 
 

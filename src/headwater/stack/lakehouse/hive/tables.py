@@ -80,7 +80,7 @@ def check_columns(columns: Sequence[Column]) -> None:
 def _new_table(statement: ast.CreateTable, now: float) -> GlueJson:
     parameters = {"EXTERNAL": "TRUE", "transient_lastDdlTime": str(int(now)), **statement.properties}
     if statement.comment is not None:
-        parameters["comment"] = " ".join(statement.comment.split())
+        parameters["comment"] = statement.comment
     return {
         "Name": statement.table.name,
         "Owner": "hadoop",

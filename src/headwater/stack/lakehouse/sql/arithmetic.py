@@ -65,7 +65,7 @@ def decimal_result(operator: str, left: t.Type, right: t.Type) -> t.Type:
 
 def _decimal(operator: str, left: Expr, right: Expr) -> str:
     kind = decimal_result(operator, left.type, right.type)
-    precision, scale = kind.params
+    scale = kind.params[1]
     if scale > t.MAX_PRECISION:
         raise Unsupported(f"decimal scale {scale} (more than 38 digits)")
     s1 = (as_decimal(left.type) or kind).params[1]
@@ -73,9 +73,7 @@ def _decimal(operator: str, left: Expr, right: Expr) -> str:
     a, b = left.sql, right.sql
     target = t.to_duckdb(kind)
     if operator == "/":
-        numerator, denominator = unscaled(a, s1), not_zero(unscaled(b, s2), right, t.BIGINT)
-        shifted = f"{numerator} * {10 ** (scale + s2 - s1)}::HUGEINT"
-        return rescaled(f"hw_round_quotient({shifted}, CAST({denominator} AS HUGEINT))", precision, scale)
+        return _quotient(Expr(a, as_decimal(left.type) or kind), right, s2, kind)
     if operator == "%":
         divisor = not_zero(f"CAST({b} AS DECIMAL(38,{scale}))", right, t.decimal(38, scale))
         return f"CAST(CAST({a} AS DECIMAL(38,{scale})) % {divisor} AS {target})"
@@ -85,6 +83,33 @@ def _decimal(operator: str, left: Expr, right: Expr) -> str:
         p2 = max((as_decimal(right.type) or kind).params[0], 19)
         return f"CAST(CAST({a} AS DECIMAL({p1},{s1})) * CAST({b} AS DECIMAL({p2},{s2})) AS {target})"
     return f"CAST(CAST({a} AS {target}) {operator} CAST({b} AS {target}) AS {target})"
+
+
+def _quotient(left: Expr, right: Expr, s2: int, kind: t.Type) -> str:
+    """In 128 bits where the values allow it, else in as many as it takes."""
+    precision, scale = kind.params
+    s1 = left.type.params[1]
+    shift = scale + s2 - s1
+    numerator, denominator = unscaled(left.sql, s1), not_zero(unscaled(right.sql, s2), right, t.BIGINT)
+    shifted = f"{numerator} * {10 ** max(shift, 0)}::HUGEINT"
+    quick = rescaled(f"hw_round_quotient({shifted}, CAST({denominator} AS HUGEINT))", precision, scale)
+    divisor = not_zero(right.sql, right, right.type)
+    texts = f"CAST({left.sql} AS VARCHAR), CAST({divisor} AS VARCHAR)"
+    slow = f"CAST(hw_quotient({texts}, {scale}) AS {t.to_duckdb(kind)})"
+    # How many digits before the point leave room for the shift, the result's scale and the digits of the unscaled.
+    room = min(min(37, t.MAX_PRECISION - scale) - shift - s1, t.MAX_PRECISION - 2 * s1)
+    other = min(37 - s2, t.MAX_PRECISION - 2 * s2)
+    if room <= 0 or other <= 0:
+        return slow
+    limits = [
+        f"abs(CAST({sql} AS DOUBLE)) < 9e{most - 1}"
+        for sql, digits, most in (
+            (left.sql, left.type.params[0] - s1, room),
+            (right.sql, (as_decimal(right.type) or kind).params[0] - s2, other),
+        )
+        if digits > most
+    ]
+    return f"CASE WHEN {' AND '.join(limits)} THEN {quick} ELSE {slow} END" if limits else quick
 
 
 def unscaled(sql: str, scale: int) -> str:

@@ -31,9 +31,9 @@ class Query:
 
 @dataclass(frozen=True)
 class Named:
-    """The WITH queries in sight. Trino expands each where it is used, and so does this."""
+    """The WITH queries in sight. Trino expands each where it is used, and so does this; recursive ones are written."""
 
-    queries: Mapping[str, tuple[exp.CTE, Named]] = field(default_factory=dict)
+    queries: Mapping[str, tuple[exp.CTE, Named] | Query] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ class Relations:
             raise Unsupported(f"{', '.join(unknown) or node.this.key} on a table in FROM")
         parts = [part.name.lower() for part in node.parts]
         entry = self.queries.named.queries.get(parts[0]) if len(parts) == 1 else None
+        if isinstance(entry, Query):
+            return self._derived(entry, node, name=parts[0])
         if entry is not None:
             cte, named = entry
             query = replace(self.queries, named=named).query(cte.this)

@@ -23,6 +23,7 @@ from headwater.stack.lakehouse.sql.limits import limit_clause, sampled, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
+from headwater.stack.lakehouse.sql.recursion import is_recursive, recursive_query
 from headwater.stack.lakehouse.sql.relations import Relations
 from headwater.stack.lakehouse.sql.rules.table import RULES
 from headwater.stack.lakehouse.sql.scope import Field, Scope
@@ -81,12 +82,12 @@ class Queries:
         clause = tree.args.get("with_")
         if clause is None:
             return self
-        if clause.args.get("recursive"):
-            raise Unsupported("WITH RECURSIVE")
         named = self.named
         for cte in clause.expressions:
             check_parts(cte)
-            named = Named({**named.queries, cte.alias.lower(): (cte, named)})
+            recursive = clause.args.get("recursive") and is_recursive(cte)
+            entry = recursive_query(cte, replace(self, named=named)) if recursive else (cte, named)
+            named = Named({**named.queries, cte.alias.lower(): entry})
         return replace(self, named=named)
 
     # --- set operations ------------------------------------------------------------------------------------------

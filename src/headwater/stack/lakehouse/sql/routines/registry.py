@@ -8,6 +8,7 @@ from headwater.stack.lakehouse.sources.csvfields import csv_fields
 from headwater.stack.lakehouse.sql.routines import (
     bits,
     clocks,
+    decimals,
     distributions,
     formatting,
     hashes,
@@ -23,7 +24,10 @@ ROUTINES: tuple[Routine, ...] = (
     Routine("hw_opencsv", csv_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
     *(
         r
-        for module in (bits, clocks, distributions, formatting, hashes, jsonpaths, jsons, patterns, urls, words)
+        for module in (
+            *(bits, clocks, decimals, distributions, formatting, hashes),
+            *(jsonpaths, jsons, patterns, urls, words),
+        )
         for r in module.ROUTINES
     ),
 )
