@@ -13,6 +13,7 @@ from headwater.stack.lakehouse.hive.execute import STATEMENTS
 from headwater.stack.lakehouse.iceberg.ddl import STATEMENTS as ICEBERG
 from headwater.stack.lakehouse.service import Lakehouse
 from headwater.stack.lakehouse.sql.functions.registry import FAMILIES
+from headwater.stack.lakehouse.sql.jsonsyntax import PARSERS
 from headwater.stack.lakehouse.writes.ast import Change, CreateTableAs, Insert, Unload
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "local-athena.md"
@@ -32,6 +33,7 @@ def local_athena() -> str:
 
 def _functions() -> str:
     families: dict[str, dict[str, None]] = defaultdict(dict)
+    families["json"].update(dict.fromkeys(name.lower() for name in PARSERS if name != "JSON_TABLE"))
     for functions in FAMILIES:
         for function in functions:
             if not function.name.startswith("$"):

@@ -202,9 +202,9 @@ FACTS: list[tuple[str, str | None]] = [
     ("SELECT round(skewness(x), 6) FROM (VALUES 1, 2, 3, 4, 10) t(x)", "1.13842"),
     ("SELECT sum(x) FROM (VALUES interval '1' day, interval '2' hour) t(x)", "1 02:00:00.000"),
     ("SELECT avg(x) FROM (VALUES interval '1' day, interval '3' day) t(x)", "2 00:00:00.000"),
-    ('json_array_get(\'["a", [3, 9], "c"]\', 0)', '"a"'),
+    ('json_array_get(\'["a", [3, 9], "c"]\', 0)', "a"),
     ('json_array_get(\'["a", [3, 9], "c"]\', 1)', "[3,9]"),
-    ('json_array_get(\'["c", [3, 9], "a"]\', -1)', '"a"'),
+    ('json_array_get(\'["c", [3, 9], "a"]\', -1)', "a"),
     ("json_array_get('[]', 0)", None),
     ('json_extract(\'{"a": {"b-c": [1, {"x y": 2}]}}\', \'$.a["b-c"][1]["x y"]\')', "2"),
     ('json_extract_scalar(\'{"store": {"book": [{"price": 8.95}]}}\', \'$.store.book[0].price\')', "8.95"),
@@ -310,7 +310,7 @@ FAILURES: list[tuple[str, str]] = [
     ("histogram(x)", "COLUMN_NOT_FOUND"),
     ("json_extract('{\"a\": 1}', '$[*]')", "INVALID_FUNCTION_ARGUMENT: Invalid JSON path: '$[*]'"),
     ("CAST(JSON '{\"a\": 1}' AS array(integer))", "INVALID_CAST_ARGUMENT"),
-    ("json_exists('{\"a\": 1}', 'lax $.a ? (@ > 1)')", "NOT_SUPPORTED"),
+    ("json_exists('{\"a\": 1}', 'lax $.a.datetime()')", "NOT_SUPPORTED"),
 ]
 
 

@@ -10,6 +10,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
+from headwater.stack.lakehouse.sql.jsonsyntax import PARSERS as JSON_PARSERS
 
 _SYNTAX_FUNCTIONS = ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "LISTAGG")
 
@@ -35,7 +36,8 @@ class AthenaSql(Trino):
 
         FUNCTIONS: dict[str, Any] = {}  # noqa: RUF012 - sqlglot's class attributes are its configuration
         FUNCTION_PARSERS = {  # noqa: RUF012
-            name: parser for name, parser in Trino.Parser.FUNCTION_PARSERS.items() if name in _SYNTAX_FUNCTIONS
+            **{name: parser for name, parser in Trino.Parser.FUNCTION_PARSERS.items() if name in _SYNTAX_FUNCTIONS},
+            **JSON_PARSERS,
         }
         NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
             name: Trino.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF", "ANY")

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql.jsonsyntax import JsonCall
 
 _USUAL = frozenset({"this", "expression", "expressions"})
 _PARTS: Mapping[type[exp.Expression], frozenset[str]] = {
@@ -41,6 +42,7 @@ _PARTS: Mapping[type[exp.Expression], frozenset[str]] = {
     exp.Offset: frozenset({"expression"}),
     exp.UnicodeString: frozenset({"this", "escape"}),
     exp.ParseJSON: frozenset({"this", "is_literal"}),
+    JsonCall: frozenset({"this", "expressions", "clauses", "on_empty", "on_error"}),
     exp.Group: frozenset({"expressions", "grouping_sets", "cube", "rollup"}),
     exp.Values: frozenset({"expressions", "alias", "order", "limit", "offset", "joins"}),
 }

@@ -29,10 +29,11 @@ class Number(float):
 
 def decoded(text: str) -> Any:
     """The value of a JSON text. Raises ``ValueError``."""
-    return json.loads(text, parse_float=Number, parse_constant=_refuse)
+    return json.loads(text, parse_float=Number, parse_constant=constants_refused)
 
 
-def _refuse(name: str) -> Any:
+def constants_refused(name: str) -> Any:
+    """NaN and Infinity are no JSON."""
     raise ValueError(name)
 
 
@@ -105,14 +106,15 @@ def _size(text: str, path: str) -> int | None:
 
 
 def _element(text: str, index: int) -> str | None:
-    """``json_array_get``: from 0, negative from the end."""
+    """``json_array_get``: from 0, negative from the end; text without its quotes, which is no JSON, as in Trino."""
     try:
         value = decoded(text)
     except ValueError:
         return None
     if not isinstance(value, list) or not -len(value) <= index < len(value):
         return None
-    return written(value[index])
+    found = value[index]
+    return found if isinstance(found, str) else written(found)
 
 
 def _canonical(text: str) -> str:

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.routines import (
     distributions,
     formatting,
     hashes,
-    jsonpaths,
+    jsoncalls,
     jsons,
     patterns,
     urls,
@@ -26,7 +26,7 @@ ROUTINES: tuple[Routine, ...] = (
         r
         for module in (
             *(bits, clocks, decimals, distributions, formatting, hashes),
-            *(jsonpaths, jsons, patterns, urls, words),
+            *(jsoncalls, jsons, patterns, urls, words),
         )
         for r in module.ROUTINES
     ),

@@ -9,6 +9,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Rule
+from headwater.stack.lakehouse.sql.jsonsyntax import JsonCall
 from headwater.stack.lakehouse.sql.rules.calls import (
     anonymous_rule,
     array_rule,
@@ -21,6 +22,7 @@ from headwater.stack.lakehouse.sql.rules.calls import (
     trim_rule,
     window_rule,
 )
+from headwater.stack.lakehouse.sql.rules.jsons import json_call_rule
 from headwater.stack.lakehouse.sql.rules.logic import (
     COMPARISONS,
     and_or_rule,
@@ -92,6 +94,7 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Interval: interval_rule,
     exp.AtTimeZone: at_time_zone_rule,
     exp.Anonymous: anonymous_rule,
+    JsonCall: json_call_rule,
     exp.Filter: filter_rule,
     exp.Window: window_rule,
     exp.Bracket: bracket_rule,
