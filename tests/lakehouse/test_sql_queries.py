@@ -113,6 +113,20 @@ QUERIES: list[tuple[str, Rows]] = [
         "SELECT CAST(x AS decimal(38,2)) / 7, x / NULLIF(x, 2.5) FROM (VALUES 2.5, 1.0) t(x) ORDER BY 1",
         [["0.14", "1.0"], ["0.36", None]],
     ),
+    ("SELECT TIMESTAMP '2025-01-02 03:04:05+0530'", [["2025-01-02 03:04:05.000 +05:30"]]),
+    ("SELECT CAST(x AS timestamp with time zone) FROM (VALUES '2025-01-02-0') t(x)", [["2025-01-02 00:00:00.000 UTC"]]),
+    ("SELECT TIME '12:34:56.789 -00:30', typeof(current_time)", [["12:34:56.789-00:30", "time(3) with time zone"]]),
+    ("SELECT TIME '10:00 +02:00' = TIME '08:00 +00:00', TIME '09:00 +02:00' < TIME '08:00 +00:00'", [["true", "true"]]),
+    (
+        "SELECT CAST(TIME '23:30 -01:00' AS varchar), CAST(TIME '23:30 -01:00' AS time)",
+        [["23:30:00-01:00", "23:30:00.000"]],
+    ),
+    ("SELECT TIME '23:30:00 +00:00' AT TIME ZONE '+01:00'", [["00:30:00+01:00"]]),
+    ("SELECT CAST(TIME '12:34:56.789' AS time(0)), CAST(TIME '23:59:59.9' AS time(0))", [["12:34:57", "00:00:00"]]),
+    ("SELECT IPADDRESS '10.0.0.1', IPADDRESS '2001:db8:0:0::1'", [["10.0.0.1", "2001:db8::1"]]),
+    ("SELECT x FROM (VALUES IPADDRESS '10.0.0.1', IPADDRESS '9.0.0.1') t(x) ORDER BY x", [["9.0.0.1"], ["10.0.0.1"]]),
+    ("SELECT CAST(X'7f000001' AS ipaddress), TRY_CAST('local' AS ipaddress)", [["127.0.0.1", None]]),
+    ("SELECT 1 / 0.0, 1 / -0.0, 0 / 0.0, typeof(1 / 0.0)", [["Infinity", "-Infinity", "NaN", "double"]]),
 ]
 
 REFUSALS: list[tuple[str, str]] = [
@@ -165,6 +179,9 @@ REFUSALS: list[tuple[str, str]] = [
         "SELECT CAST(x AS timestamp with time zone) FROM (VALUES '2025-01-02 03:04 Europe/Berlin') t(x)",
         "NOT_SUPPORTED: CAST from varchar to timestamp(3) with time zone of a text in a zone other than UTC",
     ),
+    ("SELECT CAST('local' AS ipaddress)", "INVALID_CAST_ARGUMENT: Cannot cast value to IPADDRESS: local"),
+    ("SELECT CAST(x AS time with time zone) FROM (VALUES '12:00') t(x)", "NOT_SUPPORTED: CAST from varchar to time"),
+    ("SELECT 1 / DECIMAL '0.0'", "DIVISION_BY_ZERO"),
     ("SELECT CAST('soon' AS timestamp with time zone)", "INVALID_CAST_ARGUMENT: Value cannot be cast to timestamp"),
 ]
 

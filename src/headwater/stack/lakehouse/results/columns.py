@@ -21,6 +21,7 @@ _UNBOUNDED = 2147483647
 _NAMES = {
     "real": "float",
     "timestamptz": "timestamp with time zone",
+    "timetz": "time with time zone",
     "varbinary": "varbinary",
 }
 
@@ -36,7 +37,7 @@ def column_info(name: str, kind: t.Type) -> GlueJson:
         precision, scale = kind.params
     elif t.is_text(kind):
         precision = kind.params[0] if kind.params else _UNBOUNDED
-    elif kind.name in ("timestamp", "timestamptz", "time"):
+    elif kind.name in ("timestamp", "timestamptz", "time", "timetz"):
         precision = 3
     elif kind.name == "varbinary":
         precision = 1073741824

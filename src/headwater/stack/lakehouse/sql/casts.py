@@ -12,7 +12,8 @@ from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.jsonreads import nested_value
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
 from headwater.stack.lakehouse.sql.text import display_text
-from headwater.stack.lakehouse.sql.zones import instant, wall_clock
+from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day, to_time_with_zone
+from headwater.stack.lakehouse.sql.zones import instant, wall_clock, zone_named
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _TEXT_PATTERNS = {
@@ -38,7 +39,13 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
         return _json(value, target, safe=safe, position=position)
     if source.name == "varchar" and target.name == "timestamptz":
         return _zoned(value, target, safe)
-    if t.is_text(source):
+    if target.name == "timetz":
+        zoned = to_time_with_zone(value, target, position)
+        if zoned is not None:
+            return zoned
+    if "ipaddress" in (source.name, target.name):
+        sql = _address(value, target, safe)
+    elif t.is_text(source):
         sql = _from_text(value, target, safe)
     elif t.is_text(target):
         sql = _to_text(value, target)
@@ -124,6 +131,18 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
     return f"CASE WHEN {reads} THEN {converted} WHEN {sql} IS NOT NULL THEN {otherwise} END"
 
 
+def _address(value: Expr, target: t.Type, safe: bool) -> str | None:
+    source, sql = value.type.name, value.sql
+    if source == "varchar":
+        return f"hw_try_ip({sql})" if safe else f"hw_ip({sql})"
+    if source == "varbinary":
+        converted = f"hw_ip_bytes({sql})"
+        return attempt(converted) if safe else converted
+    if target.name == "varbinary":
+        return sql
+    return _to_text(value, target) if t.is_text(target) else None
+
+
 def _pattern(target: t.Type) -> str | None:
     if target.name in t.INTEGERS:
         return _TEXT_PATTERNS["integer"]
@@ -181,9 +200,16 @@ def _between(value: Expr, target: t.Type, safe: bool) -> str | None:
 
 def _between_times(value: Expr, target: t.Type) -> str | None:
     source = value.type
+    if source.name == "timetz" and target.name == "time":
+        value = Expr(local_time_of_day(value.sql, source), t.Type("time", source.params))
+        source = value.type
     if source.name == "timestamptz" and target.name in ("date", "time", "timestamp"):
         value = Expr(local_time(value), t.Type("timestamp", source.params))
         source = value.type
+    if source.name == target.name == "time" and t.precision_of(source) > t.precision_of(target):
+        unit = 10 ** (6 - t.precision_of(target))
+        micros = f"(epoch_us({value.sql}) + {unit // 2}) // {unit} * {unit}"
+        return f"CAST(TIME '00:00:00' + to_microseconds({micros}) AS TIME)"
     if (source.name, target.name) == ("timestamp", "timestamp"):
         if t.precision_of(source) <= t.precision_of(target):
             return value.sql
@@ -195,11 +221,12 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
     return None
 
 
+_ZONE = r"[A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{1,2}(:?[0-9]{2})?"
+_UTC = "UTC|Z|[+-]00?(:?00)?"
 _ZONED = re.compile(
-    r"\s*(\d{4}-\d{1,2}-\d{1,2})(?: (\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))? ?([A-Za-z][\w/+-]*|[+-]\d{2}:\d{2})?\s*"
+    r"\s*(\d{4}-\d{1,2}-\d{1,2})(?: (\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))? ?"
+    rf"({_ZONE})?\s*"
 )
-_ZONE = r" ?([A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{2}:[0-9]{2})?\s*"
-_UTC = r" ?(UTC|Z|[+-]00:00)?\s*"
 
 
 def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
@@ -210,7 +237,7 @@ def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
     found = _ZONED.fullmatch(value.literal) if isinstance(value.literal, str) else None
     if found is None:
         return Expr(_zoned_text(value.sql, target, safe), t.Type("timestamptz", target.params, zone="UTC"))
-    zone = found[3] or "UTC"
+    zone = zone_named(found[3] or "UTC")
     text = f"{found[1]} {found[2] or '00:00:00'}"
     local = _rounded(f"CAST({quote_text(text)} AS TIMESTAMP)", t.Type("timestamp", target.params))
     return Expr(instant(local, zone), t.Type("timestamptz", target.params, zone=zone), constant=True)
@@ -218,9 +245,11 @@ def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
 
 def _zoned_text(sql: str, target: t.Type, safe: bool) -> str:
     moment = _TEXT_PATTERNS["timestamp"].removesuffix(r"\s*")
-    bare = f"regexp_replace({sql}, {quote_text(_UTC + '$')}, '')"
+    end = quote_text(rf" ?({_UTC})?\s*$")
+    bare = f"regexp_replace({sql}, {end}, '')"
     converted = _rounded(_try(bare, target, safe), t.Type("timestamp", target.params))
-    in_utc, in_any = (f"regexp_full_match({sql}, {quote_text(moment + zone)})" for zone in (_UTC, _ZONE))
+    texts = [quote_text(rf"{moment} ?({zone})?\s*") for zone in (_UTC, _ZONE)]
+    in_utc, in_any = (f"regexp_full_match({sql}, {text})" for text in texts)
     what = Unsupported(f"CAST from varchar to {target} of a text in a zone other than UTC")
     elsewhere = fail(quote_text(f"{what}: ") + f" || {sql}", target)
     otherwise = "NULL" if safe else fail(_complaint(sql, target), target)

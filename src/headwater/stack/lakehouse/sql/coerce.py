@@ -41,9 +41,13 @@ def common_type(left: t.Type, right: t.Type) -> t.Type | None:
 
 
 def _with_zone(left: t.Type, right: t.Type) -> t.Type:
-    if left.name != "timestamptz" or left.zone == right.zone:
+    if left.zone == right.zone:
         return left
-    return t.Type("timestamptz", left.params)
+    return t.Type(left.name, left.params, left.items, left.names)
+
+
+def _one_zone(left: t.Type, right: t.Type) -> str | None:
+    return left.zone if left.zone == right.zone else None
 
 
 def _common_number(left: t.Type, right: t.Type) -> t.Type | None:
@@ -85,11 +89,13 @@ _TIME_ORDER = {"date": 0, "timestamp": 1, "timestamptz": 2}
 def _common_time(left: t.Type, right: t.Type) -> t.Type | None:
     if left.name == right.name == "time":
         return max(left, right, key=t.precision_of)
+    if left.name == right.name == "timetz":
+        return t.Type("timetz", (max(t.precision_of(left), t.precision_of(right)),), zone=_one_zone(left, right))
     if left.name not in _TIME_ORDER or right.name not in _TIME_ORDER:
         return None
     if left.name == right.name:
         wider = max(left, right, key=t.precision_of)
-        return t.Type(left.name, wider.params, zone=left.zone if left.zone == right.zone else None)
+        return t.Type(left.name, wider.params, zone=_one_zone(left, right))
     lower, upper = sorted((left, right), key=lambda kind: _TIME_ORDER[kind.name])
     precision = t.precision_of(upper) if lower.name == "date" else max(t.precision_of(lower), t.precision_of(upper))
     return t.Type(upper.name, (precision,), zone=upper.zone if upper.zone == "UTC" else None)
@@ -107,7 +113,7 @@ def can_coerce(source: t.Type, target: t.Type) -> bool:
         return not target.params or (source.name == "varchar" and common_type(source, target) == target)
     if target.name in ("timestamp", "timestamptz") and source.name in _TIME_ORDER:
         return _TIME_ORDER[source.name] <= _TIME_ORDER[target.name]
-    if target.name == source.name == "time":
+    if target.name == source.name and target.name in ("time", "timetz"):
         return True
     return common_type(source, target) == target
 
@@ -130,6 +136,8 @@ def coerce(value: Expr, target: t.Type) -> Expr:
 
 
 def _kept_zone(source: t.Type, target: t.Type) -> t.Type:
+    if target.name == "timetz":
+        return t.Type("timetz", target.params, zone=source.zone)
     if target.name != "timestamptz":
         return target
     zone = source.zone if source.name == "timestamptz" else "UTC"

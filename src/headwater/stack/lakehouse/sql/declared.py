@@ -20,8 +20,12 @@ _SIMPLE = {
     "DATE": t.DATE,
     "JSON": t.JSON,
     "UUID": t.UUID,
+    "IPADDRESS": t.IPADDRESS,
 }
-_TIMES = {"TIME": "time", "TIMESTAMP": "timestamp", "TIMESTAMPNTZ": "timestamp", "TIMESTAMPTZ": "timestamptz"}
+_TIMES = {
+    **{"TIME": "time", "TIMETZ": "timetz", "TIMESTAMP": "timestamp", "TIMESTAMPNTZ": "timestamp"},
+    "TIMESTAMPTZ": "timestamptz",
+}
 
 
 def type_of(node: exp.DataType) -> t.Type:

@@ -82,12 +82,16 @@ def _refusal(sql: str, error: ParseError) -> SyntaxRefused:
 
 
 def _decimal_literals(tokens: list[Token]) -> list[Token]:
-    """``DECIMAL '1.10'`` is the number 1.10; sqlglot would make it a cast to ``decimal``, which has no fraction."""
+    """``DECIMAL '1.10'`` is the number 1.10; sqlglot would make it a cast to ``decimal``, which has no fraction.
+
+    A further zero before it means nothing, but tells ``DECIMAL '0.0'`` from a bare ``0.0``, by which one may divide.
+    """
     found: list[Token] = []
     for token in tokens:
         if token.token_type is TokenType.STRING and found and found[-1].token_type is TokenType.DECIMAL:
             found.pop()
-            text = token.text if "." in token.text else token.text + "."
+            sign, digits = "-" if token.text.startswith("-") else "", token.text.lstrip("+-")
+            text = f"{sign}0{digits}{'' if '.' in digits else '.'}"
             token = Token(TokenType.NUMBER, text, token.line, token.col, token.start, token.end)  # noqa: PLW2901
         found.append(token)
     return found

@@ -48,7 +48,7 @@ def translated(error: duckdb.Error) -> QueryFailed:
     """The failure to report for a DuckDB error.
 
     >>> translated(duckdb.OutOfRangeException("Out of Range Error: Overflow in addition of INT32 (1 + 2)!")).reason
-    'NUMERIC_VALUE_OUT_OF_RANGE: Overflow in addition of INT32 (1 + 2)!'
+    'NUMERIC_VALUE_OUT_OF_RANGE: integer addition overflow: 1 + 2'
     """
     text = str(error).split("\n\nLINE ")[0].strip()
     body = text.split(": ", 1)[1] if ": " in text else text

@@ -5,6 +5,7 @@ from __future__ import annotations
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_text
+from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
 from headwater.stack.lakehouse.sql.zones import wall_clock
 
 _PLAIN = ("tinyint", "smallint", "integer", "bigint", "decimal", "boolean", "date", "varchar", "char", "json", "uuid")
@@ -26,6 +27,11 @@ def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
         return timestamp_text(sql, kind)
     if kind.name == "timestamptz":
         return _zoned_text(sql, kind)
+    if kind.name == "timetz":
+        clock = timestamp_text(local_time_of_day(sql, kind), t.Type("time", kind.params))
+        return f"{clock} || {quote_text(kind.zone or '')}"
+    if kind.name == "ipaddress":
+        return f"hw_ip_text({sql})"
     if kind == t.DAY_TO_SECOND:
         return f"hw_day_interval_text({sql})"
     if kind == t.YEAR_TO_MONTH:

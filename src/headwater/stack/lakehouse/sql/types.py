@@ -14,7 +14,8 @@ class Type:
 
     ``params`` are a decimal's precision and scale, a varchar's length or a timestamp's precision; ``items`` are the
     element, key and value, or field types; ``names`` a row's field names. ``zone`` is the time zone of all values of a
-    ``timestamp with time zone`` (``None`` = not known before the query runs); it is no part of equality.
+    ``timestamp with time zone``, or the offset of those of a ``time with time zone`` (``None`` = not known before the
+    query runs); it is no part of equality.
 
     >>> str(Type("array", items=(decimal(10, 2),)))
     'array(decimal(10,2))'
@@ -30,8 +31,8 @@ class Type:
         if self.name == "row":
             pairs = zip(self.names, self.items, strict=True)
             return f"row({', '.join(f'{n} {t}' if n else str(t) for n, t in pairs)})"
-        if self.name == "timestamptz":
-            return f"timestamp({self.params[0] if self.params else 3}) with time zone"
+        if self.name in ("timestamptz", "timetz"):
+            return f"{self.name[:-2]}({self.params[0] if self.params else 3}) with time zone"
         inner = ", ".join(map(str, self.items)) or ",".join(map(str, self.params))
         return f"{self.name}({inner})" if inner else self.name
 
@@ -49,8 +50,10 @@ DATE = Type("date")
 TIME = Type("time", (3,))
 TIMESTAMP = Type("timestamp", (3,))
 TIMESTAMPTZ = Type("timestamptz", (3,), zone="UTC")
+TIMETZ = Type("timetz", (3,), zone="+00:00")
 JSON = Type("json")
 UUID = Type("uuid")
+IPADDRESS = Type("ipaddress")
 UNKNOWN = Type("unknown")
 DAY_TO_SECOND = Type("interval day to second")
 YEAR_TO_MONTH = Type("interval year to month")
@@ -146,8 +149,10 @@ _DUCKDB = {
     "timestamp": "TIMESTAMP",
     # An instant in UTC: the zone is known from the type, so no session setting can change a value's meaning.
     "timestamptz": "TIMESTAMP",
+    "timetz": "TIME",
     "json": "JSON",
     "uuid": "UUID",
+    "ipaddress": "BLOB",
     "unknown": "INTEGER",
     "interval day to second": "BIGINT",
     "interval year to month": "INTEGER",

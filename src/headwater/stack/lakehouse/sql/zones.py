@@ -29,6 +29,19 @@ def instant(local_sql: str, zone: str) -> str:
     return f"timezone('UTC', timezone({quote_text(zone)}, {local_sql}))"
 
 
+def zone_named(text: str) -> str:
+    """The zone that a text names, which may be an offset such as ``-3`` or ``+0530``.
+
+    >>> zone_named("+0530"), zone_named("-0"), zone_named("Europe/Berlin")
+    ('+05:30', 'UTC', 'Europe/Berlin')
+    """
+    found = re.fullmatch(r"([+-])(\d{1,2})(?::?(\d{2}))?", text)
+    if found is None:
+        return "UTC" if text.upper() in ("UTC", "Z") else text
+    zone = f"{found[1]}{found[2].zfill(2)}:{found[3] or '00'}"
+    return "UTC" if zone[1:] == "00:00" else zone
+
+
 def _offset(zone: str) -> int | None:
     found = _OFFSET.fullmatch(zone)
     return int(f"{found[1]}{int(found[2]) * 60 + int(found[3])}") if found else None

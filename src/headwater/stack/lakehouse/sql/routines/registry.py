@@ -6,6 +6,7 @@ import duckdb
 
 from headwater.stack.lakehouse.sources.csvfields import csv_fields
 from headwater.stack.lakehouse.sql.routines import (
+    addresses,
     bits,
     clocks,
     decimals,
@@ -20,16 +21,13 @@ from headwater.stack.lakehouse.sql.routines import (
 )
 from headwater.stack.lakehouse.sql.routines.model import Routine
 
+_MODULES = (
+    *(addresses, bits, clocks, decimals, distributions, formatting, hashes),
+    *(jsoncalls, jsons, patterns, urls, words),
+)
 ROUTINES: tuple[Routine, ...] = (
     Routine("hw_opencsv", csv_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
-    *(
-        r
-        for module in (
-            *(bits, clocks, decimals, distributions, formatting, hashes),
-            *(jsoncalls, jsons, patterns, urls, words),
-        )
-        for r in module.ROUTINES
-    ),
+    *(routine for module in _MODULES for routine in module.ROUTINES),
 )
 
 

@@ -92,4 +92,5 @@ def now_rule(self: Expressions, node: exp.Expression) -> Expr:
         return Expr(f"CAST({stamp} AS TIMESTAMP)", t.TIMESTAMP, constant=True)
     if isinstance(node, exp.CurrentTimestamp):
         return Expr(f"CAST({stamp} AS TIMESTAMP)", t.TIMESTAMPTZ, constant=True)
-    return Expr(f"CAST(CAST({stamp} AS TIMESTAMP) AS TIME)", t.TIME, constant=True)
+    kind = t.TIMETZ if isinstance(node, exp.CurrentTime) else t.TIME
+    return Expr(f"CAST(CAST({stamp} AS TIMESTAMP) AS TIME)", kind, constant=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sqlglot import exp
@@ -13,7 +14,7 @@ from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.casts import cast
 from headwater.stack.lakehouse.sql.coerce import coerce
 from headwater.stack.lakehouse.sql.declared import type_of
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.literals import interval, number
@@ -21,8 +22,14 @@ from headwater.stack.lakehouse.sql.literals import interval, number
 ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 
 
+_BARE_ZERO = re.compile(r"-?(0?\.0+|0\.)")
+
+
 def arithmetic_rule(self: Expressions, node: exp.Expression) -> Expr:
     left, right = self.translate(node.this), self.translate(node.expression)
+    if isinstance(node, exp.Div) and _BARE_ZERO.fullmatch(node.expression.unnest().sql()):
+        # Athena shows ±Infinity and NaN here; of DECIMAL '0.0' and of columns it says DIVISION_BY_ZERO.
+        right = Expr(f"CAST({quote_text(str(right.literal))} AS DOUBLE)", t.DOUBLE, right.literal, constant=True)
     return arithmetic(ARITHMETIC[type(node)], left, right, self.context.position(node))
 
 
@@ -66,6 +73,10 @@ def interval_rule(self: Expressions, node: exp.Expression) -> Expr:
 def at_time_zone_rule(self: Expressions, node: exp.Expression) -> Expr:
     """A timestamp gets the session's zone (UTC) first; then the same instant is shown in the other zone."""
     value, zone = self.translate(node.this), self.translate(node.args["zone"])
+    if value.type.name in ("time", "timetz") and isinstance(zone.literal, str):
+        if not re.fullmatch(r"[+-]\d{2}:\d{2}", zone.literal):
+            raise Unsupported("AT TIME ZONE of a time with a zone that is not an offset")
+        return Expr(value.sql, t.Type("timetz", value.type.params, zone=zone.literal))
     if value.type.name not in ("timestamp", "timestamptz"):
         message = f"Type of value must be a time or timestamp with or without time zone (actual {value.type})"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))

@@ -70,6 +70,7 @@ RULES: Mapping[type[exp.Expression], Rule] = {
     exp.ParseJSON: named_rule("json_parse", "this"),
     exp.CurrentDate: now_rule,
     exp.CurrentTimestamp: now_rule,
+    exp.CurrentTime: now_rule,
     exp.Localtimestamp: now_rule,
     exp.Localtime: now_rule,
     exp.And: and_or_rule,
