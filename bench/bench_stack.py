@@ -7,6 +7,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from bench.memory import family, weight
 from bench.timing import best, note, ratio
 from headwater.connections import Connections
 from headwater.settings import load
@@ -25,7 +26,7 @@ def main() -> None:
             ratio("warm start, seconds", warm, "< 3")
             stack = connections.stack
             assert stack is not None
-            note(f"idle supervisor: {_rss(stack.pid)} MiB RSS")
+            _weigh(stack.pid)
             _objects(connections, Path(folder))
         finally:
             connections.stop_stack(remove=True)
@@ -37,9 +38,14 @@ def _start(connections: Connections) -> float:
     return time.perf_counter() - began
 
 
-def _rss(pid: int) -> int:
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return int(next(line for line in lines if line.startswith("VmRSS")).split()[1]) // 1024
+def _weigh(pid: int) -> None:
+    """The processes of the idle stack, once the one that runs queries is warm."""
+    time.sleep(3)
+    ours = {one: name for one, name in family(pid).items() if not name.startswith("postgres")}
+    database = [one for one in family(pid) if one not in ours]
+    weights = [weight(one) for one in ours]
+    note(f"idle stack: {sum(weights)} MiB in {len(ours)} Python processes ({' + '.join(map(str, weights))}),")
+    note(f"PostgreSQL {sum(map(weight, database))} MiB in {len(database)} processes")
 
 
 def _objects(connections: Connections, folder: Path) -> None:

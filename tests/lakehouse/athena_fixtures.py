@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from headwater.stack.lakehouse.engine import EngineSettings
 from headwater.stack.lakehouse.errors import NoSuchBucket
-from headwater.stack.lakehouse.model import Scope, StoredObject
+from headwater.stack.lakehouse.model import EngineSettings, Scope, StoredObject
 from headwater.stack.lakehouse.service import Lakehouse
 
 SCOPE = Scope("000000000000", "us-east-1")

@@ -13,8 +13,8 @@ import pytest
 from athena_fixtures import AthenaClient, make_client
 from pyarrow import parquet
 
-from headwater.stack.lakehouse.engine import EngineSettings, Session
-from headwater.stack.lakehouse.model import StoredObject
+from headwater.stack.lakehouse.engine import Session
+from headwater.stack.lakehouse.model import EngineSettings, StoredObject
 
 DDL = """CREATE EXTERNAL TABLE {name} (id int, user_id int, amount decimal(10,2))
 PARTITIONED BY (year int, month int, day string) STORED AS PARQUET LOCATION 's3://data/{name}/'"""

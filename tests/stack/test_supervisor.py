@@ -55,7 +55,9 @@ def kill(pid: int) -> None:
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
         try:
-            if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
+            dead = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+            # Its files and locks are its until the last of its threads is gone.
+            if dead and len(list(Path(f"/proc/{pid}/task").iterdir())) == 1:
                 return
         except OSError:
             return
@@ -101,6 +103,33 @@ def test_what_was_acknowledged_is_there_after_kill_9_of_everything(state: Path) 
     assert (found["Body"].read(), found["Metadata"]) == (b"body", {"m": "n"})
     assert client.get_object_tagging(Bucket="kept", Key="k")["TagSet"] == [{"Key": "x", "Value": "y"}]
     assert sql(again, "SELECT n FROM kept") == [(7,)]
+
+
+def test_the_processes_that_run_queries_end_with_the_supervisor(state: Path) -> None:
+    stack = ensure_running(state)
+    deadline = time.monotonic() + 20
+    while not (started := workers(stack.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert started
+    kill(stack.pid)
+    while any(Path(f"/proc/{pid}/cmdline").exists() for pid in started) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not any(Path(f"/proc/{pid}/cmdline").exists() for pid in started)
+
+
+def workers(supervisor: int) -> list[int]:
+    """The descendants that have the catalog open."""
+    parents = {}
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            parents[int(status.parent.name)] = int(status.read_text().rpartition(")")[2].split()[1])
+    found = []
+    for pid, parent in parents.items():
+        if supervisor in (parent, parents.get(parent)):
+            with contextlib.suppress(OSError):
+                opened = [str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()]
+                found += [pid] if any("catalog.sqlite" in name for name in opened) else []
+    return found
 
 
 def test_a_postgres_that_outlived_its_supervisor_is_adopted(state: Path) -> None:

@@ -29,13 +29,11 @@ _VERSIONS = ".versions"
 _BUCKET_NAME = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 
 
-class MinistackStorage:
-    """``lakehouse.model.Storage`` over MiniStack's data folder; blocking methods are for worker threads."""
+class BucketFiles:
+    """``lakehouse.model.Files`` in MiniStack's data folder."""
 
-    def __init__(self, data: Path, application: Application, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, data: Path) -> None:
         self._data = data
-        self._application = application
-        self._loop = loop
 
     def objects(self, scope: Scope, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """The objects below a prefix in key order, from the files themselves."""
@@ -58,6 +56,19 @@ class MinistackStorage:
         if any((account / bucket).is_dir() for account in self._data.iterdir() if account.name != _VERSIONS):
             raise AccessDenied(bucket)
         raise NoSuchBucket(bucket)
+
+
+class MinistackStorage:
+    """``lakehouse.model.Storage`` over MiniStack's data folder; blocking methods are for worker threads."""
+
+    def __init__(self, data: Path, application: Application, loop: asyncio.AbstractEventLoop) -> None:
+        self._files = BucketFiles(data)
+        self._application = application
+        self._loop = loop
+
+    def objects(self, scope: Scope, bucket: str, prefix: str) -> Iterator[StoredObject]:
+        """The objects below a prefix in key order, from the files themselves."""
+        return self._files.objects(scope, bucket, prefix)
 
     def put(self, scope: Scope, bucket: str, key: str, body: bytes | Path, content_type: str) -> None:
         """Store one object by a PutObject request to MiniStack."""

@@ -157,7 +157,7 @@ def _services(state: Path) -> tuple[Application, Callable[[], None], Lakehouse]:
     from ministack.services import s3
 
     from headwater.stack import fast_checksums
-    from headwater.stack.buckets import MinistackStorage
+    from headwater.stack.buckets import BucketFiles, MinistackStorage
     from headwater.stack.lakehouse.service import Lakehouse
 
     def save_buckets() -> None:
@@ -167,7 +167,8 @@ def _services(state: Path) -> tuple[Application, Callable[[], None], Lakehouse]:
         logging.warning("this MiniStack computes checksums in another way: CRC32C and CRC64NVME stay slow")
     data = Path(s3.DATA_DIR)
     data.mkdir(exist_ok=True)
-    lakehouse = Lakehouse(state / "lakehouse", MinistackStorage(data, ministack, asyncio.get_running_loop()))
+    storage = MinistackStorage(data, ministack, asyncio.get_running_loop())
+    lakehouse = Lakehouse(state / "lakehouse", storage, files=BucketFiles(data))
     lakehouse.start()
     return ministack, save_buckets, lakehouse
 

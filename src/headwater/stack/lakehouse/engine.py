@@ -16,7 +16,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from headwater.stack.lakehouse.model import StoredObject
+from headwater.stack.lakehouse.model import EngineSettings, StoredObject
 from headwater.stack.lakehouse.sql.macros import MACROS
 from headwater.stack.lakehouse.sql.routines import registry as routines
 
@@ -27,16 +27,6 @@ _READS = 'SELECT message, count(*) FROM duckdb_logs WHERE contains(message, \'"o
 _FOOTER_END = 8
 _WHOLE_CHUNKS = "prefetch_all_parquet_files"
 _MOST_FOOTERS = 100_000
-
-
-@dataclass(frozen=True)
-class EngineSettings:
-    """``slots`` queries run at once; ``memory_bytes`` is what they use together before they spill to ``scratch``."""
-
-    scratch: Path
-    slots: int = 4
-    threads: int = 0
-    memory_bytes: int = 2 * 1024**3
 
 
 @dataclass(frozen=True)
@@ -179,7 +169,7 @@ class Session:
             return self._bytes_read(beside)
 
     def _bytes_read(self, connection: duckdb.DuckDBPyConnection) -> int:
-        return self._counted + _scanned(connection.execute(_READS).fetchall(), str(self._scratch), self._footers)
+        return self._counted + _scanned(connection.execute(_READS).fetchall(), str(self._scratch), self._footers.copy())
 
     def reset(self) -> None:
         """Forget what was read."""

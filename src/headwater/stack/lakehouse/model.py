@@ -114,12 +114,16 @@ class StoredObject:
     modified: float
 
 
-class Storage(Protocol):
-    """The engine's whole view of S3: small, so that the same engine can serve over another store."""
+class Files(Protocol):
+    """Where S3's objects lie on this machine; it can be sent to another process."""
 
     def objects(self, scope: Scope, bucket: str, prefix: str) -> Iterator[StoredObject]:
         """The objects below a prefix in key order. Raises ``errors.NoSuchBucket`` or ``errors.AccessDenied``."""
         ...
+
+
+class Storage(Files, Protocol):
+    """The engine's whole view of S3: small, so that the same engine can serve over another store."""
 
     def put(self, scope: Scope, bucket: str, key: str, body: bytes | Path, content_type: str) -> None:
         """Store one object through the S3 protocol (a ``Path`` is read). Blocking; called from worker threads."""
@@ -128,6 +132,16 @@ class Storage(Protocol):
     def delete(self, scope: Scope, bucket: str, keys: Iterable[str]) -> None:
         """Delete objects through the S3 protocol. Blocking."""
         ...
+
+
+@dataclass(frozen=True)
+class EngineSettings:
+    """``slots`` queries run at once; ``memory_bytes`` is what they use together before they spill to ``scratch``."""
+
+    scratch: Path
+    slots: int = 4
+    threads: int = 0
+    memory_bytes: int = 2 * 1024**3
 
 
 def split_s3_uri(uri: str) -> tuple[str, str]:

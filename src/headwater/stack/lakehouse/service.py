@@ -10,15 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from headwater.stack.lakehouse.athena.api import AthenaApi
-from headwater.stack.lakehouse.athena.execute import Resources
 from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.job import Statements
+from headwater.stack.lakehouse.athena.processes import Processes, WorkerSettings
 from headwater.stack.lakehouse.athena.runner import Runner
 from headwater.stack.lakehouse.catalog.store import Catalog
-from headwater.stack.lakehouse.engine import Engine, EngineSettings
 from headwater.stack.lakehouse.errors import ApiError
 from headwater.stack.lakehouse.glue.api import GlueApi
-from headwater.stack.lakehouse.model import Scope, Storage
-from headwater.stack.lakehouse.sql.functions.registry import registry
+from headwater.stack.lakehouse.model import EngineSettings, Files, Scope, Storage
 
 _SCRATCH = "athena-scratch"
 
@@ -26,7 +25,8 @@ _SCRATCH = "athena-scratch"
 class Lakehouse:
     """The local Glue and Athena over a state folder and a storage. ``call`` may be called from any thread.
 
-    Queries run in worker threads of its own; everything that was acknowledged survives a killed process.
+    Queries run in processes of their own if those can find the objects by themselves (``files``), else in threads.
+    Everything that was acknowledged survives a killed process.
     """
 
     def __init__(
@@ -34,6 +34,7 @@ class Lakehouse:
         state: Path,
         storage: Storage,
         *,
+        files: Files | None = None,
         settings: EngineSettings | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -42,9 +43,19 @@ class Lakehouse:
         self._clock = clock
         self._catalog = Catalog(state / "catalog.sqlite", clock)
         self._store = AthenaStore(state / "athena.sqlite")
-        self._engine = Engine(settings or EngineSettings(scratch / "spill"))
-        resources = Resources(self._store, self._catalog, storage, self._engine, registry(), scratch, clock)
-        self._runner = Runner(self._store, resources)
+        engine = settings or EngineSettings(scratch / "spill")
+        self._statements: Statements
+        if files is not None:
+            self._statements = Processes(WorkerSettings(state, scratch, files, engine), storage)
+        else:
+            # Not above: a process that leaves statements to others has no use for the engine.
+            from headwater.stack.lakehouse.athena.execute import Executor, Resources
+            from headwater.stack.lakehouse.engine import Engine
+            from headwater.stack.lakehouse.sql.functions.registry import registry
+
+            resources = Resources(self._store, self._catalog, storage, Engine(engine), registry(), scratch, clock)
+            self._statements = Executor(resources)
+        self._runner = Runner(self._store, self._statements, clock)
         self._athena = AthenaApi(self._store, self._runner, self._catalog, storage, clock)
         self._glue = GlueApi(self._catalog)
         self._scratch = scratch
@@ -54,12 +65,12 @@ class Lakehouse:
         for leftover in self._scratch.glob("*.csv"):
             leftover.unlink()
         self._store.fail_unfinished(self._clock())
-        threading.Thread(target=self._engine.warm, name="athena-warm", daemon=True).start()
+        threading.Thread(target=self._statements.start, name="athena-warm", daemon=True).start()
 
     def close(self) -> None:
         """Cancel what runs and release the files."""
         self._runner.close()
-        self._engine.close()
+        self._statements.close()
         self._store.close()
         self._catalog.close()
 

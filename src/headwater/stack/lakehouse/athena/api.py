@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from headwater.stack.lakehouse.athena.documents import Documents
-from headwater.stack.lakehouse.athena.execute import Job
 from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore
+from headwater.stack.lakehouse.athena.job import Job
 from headwater.stack.lakehouse.athena.metadata import Metadata
 from headwater.stack.lakehouse.athena.output import result_page
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements

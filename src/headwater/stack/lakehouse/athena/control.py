@@ -7,10 +7,10 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
-import duckdb
-
-from headwater.stack.lakehouse.engine import Session
+if TYPE_CHECKING:
+    from headwater.stack.lakehouse.engine import Session
 
 _WATCH_SECONDS = 0.02
 
@@ -23,6 +23,14 @@ class Stopped(Exception):
         self.reason = reason
 
 
+class Interruptible(Protocol):
+    """Where an execution runs."""
+
+    def interrupt(self) -> None:
+        """Make it end soon; from any thread."""
+        ...
+
+
 @dataclass
 class Control:
     """One execution's switch. ``cutoff`` is the most bytes that it may scan, 0 for any number."""
@@ -31,14 +39,14 @@ class Control:
     lock: threading.Lock = field(default_factory=threading.Lock)
     stopped: bool = False
     reason: str = "Query cancelled by user"
-    session: Session | None = None
+    place: Interruptible | None = None
 
     def stop(self, reason: str | None = None) -> None:
         """Stop it, whether it waits or runs."""
         with self.lock:
             self.stopped = True
             self.reason = reason or self.reason
-            runs = self.session is not None
+            runs = self.place is not None
         if runs:
             threading.Thread(target=self._interrupt, daemon=True).start()
 
@@ -48,11 +56,24 @@ class Control:
             raise Stopped(self.reason)
 
     @contextmanager
-    def attached(self, session: Session) -> Iterator[None]:
-        """Say which session works for the execution, and watch what it reads."""
+    def running_in(self, place: Interruptible) -> Iterator[None]:
+        """Say where the execution runs, for as long as it does."""
         with self.lock:
             self.check()
-            self.session = session
+            self.place = place
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.place = None
+
+    @contextmanager
+    def attached(self, session: Session) -> Iterator[None]:
+        """Say which session works for the execution, and watch what it reads."""
+        with self.running_in(session):
+            yield from self._watched(session)
+
+    def _watched(self, session: Session) -> Iterator[None]:
         done = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(session, done), daemon=True) if self.cutoff else None
         if watcher is not None:
@@ -65,16 +86,14 @@ class Control:
             done.set()
             if watcher is not None:
                 watcher.join()
-            with self.lock:
-                self.session = None
 
     def _interrupt(self) -> None:
         # One interrupt is not enough: DuckDB forgets it when it comes between two of the session's statements.
         while True:
             with self.lock:
-                if self.session is None:
+                if self.place is None:
                     return
-                self.session.interrupt()
+                self.place.interrupt()
             time.sleep(_WATCH_SECONDS)
 
     def _check_bytes(self, scanned: int) -> None:
@@ -82,6 +101,8 @@ class Control:
             self.stop("Bytes scanned limit was exceeded")
 
     def _watch(self, session: Session, done: threading.Event) -> None:
+        import duckdb  # not above: the process that serves S3 has no use for it
+
         # An instance that is closing down cannot be asked any more.
         with suppress(duckdb.Error):
             while not done.wait(_WATCH_SECONDS) and not self.stopped:

@@ -10,8 +10,9 @@ from pathlib import Path
 from headwater.stack.lakehouse.athena.control import Control
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.explain import explain
+from headwater.stack.lakehouse.athena.job import Job, Outcome
 from headwater.stack.lakehouse.athena.prepared import deallocate, prepare
-from headwater.stack.lakehouse.athena.select import Outcome, SelectRun, moment, run_select, view_columns
+from headwater.stack.lakehouse.athena.select import SelectRun, moment, run_select, view_columns
 from headwater.stack.lakehouse.athena.statement import (
     DdlStatement,
     DeallocateStatement,
@@ -19,7 +20,6 @@ from headwater.stack.lakehouse.athena.statement import (
     FailedStatement,
     PrepareStatement,
     SelectStatement,
-    Statement,
     WriteStatement,
 )
 from headwater.stack.lakehouse.catalog.store import Catalog
@@ -27,7 +27,7 @@ from headwater.stack.lakehouse.engine import Engine
 from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket, QueryFailed
 from headwater.stack.lakehouse.hive.context import DdlContext
 from headwater.stack.lakehouse.hive.execute import execute as execute_ddl
-from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, split_s3_uri
+from headwater.stack.lakehouse.model import Scope, Storage, split_s3_uri
 from headwater.stack.lakehouse.results.columns import column_info, metadata_object, text_column_info
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Registry
@@ -35,32 +35,6 @@ from headwater.stack.lakehouse.writes.context import WriteContext
 from headwater.stack.lakehouse.writes.execute import execute_write
 
 _BINARY = "application/octet-stream"
-
-
-@dataclass(frozen=True)
-class Job:
-    """One execution to run: its record, and the statement that was parsed when it was started."""
-
-    scope: Scope
-    execution: GlueJson
-    statement: Statement
-    enforced: bool = False
-    cutoff: int = 0
-
-    @property
-    def identifier(self) -> str:
-        """The QueryExecutionId."""
-        return str(self.execution["QueryExecutionId"])
-
-    @property
-    def database(self) -> str:
-        """The current database."""
-        return str(self.execution["QueryExecutionContext"].get("Database") or "default")
-
-    @property
-    def output(self) -> str:
-        """Where the result goes."""
-        return str(self.execution["ResultConfiguration"]["OutputLocation"])
 
 
 @dataclass(frozen=True)
@@ -78,9 +52,22 @@ class Resources:
 
 @dataclass(frozen=True)
 class Executor:
-    """Runs statements. Raises ``QueryFailed`` with Athena's reason, or ``control.Stopped``."""
+    """Runs statements in the threads that call. Raises ``QueryFailed`` with Athena's reason, or ``control.Stopped``."""
 
     resources: Resources
+
+    @property
+    def slots(self) -> int:
+        """How many run at once."""
+        return self.resources.engine.slots
+
+    def start(self) -> None:
+        """Make the engine ready for the first query."""
+        self.resources.engine.warm()
+
+    def close(self) -> None:
+        """Release the engine."""
+        self.resources.engine.close()
 
     def run(self, job: Job, control: Control) -> Outcome:
         """Carry out one statement to its end."""

@@ -5,24 +5,24 @@ from __future__ import annotations
 import math
 import threading
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from headwater.stack.lakehouse.athena.control import Control, Stopped
-from headwater.stack.lakehouse.athena.execute import Executor, Job, Resources
 from headwater.stack.lakehouse.athena.executions import AthenaStore
-from headwater.stack.lakehouse.athena.select import Outcome
+from headwater.stack.lakehouse.athena.job import Job, Outcome, Statements
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed
 from headwater.stack.lakehouse.model import GlueJson
 
 
 class Runner:
-    """A queue of executions and the worker threads that empty it: as many at once as the engine has slots."""
+    """A queue of executions and the threads that empty it: as many at once as there are slots."""
 
-    def __init__(self, store: AthenaStore, resources: Resources) -> None:
+    def __init__(self, store: AthenaStore, statements: Statements, clock: Callable[[], float]) -> None:
         self._store = store
-        self._resources = resources
-        self._executor = Executor(resources)
-        self._pool = ThreadPoolExecutor(resources.engine.slots, thread_name_prefix="athena")
+        self._statements = statements
+        self._clock = clock
+        self._pool = ThreadPoolExecutor(statements.slots, thread_name_prefix="athena")
         self._controls: dict[str, Control] = {}
         self._lock = threading.Lock()
 
@@ -49,14 +49,14 @@ class Runner:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _run(self, job: Job, control: Control) -> None:
-        execution, clock = job.execution, self._resources.clock
+        execution, clock = job.execution, self._clock
         started = clock()
         execution["Statistics"]["QueryQueueTimeInMillis"] = _millis(started - execution["Status"]["SubmissionDateTime"])
         try:
             control.check()
             execution["Status"]["State"] = "RUNNING"
             self._store.save(execution)
-            outcome = self._executor.run(job, control)
+            outcome = self._statements.run(job, control)
             execution["Status"]["State"] = "SUCCEEDED"
         except Stopped as stopped:
             outcome = Outcome()

@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 
+from headwater.stack.lakehouse.athena.job import Outcome
 from headwater.stack.lakehouse.athena.statement import SelectStatement
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.engine import Session
@@ -29,24 +30,6 @@ from headwater.stack.lakehouse.sql.run import translated
 from headwater.stack.lakehouse.sql.translate import Translation, translate
 from headwater.stack.lakehouse.writes.ast import QueryText
 from headwater.stack.lakehouse.writes.context import Prepared, check_columns
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What an execution produced, for its record. ``manifest`` is where the list of written files is."""
-
-    columns: Sequence[GlueJson] = field(default_factory=list)
-    rows: int = 0
-    bytes_scanned: int = 0
-    planning_seconds: float = 0.0
-    service_seconds: float = 0.0
-    statement: str = ""
-    substatement: str = ""
-    manifest: str = ""
-
-    def after_service(self, seconds: float) -> Outcome:
-        """With the time that storing the result took."""
-        return replace(self, service_seconds=seconds)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,10 @@ class SelectStatement:
     tree: exp.Expression
     text: str
 
+    def __reduce__(self) -> tuple[Callable[[str], SelectStatement], tuple[str]]:
+        """To another process goes the text: pickle cannot hold a tree that is some hundred levels deep."""
+        return _select, (self.text,)
+
 
 @dataclass(frozen=True)
 class DdlStatement:

@@ -18,7 +18,6 @@ from headwater.stack.lakehouse.iceberg.tables import IcebergTables, commit_error
 from headwater.stack.lakehouse.model import GlueJson
 from headwater.stack.lakehouse.sql.expression import Expr, quote_name, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
-from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.writes.ast import Clause, Delete, Merge, QueryText, Update
 from headwater.stack.lakehouse.writes.context import Prepared, WriteContext, WriteResult
@@ -46,7 +45,7 @@ def change_iceberg(statement: Delete | Update | Merge, glue: GlueJson, context: 
     read = read_current(table)
     name = f"{quote_name(glue['DatabaseName'])}.{quote_name(glue['Name'])}"
     rows = _merge_query(statement, name, read) if isinstance(statement, Merge) else _row_query(statement, name, read)
-    prepared = context.engine.prepare(QueryText(parse_query(rows.text), rows.text))
+    prepared = context.engine.prepare(QueryText.read(rows.text))
     word = type(statement).__name__.upper()
     changes = context.engine.materialize(_changes(prepared, rows, read, word))
     if isinstance(statement, Merge):

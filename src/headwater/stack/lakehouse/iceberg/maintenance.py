@@ -11,7 +11,6 @@ from headwater.stack.lakehouse.iceberg.scan import read_current
 from headwater.stack.lakehouse.iceberg.tables import IcebergTables
 from headwater.stack.lakehouse.model import GlueJson
 from headwater.stack.lakehouse.sql.expression import quote_name
-from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.writes.ast import Optimize, QueryText
 from headwater.stack.lakehouse.writes.context import Prepared, WriteContext, WriteResult
@@ -30,7 +29,7 @@ def optimize(statement: Optimize, glue: GlueJson, context: WriteContext) -> Writ
     if len(tasks) > 1 or any(task.delete_files for task in tasks):
         columns = tuple(OutputColumn(n, k) for n, k in zip(read.names, read.types, strict=True))
         text = f"SELECT * FROM {quote_name(glue['DatabaseName'])}.{quote_name(glue['Name'])}"  # noqa: S608 - quoted
-        prepared = Prepared(context.engine.prepare(QueryText(parse_query(text), text)).sql, columns)
+        prepared = Prepared(context.engine.prepare(QueryText.read(text)).sql, columns)
         files, _ = write_files(table, context.engine.batches(select_stored(prepared)))
         with table.transaction() as transaction, transaction.update_snapshot().overwrite() as snapshot:
             for task in tasks:

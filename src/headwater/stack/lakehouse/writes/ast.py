@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlglot import exp
 
 from headwater.stack.lakehouse.hive.ast import TableName
+from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.writes.tokens import Value
 
 
@@ -17,6 +18,15 @@ class QueryText:
 
     tree: exp.Expression
     text: str
+
+    @classmethod
+    def read(cls, text: str) -> QueryText:
+        """Parse it. Raises ``SyntaxRefused``."""
+        return cls(parse_query(text), text)
+
+    def __reduce__(self) -> tuple[Callable[[str], QueryText], tuple[str]]:
+        """To another process goes the text: pickle cannot hold a tree that is some hundred levels deep."""
+        return QueryText.read, (self.text,)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,110 @@
+"""Statements run in processes of their own: what hangs or dies there harms no other query, and can be stopped."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from athena_fixtures import AthenaClient, FolderStorage
+
+from headwater.stack.lakehouse.model import EngineSettings
+from headwater.stack.lakehouse.service import Lakehouse
+
+# Python's regular expressions need years for this, and nothing else of their process runs meanwhile.
+HANGS = r"SELECT regexp_like('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', '^(?=a)(a+)+$')"
+
+
+@pytest.fixture(scope="module")
+def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
+    folder = tmp_path_factory.mktemp("processes")
+    for bucket in ("data", "results"):
+        (folder / "s3" / bucket).mkdir(parents=True)
+    storage = FolderStorage(folder / "s3")
+    settings = EngineSettings(folder / "state" / "spill", slots=2, threads=1, memory_bytes=512 * 1024**2)
+    lakehouse = Lakehouse(folder / "state", storage, files=storage, settings=settings)
+    lakehouse.start()
+    client = AthenaClient(lakehouse, storage)
+    client.run("CREATE DATABASE lake", QueryExecutionContext={"Database": "default"})
+    yield client
+    lakehouse.close()
+
+
+def workers(state: Path) -> list[int]:
+    """The processes that have a catalog below the folder open."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            opened = [str(link.readlink()) for link in (process / "fd").iterdir()]
+        except OSError:
+            continue
+        if int(process.name) != os.getpid() and any(name.startswith(f"{state}/catalog") for name in opened):
+            found.append(int(process.name))
+    return found
+
+
+def test_every_kind_of_statement_runs(athena: AthenaClient) -> None:
+    rows = "SELECT * FROM (VALUES (1, 'a'), (2, NULL)) t(n, s)"
+    athena.run(f"CREATE TABLE made WITH (external_location = 's3://data/made/') AS {rows}")
+    athena.run("INSERT INTO made VALUES (3, 'c')")
+    assert athena.rows("SELECT n, s FROM made ORDER BY n") == [["1", "a"], ["2", None], ["3", "c"]]
+    execution = athena.run("SELECT sum(n) FROM made")
+    assert execution["Statistics"]["DataScannedInBytes"] > 0
+    assert athena.result(athena.run("SHOW TABLES")["QueryExecutionId"]) == [["made"]]
+    athena.run("PREPARE one FROM SELECT n FROM made WHERE s = ?")
+    assert athena.rows("EXECUTE one USING 'c'") == [["3"]]
+    assert "made" in str(athena.result(athena.run("EXPLAIN SELECT * FROM made")["QueryExecutionId"]))
+
+
+def test_failures_arrive_with_their_words(athena: AthenaClient) -> None:
+    assert athena.failure("SELECT * FROM nowhere").startswith("TABLE_NOT_FOUND")
+    assert athena.failure("SELECT 1 / 0") == "DIVISION_BY_ZERO: Division by zero"
+    assert athena.failure("SELECT no_such(1)").startswith("FUNCTION_NOT_FOUND")
+    refused = athena.wait(athena.start("SELECT * FROM x MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS true)"))
+    assert refused["Status"]["AthenaError"]["ErrorCategory"] == 2
+
+
+def test_a_condition_of_many_parts_runs(athena: AthenaClient) -> None:
+    parts = " OR ".join(f"n = {number}" for number in range(150))
+    assert athena.rows(f"SELECT count(*) FROM (VALUES 1, 149, 150) t(n) WHERE {parts}") == [["2"]]
+
+
+def test_a_query_that_hangs_holds_up_no_other_and_can_be_stopped(athena: AthenaClient) -> None:
+    hanging = athena.start(HANGS)
+    time.sleep(0.3)
+    assert athena.rows("SELECT 7") == [["7"]]
+    athena.call("StopQueryExecution", QueryExecutionId=hanging)
+    status = athena.wait(hanging)["Status"]
+    assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Query cancelled by user")
+    assert athena.rows("SELECT 8") == [["8"]]
+
+
+def test_a_query_whose_process_is_killed_fails_and_the_next_one_runs(athena: AthenaClient) -> None:
+    assert athena.rows("SELECT 1") == [["1"]]
+    doomed = athena.start(HANGS)
+    time.sleep(0.2)
+    found = workers(athena.storage.root.parent / "state")
+    assert found
+    for process in found:
+        os.kill(process, signal.SIGKILL)
+    execution = athena.wait(doomed)
+    assert execution["Status"]["State"] == "FAILED"
+    assert "the process that ran the query ended" in execution["Status"]["StateChangeReason"]
+    for answer in ("2", "3"):
+        assert athena.rows(f"SELECT {answer}") == [[answer]]
+
+
+def test_the_limit_of_scanned_bytes_holds(athena: AthenaClient) -> None:
+    body = b"x" * 2**20 + b"\n"
+    folder = athena.storage.root / "data" / "text"
+    folder.mkdir()
+    for number in range(12):
+        (folder / f"{number}.txt").write_bytes(body)
+    athena.run("CREATE EXTERNAL TABLE text (line string) LOCATION 's3://data/text/'")
+    limit = {"BytesScannedCutoffPerQuery": 10_000_000}
+    athena.call("CreateWorkGroup", Name="small", Configuration=limit)
+    status = athena.wait(athena.start("SELECT max(line) FROM text", WorkGroup="small"))["Status"]
+    assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
