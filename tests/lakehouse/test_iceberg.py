@@ -6,6 +6,8 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from athena_fixtures import SCOPE, AthenaClient, make_client
 
@@ -55,6 +57,51 @@ def test_a_merge_that_would_change_a_row_twice_is_refused(athena: AthenaClient) 
     # Matching twice without being changed is no conflict, and does not double the row.
     assert _count(athena, twice + "WHEN MATCHED AND s.n = 'q' THEN UPDATE SET name = s.n") == 1
     assert athena.rows("SELECT * FROM t") == [["1", "q"]]
+
+
+NESTED = (
+    "CREATE TABLE n (id int, l array<struct<x:int>>, m map<string,struct<x:int>>, s struct<l:array<struct<x:int>>>) "
+    "LOCATION 's3://data/n/' TBLPROPERTIES ('table_type'='ICEBERG')"
+)
+
+
+def test_null_and_empty_collections_of_rows_stay_apart(athena: AthenaClient) -> None:
+    athena.run(NESTED)
+    row = "CAST(ROW(1) AS ROW(x integer))"
+    athena.run(
+        f"INSERT INTO n VALUES (1, ARRAY[{row}, NULL], MAP(ARRAY['a'], ARRAY[{row}]), ROW(ARRAY[{row}])), "
+        "(2, ARRAY[], MAP(), ROW(NULL)), (3, NULL, NULL, NULL)"
+    )
+    expected = [
+        ["1", "[{x=1}, null]", "{a={x=1}}", "{l=[{x=1}]}"],
+        ["2", "[]", "{}", "{l=null}"],
+        ["3", None, None, None],
+    ]
+    assert athena.rows("SELECT * FROM n ORDER BY id") == expected
+    athena.run("UPDATE n SET id = id + 0")
+    athena.run("OPTIMIZE n REWRITE DATA USING BIN_PACK")
+    assert athena.rows("SELECT * FROM n ORDER BY id") == expected
+    assert athena.rows("SELECT id FROM n WHERE l IS NULL") == [["3"]]
+
+
+ODD = "CREATE TABLE o (s struct<`a-b`:int,c:int>) LOCATION 's3://data/o/' TBLPROPERTIES ('table_type'='ICEBERG')"
+
+
+def test_nested_fields_keep_names_that_are_no_identifiers(athena: AthenaClient) -> None:
+    athena.run(ODD)
+    athena.run("INSERT INTO o SELECT ROW(1, 2)")
+    assert athena.rows('SELECT s, s."a-b" FROM o') == [["{a-b=1, c=2}", "1"]]
+
+
+def test_files_with_other_names_of_nested_fields_are_refused(athena: AthenaClient) -> None:
+    athena.run(ODD)
+    athena.run("INSERT INTO o SELECT ROW(1, 2)")
+    (path,) = (athena.storage.root / "data").rglob("*.parquet")
+    column = pq.read_schema(path).field("s")
+    inner = [column.type.field(0).with_name("a_x2Db"), column.type.field(1)]
+    schema = pa.schema([pa.field("s", pa.struct(inner), metadata=column.metadata)])
+    pq.write_table(pa.table([pa.array([{"a_x2Db": 1, "c": 2}], pa.struct(inner))], schema=schema), path)
+    assert "whose files call the nested field a-b a_x2Db is not supported" in athena.failure("SELECT s FROM o")
 
 
 def test_every_version_stays_readable(athena: AthenaClient) -> None:

@@ -1,13 +1,28 @@
-"""Rows of a query as data files of an Iceberg table, partitioned as the table says."""
+"""Rows of a query as data files of an Iceberg table, partitioned as the table says.
+
+pyiceberg's own appends are not used, because they change what is written: a NULL list of structs or map to structs
+becomes an empty one (https://github.com/apache/arrow/issues/38809), and nested fields get other names.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
-from pyiceberg.io.pyarrow import _dataframe_to_data_files, schema_to_pyarrow
-from pyiceberg.manifest import DataFile
+from pyarrow import parquet
+from pyiceberg.io.pyarrow import (
+    _determine_partitions,
+    _get_parquet_writer_kwargs,
+    compute_statistics_plan,
+    data_file_statistics_from_parquet_metadata,
+    parquet_path_to_id_mapping,
+    schema_to_pyarrow,
+)
+from pyiceberg.manifest import DataFile, DataFileContent, FileFormat
+from pyiceberg.partitioning import PartitionKey
 from pyiceberg.table import Table
+from pyiceberg.table.locations import load_location_provider
+from pyiceberg.typedef import Record
 
 from headwater.stack.lakehouse.iceberg.tables import new_identifier
 
@@ -21,8 +36,46 @@ def write_files(table: Table, batches: Iterable[pa.RecordBatch]) -> tuple[list[D
     rows = 0
     for chunk in _chunks(batches, schema):
         rows += chunk.num_rows
-        written += _dataframe_to_data_files(table.metadata, chunk, table.io, write_uuid=new_identifier())
+        written += [_write(table, part, key) for key, part in _partitions(table, chunk)]
     return written, rows
+
+
+def _partitions(table: Table, rows: pa.Table) -> Iterator[tuple[PartitionKey | None, pa.Table]]:
+    spec = table.metadata.spec()
+    if spec.is_unpartitioned():
+        yield None, rows
+        return
+    for partition in _determine_partitions(spec, table.schema(), rows):
+        yield partition.partition_key, partition.arrow_table_partition
+
+
+def _write(table: Table, rows: pa.Table, key: PartitionKey | None) -> DataFile:
+    """One Parquet file; its columns carry the numbers by which Iceberg knows them."""
+    properties = table.metadata.properties
+    provider = load_location_provider(table.metadata.location, properties)
+    output = table.io.new_output(provider.new_data_location(f"00000-0-{new_identifier()}.parquet", key))
+    options = _get_parquet_writer_kwargs(properties)
+    with output.create(overwrite=True) as stream:
+        writer = parquet.ParquetWriter(stream, rows.schema, store_decimal_as_integer=True, **options)
+        with writer:
+            writer.write_table(rows)
+    statistics = data_file_statistics_from_parquet_metadata(
+        writer.writer.metadata,
+        compute_statistics_plan(table.schema(), properties),
+        parquet_path_to_id_mapping(table.schema()),
+    )
+    return DataFile.from_args(
+        content=DataFileContent.DATA,
+        file_path=output.location,
+        file_format=FileFormat.PARQUET,
+        partition=key.partition if key else Record(),
+        file_size_in_bytes=len(output),
+        sort_order_id=None,
+        spec_id=table.metadata.default_spec_id,
+        equality_ids=None,
+        key_metadata=None,
+        **statistics.to_serialized_dict(),
+    )
 
 
 def _chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:

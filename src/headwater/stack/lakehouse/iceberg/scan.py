@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from pyiceberg import types as i
 from pyiceberg.manifest import DataFileContent, FileFormat
-from pyiceberg.schema import Schema
+from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.table import FileScanTask, Table
 
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
@@ -76,6 +76,7 @@ def iceberg_relation(read: IcebergRead, reader: Reader, files: StorageFiles) -> 
     fields = ", ".join(_mapped(field) for field in read.schema.fields)
     source = f"read_parquet([{listed}], schema=MAP {{{fields}}}, hive_partitioning=false)"
     reader.expect(stored)
+    _check_written_names(read.schema, listed, reader)
     described = reader.connection.execute(f"SELECT * FROM {source} LIMIT 0").description or []
     physical = {str(name): kind for name, kind, *_ in described}
     columns = []
@@ -137,6 +138,21 @@ def _check_nested_names(table: Table) -> None:
             name = schema.find_field(number).name
             if names.setdefault(number, name) != name:
                 raise Unsupported(f"an Iceberg table with a renamed nested field ({names[number]} to {name})")
+
+
+def _check_written_names(schema: Schema, listed: str, reader: Reader) -> None:
+    """Other writers replace characters in the names of nested fields; such a field would read as NULL."""
+    top = {field.field_id for field in schema.fields}
+    nested = {number: schema.find_field(number).name for number in schema.field_ids if number not in top}
+    safe = sanitize_column_names(schema)
+    replaced = {safe.find_field(number).name: name for number, name in nested.items()}
+    replaced = {other: name for other, name in replaced.items() if other != name}
+    if not replaced:
+        return
+    names = ", ".join(quote_text(other) for other in replaced)
+    found = reader.connection.execute(f"SELECT name FROM parquet_schema([{listed}]) WHERE name IN ({names}) LIMIT 1")
+    for (other,) in found.fetchall():
+        raise Unsupported(f"an Iceberg table whose files call the nested field {replaced[other]} {other}")
 
 
 def _by_file(values: Sequence[str], kind: str) -> str:
