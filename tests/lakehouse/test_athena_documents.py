@@ -54,7 +54,7 @@ def test_the_limit_of_scanned_bytes_cancels_the_query(athena: AthenaClient, monk
     athena.run(f"CREATE TABLE big WITH (write_compression = 'NONE') AS {rows}{numbers}")
     limit = {"BytesScannedCutoffPerQuery": 10_000_000, "EnforceWorkGroupConfiguration": False}
     assert (
-        "at least"
+        "greater than or equal to 10000000"
         in athena.refused("CreateWorkGroup", Name="tiny", Configuration={"BytesScannedCutoffPerQuery": 5})["message"]
     )
     athena.call("CreateWorkGroup", Name="small", Configuration=limit)

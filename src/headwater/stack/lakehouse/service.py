@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.athena.job import Statements
 from headwater.stack.lakehouse.athena.processes import Processes, WorkerSettings
 from headwater.stack.lakehouse.athena.runner import Runner
 from headwater.stack.lakehouse.catalog.store import Catalog
+from headwater.stack.lakehouse.contract import Contract
 from headwater.stack.lakehouse.errors import ApiError
 from headwater.stack.lakehouse.glue.api import GlueApi
 from headwater.stack.lakehouse.model import EngineSettings, Files, Scope, Storage
@@ -58,6 +59,7 @@ class Lakehouse:
         self._runner = Runner(self._store, self._statements, clock)
         self._athena = AthenaApi(self._store, self._runner, self._catalog, storage, clock)
         self._glue = GlueApi(self._catalog)
+        self._contracts = {"AmazonAthena": Contract("athena"), "AWSGlue": Contract("glue")}
         self._scratch = scratch
 
     def start(self) -> None:
@@ -90,7 +92,10 @@ class Lakehouse:
         try:
             if api is None:
                 raise ApiError("UnknownOperationException", f"Unknown target {target}")
-            return 200, json.dumps(api.call(scope, operation, _request(body))).encode()
+            request = _request(body)
+            if operation in api.operations:
+                self._contracts[service].check(operation, request)
+            return 200, json.dumps(api.call(scope, operation, request)).encode()
         except ApiError as error:
             answer = {"__type": error.code, "message": error.message, "Message": error.message, **error.extra}
             return error.status, json.dumps(answer).encode()

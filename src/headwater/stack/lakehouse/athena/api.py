@@ -10,6 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from headwater.stack.lakehouse.athena.catalogs import AWS_CATALOG, DataCatalogs
 from headwater.stack.lakehouse.athena.documents import Documents
 from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore
 from headwater.stack.lakehouse.athena.job import Job
@@ -18,11 +19,11 @@ from headwater.stack.lakehouse.athena.output import result_page
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements
 from headwater.stack.lakehouse.athena.records import COUNTED, new_record, output_location, reused
 from headwater.stack.lakehouse.athena.runner import Runner
-from headwater.stack.lakehouse.athena.statement import read_statement
+from headwater.stack.lakehouse.athena.statement import FailedStatement, read_statement
 from headwater.stack.lakehouse.athena.tags import Tags
 from headwater.stack.lakehouse.athena.workgroups import WorkGroups
 from headwater.stack.lakehouse.catalog.store import Catalog
-from headwater.stack.lakehouse.errors import ApiError, invalid_request
+from headwater.stack.lakehouse.errors import ApiError, QueryFailed, invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope, Storage
 from headwater.stack.lakehouse.results.pages import decode_token, encode_token
 
@@ -50,7 +51,8 @@ class AthenaApi:
         self._clock = clock
         self._tags = Tags(store)
         self._work_groups = WorkGroups(store, clock, self._tags)
-        self._prepared = PreparedStatements(store, clock)
+        self._prepared = PreparedStatements(store, self._work_groups.get, clock)
+        self._data_catalogs = DataCatalogs(store, self._tags)
         self._operations: Mapping[str, Operation] = {
             "StartQueryExecution": self._start,
             "GetQueryExecution": self._get,
@@ -60,8 +62,9 @@ class AthenaApi:
             "GetQueryResults": self._results,
             "GetQueryRuntimeStatistics": self._runtime_statistics,
             **self._work_groups.operations(),
-            **Metadata(catalog).operations(),
-            **Documents(store).operations(),
+            **self._data_catalogs.operations(),
+            **Metadata(catalog, self._data_catalogs).operations(),
+            **Documents(store, self._work_groups.get).operations(),
             **self._prepared.operations(),
             **self._tags.operations(),
         }
@@ -92,6 +95,9 @@ class AthenaApi:
         location = output_location(request, group)
         prepared = partial(self._prepared.text, scope, group["Name"])
         statement = read_statement(text, request.get("ExecutionParameters") or [], prepared)
+        trouble = self._data_catalogs.trouble(scope, _catalog_of(request))
+        if trouble is not None:
+            statement = FailedStatement(QueryFailed(trouble))
         identifier = str(uuid.uuid4())
         execution = new_record(identifier, request, statement, location, self._clock())
         token = request.get("ClientRequestToken")
@@ -192,6 +198,11 @@ class AthenaApi:
         scanned = statistics.get("DataScannedInBytes", 0)
         rows = {"InputBytes": scanned, "OutputRows": stored.rows}
         return {"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}}
+
+
+def _catalog_of(request: GlueJson) -> str:
+    context = request.get("QueryExecutionContext") or {}
+    return str(context.get("Catalog") or AWS_CATALOG).strip('`"')
 
 
 def _identifier(request: GlueJson) -> str:

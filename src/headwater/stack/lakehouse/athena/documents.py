@@ -10,14 +10,17 @@ from headwater.stack.lakehouse.athena.paging import listed
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
-_QUERY = "named-query"
+NAMED_QUERY = "named-query"
+"""What the store calls these documents."""
+_TOKEN = "named-query-token"  # noqa: S105 - a kind of document
 
 
 class Documents:
-    """The operations on named queries."""
+    """The operations on named queries. ``work_group`` raises for a work group that does not exist."""
 
-    def __init__(self, store: AthenaStore) -> None:
+    def __init__(self, store: AthenaStore, work_group: Callable[[Scope, str], object]) -> None:
         self._store = store
+        self._work_group = work_group
 
     def operations(self) -> Mapping[str, Callable[[Scope, GlueJson], GlueJson]]:
         """The operations of this family."""
@@ -31,19 +34,26 @@ class Documents:
         }
 
     def _create(self, scope: Scope, request: GlueJson) -> GlueJson:
-        for key in ("Name", "Database", "QueryString"):
-            if not request.get(key):
-                raise invalid_request(f"{key} is required")
+        group = str(request.get("WorkGroup") or "primary")
+        self._work_group(scope, group)
         identifier = str(uuid.uuid4())
+        token = request.get("ClientRequestToken")
+        if token:
+            known = self._store.document(_TOKEN, scope, token)
+            if known is not None and known["request"] != request:
+                raise invalid_request("Idempotent parameters do not match", "IDEMPOTENT_PARAMETER_MISMATCH")
+            if known is not None:
+                return {"NamedQueryId": known["id"]}
+            self._store.put_document(_TOKEN, scope, token, {"id": identifier, "request": request})
         keys = ("Name", "Description", "Database", "QueryString")
         query = {key: request[key] for key in keys if request.get(key)}
-        query |= {"NamedQueryId": identifier, "WorkGroup": request.get("WorkGroup") or "primary"}
-        self._store.put_document(_QUERY, scope, identifier, query)
+        query |= {"NamedQueryId": identifier, "WorkGroup": group}
+        self._store.put_document(NAMED_QUERY, scope, identifier, query)
         return {"NamedQueryId": identifier}
 
     def _get(self, scope: Scope, request: GlueJson) -> GlueJson:
         identifier = request.get("NamedQueryId") or ""
-        found = self._store.document(_QUERY, scope, identifier)
+        found = self._store.document(NAMED_QUERY, scope, identifier)
         if found is None:
             raise invalid_request(f"Named query {identifier} does not exist.")
         return found
@@ -51,7 +61,7 @@ class Documents:
     def _batch_get(self, scope: Scope, request: GlueJson) -> GlueJson:
         found, missing = [], []
         for identifier in request.get("NamedQueryIds") or []:
-            query = self._store.document(_QUERY, scope, identifier)
+            query = self._store.document(NAMED_QUERY, scope, identifier)
             if query is not None:
                 found.append(query)
                 continue
@@ -61,18 +71,19 @@ class Documents:
         return {"NamedQueries": found, "UnprocessedNamedQueryIds": missing}
 
     def _list(self, scope: Scope, request: GlueJson) -> GlueJson:
-        group = request.get("WorkGroup") or "primary"
-        queries = self._store.documents(_QUERY, scope)
+        group = str(request.get("WorkGroup") or "primary")
+        self._work_group(scope, group)
+        queries = self._store.documents(NAMED_QUERY, scope)
         found = [query["NamedQueryId"] for query in queries if query["WorkGroup"] == group]
         return listed("NamedQueryIds", found, request, 50)
 
     def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
         query = self._get(scope, request)
-        changes = {key: request[key] for key in ("Name", "Description", "QueryString") if request.get(key)}
-        self._store.put_document(_QUERY, scope, query["NamedQueryId"], {**query, **changes})
+        changes: GlueJson = {key: request[key] for key in ("Name", "Description", "QueryString") if key in request}
+        self._store.put_document(NAMED_QUERY, scope, query["NamedQueryId"], {**query, **changes})
         return {}
 
     def _delete(self, scope: Scope, request: GlueJson) -> GlueJson:
         self._get(scope, request)
-        self._store.delete_document(_QUERY, scope, request["NamedQueryId"])
+        self._store.delete_document(NAMED_QUERY, scope, request["NamedQueryId"])
         return {}

@@ -11,7 +11,8 @@ from headwater.stack.lakehouse.athena.paging import listed
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed, invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
-_KIND = "prepared-statement"
+PREPARED = "prepared-statement"
+"""What the store calls these documents."""
 
 
 class Running(Protocol):
@@ -29,10 +30,13 @@ class Running(Protocol):
 
 
 class PreparedStatements:
-    """The operations on prepared statements, each within its work group."""
+    """The operations on prepared statements. ``work_group`` raises for a work group that does not exist."""
 
-    def __init__(self, store: AthenaStore, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, store: AthenaStore, work_group: Callable[[Scope, str], object], clock: Callable[[], float] = time.time
+    ) -> None:
         self._store = store
+        self._work_group = work_group
         self._clock = clock
 
     def operations(self) -> Mapping[str, Callable[[Scope, GlueJson], GlueJson]]:
@@ -48,26 +52,29 @@ class PreparedStatements:
 
     def text(self, scope: Scope, group: str, name: str) -> str | None:
         """The SQL of a prepared statement, or ``None``."""
-        found = self._store.document(_KIND, scope, _key(group, name))
+        found = self._store.document(PREPARED, scope, prepared_key(group, name))
         return None if found is None else str(found["QueryStatement"])
 
     def _create(self, scope: Scope, request: GlueJson) -> GlueJson:
         group, name = _names(request)
-        if self._store.document(_KIND, scope, _key(group, name)) is not None:
+        self._work_group(scope, group)
+        if self._store.document(PREPARED, scope, prepared_key(group, name)) is not None:
             raise invalid_request(f"PreparedStatement {name} already exists in WorkGroup {group}")
-        self._store.put_document(_KIND, scope, _key(group, name), _document(group, name, request, self._clock()))
+        self._store.put_document(
+            PREPARED, scope, prepared_key(group, name), _document(group, name, request, self._clock())
+        )
         return {}
 
     def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
         known = self._get(scope, request)
         group, name = _names(request)
         changed = {**known, **_document(group, name, request, self._clock())}
-        self._store.put_document(_KIND, scope, _key(group, name), changed)
+        self._store.put_document(PREPARED, scope, prepared_key(group, name), changed)
         return {}
 
     def _get(self, scope: Scope, request: GlueJson) -> GlueJson:
         group, name = _names(request)
-        found = self._store.document(_KIND, scope, _key(group, name))
+        found = self._store.document(PREPARED, scope, prepared_key(group, name))
         if found is None:
             message = f"PreparedStatement {name} was not found in WorkGroup {group}"
             raise ApiError("ResourceNotFoundException", message, ResourceName=name)
@@ -77,7 +84,7 @@ class PreparedStatements:
         group = request.get("WorkGroup") or "primary"
         found, missing = [], []
         for name in request.get("PreparedStatementNames") or []:
-            document = self._store.document(_KIND, scope, _key(group, name))
+            document = self._store.document(PREPARED, scope, prepared_key(group, name))
             if document is not None:
                 found.append(document)
                 continue
@@ -86,36 +93,37 @@ class PreparedStatements:
         return {"PreparedStatements": found, "UnprocessedPreparedStatementNames": missing}
 
     def _list(self, scope: Scope, request: GlueJson) -> GlueJson:
-        group = request.get("WorkGroup") or "primary"
+        group = str(request.get("WorkGroup") or "primary")
+        self._work_group(scope, group)
         names = ("StatementName", "LastModifiedTime")
         found = [
             {name: document[name] for name in names}
-            for document in self._store.documents(_KIND, scope)
+            for document in self._store.documents(PREPARED, scope)
             if document["WorkGroupName"] == group
         ]
         return listed("PreparedStatements", found, request, 50)
 
     def _delete(self, scope: Scope, request: GlueJson) -> GlueJson:
         self._get(scope, request)
-        self._store.delete_document(_KIND, scope, _key(*_names(request)))
+        self._store.delete_document(PREPARED, scope, prepared_key(*_names(request)))
         return {}
 
 
 def prepare(store: AthenaStore, job: Running, name: str, text: str, now: float) -> None:
     """``PREPARE name FROM text``: a name that is taken is an error."""
     group = str(job.execution["WorkGroup"])
-    if store.document(_KIND, job.scope, _key(group, name)) is not None:
+    if store.document(PREPARED, job.scope, prepared_key(group, name)) is not None:
         raise QueryFailed(f"ALREADY_EXISTS: Prepared statement already exists: {name}")
     request = {"QueryStatement": text}
-    store.put_document(_KIND, job.scope, _key(group, name), _document(group, name, request, now))
+    store.put_document(PREPARED, job.scope, prepared_key(group, name), _document(group, name, request, now))
 
 
 def deallocate(store: AthenaStore, job: Running, name: str) -> None:
     """``DEALLOCATE PREPARE name``."""
-    key = _key(str(job.execution["WorkGroup"]), name)
-    if store.document(_KIND, job.scope, key) is None:
+    key = prepared_key(str(job.execution["WorkGroup"]), name)
+    if store.document(PREPARED, job.scope, key) is None:
         raise QueryFailed(f"NOT_FOUND: Prepared statement not found: {name}")
-    store.delete_document(_KIND, job.scope, key)
+    store.delete_document(PREPARED, job.scope, key)
 
 
 def _document(group: str, name: str, request: GlueJson, now: float) -> GlueJson:
@@ -133,5 +141,6 @@ def _names(request: GlueJson) -> tuple[str, str]:
     return str(request.get("WorkGroup") or "primary"), str(name)
 
 
-def _key(group: str, name: str) -> str:
+def prepared_key(group: str, name: str) -> str:
+    """The name of a prepared statement's document: names are blind to case."""
     return f"{group}/{name.lower()}"

@@ -55,9 +55,13 @@ class Tags:
         if not _ARN.fullmatch(arn):
             raise invalid_request(f"Invalid ResourceARN: {arn}")
         kind, _, name = arn.rsplit(":", 1)[-1].partition("/")
-        known = name == "primary" or self._store.document("work-group", scope, name) is not None
-        if kind == "workgroup" and not known:
-            raise ApiError("ResourceNotFoundException", f"WorkGroup {name} is not found.", ResourceName=arn)
+        if kind == "workgroup":
+            known = name == "primary" or self._store.document("work-group", scope, name) is not None
+        else:
+            known = self._store.document("data-catalog", scope, name.lower()) is not None
+        if not known:
+            what = "WorkGroup" if kind == "workgroup" else "DataCatalog"
+            raise ApiError("ResourceNotFoundException", f"{what} {name} is not found.", ResourceName=arn)
         return arn
 
 
@@ -68,3 +72,8 @@ def work_group_arn(scope: Scope, name: str) -> str:
     'arn:aws:athena:us-east-1:000000000000:workgroup/primary'
     """
     return f"arn:aws:athena:{scope.region}:{scope.account}:workgroup/{name}"
+
+
+def data_catalog_arn(scope: Scope, name: str) -> str:
+    """The ARN of a data catalog."""
+    return f"arn:aws:athena:{scope.region}:{scope.account}:datacatalog/{name}"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
+from headwater.stack.lakehouse.athena.documents import NAMED_QUERY
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.paging import listed
+from headwater.stack.lakehouse.athena.prepared import PREPARED, prepared_key
 from headwater.stack.lakehouse.athena.tags import Tags, work_group_arn
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
@@ -15,9 +16,6 @@ _KIND = "work-group"
 _PRIMARY = "primary"
 _VERSION = "Athena engine version 3"
 _ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": _VERSION}
-_NAME = re.compile(r"[a-zA-Z0-9._-]{1,128}")
-_LEAST_CUTOFF = 10_000_000
-"""The smallest BytesScannedCutoffPerQuery that Athena takes."""
 
 
 class WorkGroups:
@@ -59,8 +57,6 @@ class WorkGroups:
 
     def _create(self, scope: Scope, request: GlueJson) -> GlueJson:
         name = request.get("Name") or ""
-        if not _NAME.fullmatch(name):
-            raise invalid_request(f"Invalid WorkGroup name: {name}")
         if name == _PRIMARY or self._store.document(_KIND, scope, name) is not None:
             raise invalid_request("WorkGroup is already created")
         configuration = request.get("Configuration") or {}
@@ -86,8 +82,15 @@ class WorkGroups:
         if name == _PRIMARY:
             raise invalid_request("The primary workgroup cannot be deleted.")
         self.get(scope, name)
-        if self._store.listing(scope, name, None, 1) and not request.get("RecursiveDeleteOption"):
+        queries = [d for d in self._store.documents(NAMED_QUERY, scope) if d["WorkGroup"] == name]
+        statements = [d for d in self._store.documents(PREPARED, scope) if d["WorkGroupName"] == name]
+        full = queries or statements or self._store.listing(scope, name, None, 1)
+        if full and not request.get("RecursiveDeleteOption"):
             raise invalid_request(f"WorkGroup {name} is not empty")
+        for query in queries:
+            self._store.delete_document(NAMED_QUERY, scope, query["NamedQueryId"])
+        for statement in statements:
+            self._store.delete_document(PREPARED, scope, prepared_key(name, statement["StatementName"]))
         self._store.delete_document(_KIND, scope, name)
         self._tags.forget(scope, work_group_arn(scope, name))
         return {}
@@ -104,9 +107,6 @@ class WorkGroups:
 
 
 def _check(configuration: GlueJson) -> None:
-    cutoff = configuration.get("BytesScannedCutoffPerQuery")
-    if cutoff is not None and int(cutoff) < _LEAST_CUTOFF:
-        raise invalid_request(f"BytesScannedCutoffPerQuery must be at least {_LEAST_CUTOFF}")
     selected = (configuration.get("EngineVersion") or {}).get("SelectedEngineVersion") or "AUTO"
     if selected not in ("AUTO", _VERSION):
         raise invalid_request(f"Engine version {selected} is not supported by Headwater's local Athena.")

@@ -7,7 +7,7 @@ from typing import Any
 
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError
-from headwater.stack.lakehouse.glue import databases, partitions, statistics, tables, tags
+from headwater.stack.lakehouse.glue import databases, partitions, search, statistics, tables, tags
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 Operation = Callable[[Catalog, Scope, GlueJson], GlueJson]
@@ -27,7 +27,7 @@ _OPERATIONS: tuple[Operation, ...] = (
     tables.get_table_version,
     tables.get_table_versions,
     tables.get_tables,
-    tables.search_tables,
+    search.search_tables,
     tables.update_table,
     partitions.batch_create_partition,
     partitions.batch_delete_partition,

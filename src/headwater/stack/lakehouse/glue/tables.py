@@ -28,11 +28,19 @@ def create_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
 
 def get_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetTable``."""
+    _only_now(request)
     return {"Table": ordered_table(catalog.get_table(scope, text(request, "DatabaseName"), text(request, "Name")))}
+
+
+def _only_now(request: GlueJson) -> None:
+    for member in ("QueryAsOfTime", "TransactionId"):
+        if request.get(member) is not None:
+            raise invalid_input(f"{member} is not supported by Headwater's local Glue.")
 
 
 def get_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetTables``: ``Expression`` is a regular expression on the whole name."""
+    _only_now(request)
     tables = catalog.tables(scope, text(request, "DatabaseName"))
     expression = optional_text(request, "Expression")
     if expression:
@@ -116,43 +124,6 @@ def batch_delete_table_version(catalog: Catalog, scope: Scope, request: GlueJson
     versions = [str(version) for version in items(request, "VersionIds", 100)]
     failed = _each(versions, "VersionId", lambda version: catalog.delete_table_version(scope, database, name, version))
     return {"Errors": [{"TableName": name, **error} for error in failed]}
-
-
-def search_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
-    """``SearchTables``: ``SearchText`` in names, descriptions, columns and parameters; ``Filters`` on properties."""
-    wanted = (optional_text(request, "SearchText") or "").strip('"').lower()
-    found = [
-        table
-        for database in catalog.databases(scope)
-        for table in catalog.tables(scope, database["Name"])
-        if wanted in _searchable(table) and all(_passes(table, item) for item in request.get("Filters") or [])
-    ]
-    shown, token = page(
-        found,
-        request.get("NextToken"),
-        page_size(request, _PAGE),
-        lambda item: (item["DatabaseName"], item["Name"]),
-    )
-    return {"TableList": shown} | ({"NextToken": token} if token else {})
-
-
-def _searchable(table: GlueJson) -> str:
-    descriptor = table.get("StorageDescriptor") or {}
-    columns = [*(descriptor.get("Columns") or []), *(table.get("PartitionKeys") or [])]
-    words = [table["Name"], table["DatabaseName"], table.get("Description") or "", table.get("Owner") or ""]
-    words += [str(column.get(part) or "") for column in columns for part in ("Name", "Comment")]
-    words += [f"{name} {value}" for name, value in (table.get("Parameters") or {}).items()]
-    return "\n".join(words).lower()
-
-
-def _passes(table: GlueJson, condition: GlueJson) -> bool:
-    key, value = str(condition.get("Key") or ""), str(condition.get("Value") or "")
-    if condition.get("Comparator") not in (None, "EQUALS"):
-        raise invalid_input(f"Comparator {condition['Comparator']} is not supported by Headwater's local Glue.")
-    fields = {"DatabaseName", "Name", "Description", "Owner", "TableType", "CatalogId"}
-    if key in fields:
-        return str(table.get(key) or "").lower() == value.lower()
-    return str((table.get("Parameters") or {}).get(key, "")).lower() == value.lower()
 
 
 def _each(names: Iterable[str], label: str, delete: Callable[[str], None]) -> list[GlueJson]:
