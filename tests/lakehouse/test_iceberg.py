@@ -247,3 +247,46 @@ def test_a_rename_never_leaves_two_tables_or_none(athena: AthenaClient) -> None:
     assert athena.rows("SELECT count(*) FROM t") == [["0"]]
     athena.run("ALTER TABLE t RENAME TO u")
     assert [table["Name"] for table in athena.glue("GetTables", DatabaseName="lake")["TableList"]] == ["other", "u"]
+
+
+PARTITIONED = (
+    "CREATE TABLE p (id int, day date, name string) PARTITIONED BY (day) LOCATION 's3://data/p/' "
+    "TBLPROPERTIES ('table_type'='ICEBERG')"
+)
+
+
+def test_partitions_show_their_files_and_what_the_columns_hold(athena: AthenaClient) -> None:
+    athena.run(PARTITIONED)
+    assert athena.rows('SELECT * FROM "p$partitions"') == []
+    athena.run("INSERT INTO p VALUES (1, DATE '2025-01-02', 'b'), (2, DATE '2025-01-02', NULL), (3, NULL, 'c')")
+    athena.run("INSERT INTO p VALUES (9, DATE '2025-01-02', 'a')")
+    counts = 'SELECT partition.day, record_count, file_count, data.id.max, data.name.min FROM "p$partitions" ORDER BY 1'
+    assert athena.rows(counts) == [["2025-01-02", "3", "2", "9", "a"], [None, "1", "1", "3", "c"]]
+    nulls = 'SELECT data.name.null_count FROM "p$partitions" WHERE partition.day IS NOT NULL'
+    assert athena.rows(nulls) == [["1"]]
+    bounds = 'SELECT lower_bounds[1], upper_bounds[2], value_counts[3] FROM "p$files" WHERE record_count = 2'
+    assert athena.rows(bounds) == [["1", "2025-01-02", "2"]]
+    added = 'SELECT sum(added_rows_count), max(partitions[1].upper_bound) FROM "p$manifests"'
+    assert athena.rows(added) == [["4", "2025-01-02"]]
+
+
+def test_optimize_rewrites_only_the_partitions_that_it_is_told(athena: AthenaClient) -> None:
+    athena.run(PARTITIONED)
+    for n in (1, 2):
+        athena.run(f"INSERT INTO p VALUES ({n}, DATE '2025-01-01', 'a'), ({n}, DATE '2025-01-02', 'b')")
+    athena.run("OPTIMIZE p REWRITE DATA USING BIN_PACK WHERE day = DATE '2025-01-01'")
+    files = 'SELECT file_count FROM "p$partitions" ORDER BY partition.day'
+    assert athena.rows(files) == [["1"], ["2"]]
+    assert athena.rows("SELECT id, name FROM p ORDER BY 1, 2") == [["1", "a"], ["1", "b"], ["2", "a"], ["2", "b"]]
+    refused = "NOT_SUPPORTED: Unexpected FilterNode"
+    assert athena.failure("OPTIMIZE p REWRITE DATA USING BIN_PACK WHERE id = 1").startswith(refused)
+
+
+def test_an_insert_into_more_than_a_hundred_partitions_is_refused(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE TABLE p (id int) PARTITIONED BY (id) LOCATION 's3://data/p/' TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    insert = "INSERT INTO p SELECT x FROM UNNEST(sequence(1, {})) t(x)"
+    assert athena.failure(insert.format(101)).startswith("ICEBERG_TOO_MANY_OPEN_PARTITIONS")
+    assert not list((athena.storage.root / "data" / "p").rglob("*.parquet"))
+    athena.run(insert.format(100))

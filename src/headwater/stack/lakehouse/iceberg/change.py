@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
-from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.table import Table
 
 from headwater.stack.lakehouse.errors import QueryFailed
 from headwater.stack.lakehouse.iceberg.create import select_stored
-from headwater.stack.lakehouse.iceberg.files import write_files
+from headwater.stack.lakehouse.iceberg.files import replace_files, write_files
 from headwater.stack.lakehouse.iceberg.scan import IcebergRead, read_current
-from headwater.stack.lakehouse.iceberg.tables import IcebergTables, commit_error
+from headwater.stack.lakehouse.iceberg.tables import IcebergTables
 from headwater.stack.lakehouse.model import GlueJson
 from headwater.stack.lakehouse.sql.expression import Expr, quote_name, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -53,10 +52,7 @@ def change_iceberg(statement: Delete | Update | Merge, glue: GlueJson, context: 
     counted = f"SELECT count(*) AS n FROM {changes} WHERE action IN ({UPDATED}, {DELETED}, {INSERTED})"
     count = _numbers(context.engine.batches(counted))[0]
     if count:
-        try:
-            _commit(table, read, changes, context)
-        except (CommitFailedException, ValidationException) as error:
-            raise commit_error(glue["Name"]) from error
+        _commit(table, read, changes, context)
     return WriteResult(word, count)
 
 
@@ -160,12 +156,7 @@ def _commit(table: Table, read: IcebergRead, changes: str, context: WriteContext
     kept = f"SELECT {names} FROM ({rows}) WHERE action IN ({KEEP}, {UPDATED}, {INSERTED})"
     columns = tuple(OutputColumn(n, k) for n, k in zip(read.names, read.types, strict=True))
     files, _ = write_files(table, context.engine.batches(select_stored(Prepared(kept, columns))))
-    with table.transaction() as transaction, transaction.update_snapshot().overwrite() as snapshot:
-        for task in read.tasks():
-            if task.file.file_path in paths:
-                snapshot.delete_data_file(task.file)
-        for file in files:
-            snapshot.append_data_file(file)
+    replace_files(table, [task.file for task in read.tasks() if task.file.file_path in paths], files)
 
 
 def _numbers(batches: Iterator[pa.RecordBatch]) -> list[int]:

@@ -25,6 +25,7 @@ from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.writes.ast import CreateTableAs, Insert
 from headwater.stack.lakehouse.writes.context import Prepared, WriteContext, WriteResult, check_columns
 from headwater.stack.lakehouse.writes.insert import fit_types
+from headwater.stack.lakehouse.writes.partitioned import MAX_PARTITIONS
 from headwater.stack.lakehouse.writes.values import stored
 
 # https://docs.aws.amazon.com/athena/latest/ug/querying-iceberg-creating-tables.html#querying-iceberg-table-properties
@@ -163,7 +164,7 @@ def insert_into_iceberg(statement: Insert, glue: GlueJson, context: WriteContext
 
 def append(table: Table, prepared: Prepared, context: WriteContext) -> int:
     """Add the rows of a query in one snapshot, and return how many they were. Others may write at the same time."""
-    files, rows = write_files(table, context.engine.batches(select_stored(prepared)))
+    files, rows = write_files(table, context.engine.batches(select_stored(prepared)), MAX_PARTITIONS)
     for _ in range(COMMIT_ATTEMPTS if files else 0):
         try:
             with table.transaction() as transaction, transaction.update_snapshot().fast_append() as snapshot:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 
 import pyarrow as pa
 from pyarrow import parquet
+from pyiceberg.exceptions import CommitFailedException, ValidationException
 from pyiceberg.io.pyarrow import (
     _determine_partitions,
     _get_parquet_writer_kwargs,
@@ -24,19 +25,30 @@ from pyiceberg.table import Table
 from pyiceberg.table.locations import load_location_provider
 from pyiceberg.typedef import Record
 
-from headwater.stack.lakehouse.iceberg.tables import new_identifier
+from headwater.stack.lakehouse.errors import QueryFailed
+from headwater.stack.lakehouse.iceberg.tables import commit_error, new_identifier
 
 _CHUNK_BYTES = 128 * 1024**2
 
 
-def write_files(table: Table, batches: Iterable[pa.RecordBatch]) -> tuple[list[DataFile], int]:
+def write_files(
+    table: Table, batches: Iterable[pa.RecordBatch], most_partitions: int | None = None
+) -> tuple[list[DataFile], int]:
     """Data files for the rows, which are not part of the table before a snapshot names them; and how many rows."""
     schema = schema_to_pyarrow(table.schema())
     written: list[DataFile] = []
+    partitions: set[str] = set()
     rows = 0
     for chunk in _chunks(batches, schema):
         rows += chunk.num_rows
-        written += [_write(table, part, key) for key, part in _partitions(table, chunk)]
+        for key, part in _partitions(table, chunk):
+            partitions.add(str(key.partition) if key else "")
+            if most_partitions is not None and len(partitions) > most_partitions:
+                for useless in written:
+                    table.io.delete(useless.file_path)
+                message = f"Exceeded limit of {most_partitions} open writers for partitions"
+                raise QueryFailed(f"ICEBERG_TOO_MANY_OPEN_PARTITIONS: {message}")
+            written.append(_write(table, part, key))
     return written, rows
 
 
@@ -76,6 +88,18 @@ def _write(table: Table, rows: pa.Table, key: PartitionKey | None) -> DataFile:
         key_metadata=None,
         **statistics.to_serialized_dict(),
     )
+
+
+def replace_files(table: Table, removed: Iterable[DataFile], added: Iterable[DataFile]) -> None:
+    """Files in the place of others, as one snapshot. Raises ``QueryFailed`` if others changed the table meanwhile."""
+    try:
+        with table.transaction() as transaction, transaction.update_snapshot().overwrite() as snapshot:
+            for file in removed:
+                snapshot.delete_data_file(file)
+            for file in added:
+                snapshot.append_data_file(file)
+    except (CommitFailedException, ValidationException) as error:
+        raise commit_error(table.name()[-1]) from error
 
 
 def _chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
