@@ -105,8 +105,6 @@ def _try(sql: str, target: t.Type, safe: bool) -> str:
 def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
     sql = value.sql
     if t.is_text(target):
-        if value.type.name == "char" and target.name == "varchar":
-            raise Unsupported(f"CAST from {value.type} to {target}")
         # CAST('abcdef' AS varchar(3)) keeps the first three characters.
         cut = f"left({sql}, {target.params[0]})" if target.params else sql
         return f"rpad({cut}, {target.params[0]}, ' ')" if target.name == "char" else cut
@@ -157,6 +155,8 @@ def _complaint(sql: str, target: t.Type) -> str:
         return f"'{prefix}Value cannot be cast to {target.name}: ' || {sql}"
     if target.name == "decimal":
         return f"'{prefix}Cannot cast VARCHAR ''' || {sql} || ''' to {_decimal_name(target)}. Value is not a number.'"
+    if target.name == "uuid":
+        return f"'{prefix}Cannot cast value to UUID: ' || {sql}"
     return f"'{prefix}Cannot cast ''' || {sql} || ''' to {_JAVA_NAMES.get(target.name, target.name.upper())}'"
 
 
@@ -166,12 +166,12 @@ def _decimal_name(target: t.Type) -> str:
 
 def _rounded(sql: str, target: t.Type) -> str:
     """``timestamp(3)`` keeps milliseconds, rounded half up, where DuckDB keeps microseconds."""
-    if target.name != "timestamp":
+    if target.name not in ("time", "timestamp"):
         return sql
     digits = t.precision_of(target)
     if digits > 6:
         raise Unsupported(f"type {target} (more than six fractional digits)")
-    return sql if digits == 6 else f"hw_round_timestamp({sql}, {10 ** (6 - digits)})"
+    return sql if digits == 6 else f"hw_round_{target.name}({sql}, {10 ** (6 - digits)})"
 
 
 def _to_text(value: Expr, target: t.Type) -> str | None:
@@ -192,6 +192,12 @@ def _between(value: Expr, target: t.Type, safe: bool) -> str | None:
         # Trino rounds half away from zero; DuckDB rounds a double half to even.
         inner = f"round({sql})" if source.name in t.APPROXIMATE and target.name in t.INTEGERS else sql
         return _try(inner, target, safe)
+    if (source.name, target.name) == ("varbinary", "uuid"):
+        size = f"'INVALID_CAST_ARGUMENT: Invalid UUID binary length: ' || octet_length({sql})"
+        made = f"CAST(lower(hex({sql})) AS UUID)"
+        return f"CASE WHEN octet_length({sql}) = 16 THEN {made} WHEN {sql} IS NOT NULL THEN {fail(size, target)} END"
+    if (source.name, target.name) == ("uuid", "varbinary"):
+        return f"unhex(replace(CAST({sql} AS VARCHAR), '-', ''))"
     if "boolean" in (source.name, target.name):
         other = target if source.name == "boolean" else source
         return _try(sql, target, safe) if t.is_numeric(other) else None
@@ -214,8 +220,12 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
         if t.precision_of(source) <= t.precision_of(target):
             return value.sql
         return _rounded(value.sql, target)
+    if source.name == "time" == target.name and t.precision_of(source) > t.precision_of(target):
+        return _rounded(value.sql, target)
     if source.name == "timestamp" and target.name in ("date", "time"):
-        return f"CAST({value.sql} AS {t.to_duckdb(target)})"
+        moved = f"CAST({value.sql} AS {t.to_duckdb(target)})"
+        finer = target.name == "time" and t.precision_of(source) > t.precision_of(target)
+        return _rounded(moved, target) if finer else moved
     if can_coerce(source, target):
         return coerce(value, target).sql
     return None

@@ -6,6 +6,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr, null_of
 
+MOST_CHARACTERS = 65536
 _INTEGER_ORDER = {name: i for i, name in enumerate(t.INTEGERS)}
 
 
@@ -68,8 +69,9 @@ def _common_number(left: t.Type, right: t.Type) -> t.Type | None:
 
 def _common_text(left: t.Type, right: t.Type) -> t.Type:
     if left.name != right.name:
-        # Trino compares them as char, blind to trailing spaces.
-        raise Unsupported(f"an expression that mixes {left} and {right}")
+        # varchar converts to char, never the other way.
+        longest = max(kind.params[0] if kind.params else MOST_CHARACTERS for kind in (left, right))
+        return t.Type("char", (min(longest, MOST_CHARACTERS),))
     if left.params and right.params:
         return t.Type(left.name, (max(left.params[0], right.params[0]),))
     return t.VARCHAR
@@ -110,7 +112,7 @@ def can_coerce(source: t.Type, target: t.Type) -> bool:
     if target.name == "decimal" and not target.params:
         return source.name in t.INTEGERS
     if t.is_text(source) and target.name == "varchar":
-        return not target.params or (source.name == "varchar" and common_type(source, target) == target)
+        return source.name == "varchar" and (not target.params or common_type(source, target) == target)
     if target.name in ("timestamp", "timestamptz") and source.name in _TIME_ORDER:
         return _TIME_ORDER[source.name] <= _TIME_ORDER[target.name]
     if target.name == source.name and target.name in ("time", "timetz"):
@@ -123,10 +125,9 @@ def coerce(value: Expr, target: t.Type) -> Expr:
     source = value.type
     if source.name == "unknown":
         return null_of(target) if value.sql == "NULL" else Expr(_cast(value.sql, target), target)
-    if source.name == "char" and target.name == "varchar":
-        # Trino's functions of char count its padding in some places and not in others.
-        raise Unsupported(f"using {source} as varchar")
-    if source.name == "char" and target.name == "char" and source.params < target.params:
+    if target == t.Type("char", (MOST_CHARACTERS,)):
+        raise Unsupported(f"an expression that mixes {source} and char")
+    if target.name == "char" and source != target:
         return Expr(f"rpad({value.sql}, {target.params[0]}, ' ')", target, value.literal, value.constant)
     if t.to_duckdb(source) == t.to_duckdb(target):
         return Expr(value.sql, _kept_zone(source, target), value.literal, value.constant)

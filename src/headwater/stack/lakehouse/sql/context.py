@@ -101,6 +101,16 @@ class Context:
         starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
         return position(self.sql, min(starts)) if starts else (1, 1)
 
+    def operator(self, node: exp.Expression, *signs: str) -> Position:
+        """Line and column of the sign between a node's two sides; of the node where it is not to be found."""
+        left, right = node.args.get("this"), node.args.get("expression")
+        ends = [n.meta["end"] for n in left.walk() if "end" in n.meta] if left is not None else []
+        starts = [n.meta["start"] for n in right.walk() if "start" in n.meta] if right is not None else []
+        if not ends or not starts:
+            return self.position(node)
+        place = max(self.sql.rfind(sign, max(ends) + 1, min(starts)) for sign in signs)
+        return position(self.sql, place) if place >= 0 else self.position(node)
+
     def relation_name(self) -> str:
         """A fresh alias."""
         self.relations += 1

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 
 _INTEGER = re.compile(r"-?\d+")
-_DECIMAL = re.compile(r"(-?)(\d*)\.(\d*)")
+_DECIMAL = re.compile(r"(-?\+?)(\d*)\.(\d*)")
 _MAX_INTEGER = 2**31
 _MAX_BIGINT = 2**63
 
@@ -31,7 +31,8 @@ def number(text: str, position: Position) -> Expr:
         return Expr(f"CAST({value} AS {t.to_duckdb(kind)})", kind, literal=value, constant=True)
     found = _DECIMAL.fullmatch(text)
     if found:
-        whole, fraction = found[2].lstrip("0"), found[3]
+        text = text.replace("+", "")
+        whole, fraction = found[2] if "+" in found[1] else found[2].lstrip("0"), found[3]
         kind = t.decimal(max(len(whole) + len(fraction), 1), len(fraction))
         if kind.params[0] > t.MAX_PRECISION:
             raise SqlError("INVALID_LITERAL", f"Invalid decimal literal: {text}", position)

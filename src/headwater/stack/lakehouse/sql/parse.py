@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, ClassVar, cast
 
 from sqlglot import exp
@@ -52,7 +53,7 @@ def parse_query(sql: str) -> exp.Expression:
     """
     dialect = AthenaSql()
     try:
-        tokens = _decimal_literals(dialect.tokenize(sql))
+        tokens = _whole_numbers(sql, _decimal_literals(dialect.tokenize(sql)))
         _refuse_foreign_syntax(sql, tokens)
         trees = [tree for tree in dialect.parser().parse(tokens, sql) if tree is not None]
     except ParseError as error:
@@ -84,15 +85,35 @@ def _refusal(sql: str, error: ParseError) -> SyntaxRefused:
 def _decimal_literals(tokens: list[Token]) -> list[Token]:
     """``DECIMAL '1.10'`` is the number 1.10; sqlglot would make it a cast to ``decimal``, which has no fraction.
 
-    A further zero before it means nothing, but tells ``DECIMAL '0.0'`` from a bare ``0.0``, by which one may divide.
+    A plus or a further zero before it tells ``DECIMAL '0.0'`` from a bare ``0.0``, by which one may divide; behind a
+    plus, leading zeros count as digits.
     """
     found: list[Token] = []
     for token in tokens:
         if token.token_type is TokenType.STRING and found and found[-1].token_type is TokenType.DECIMAL:
             found.pop()
-            sign, digits = "-" if token.text.startswith("-") else "", token.text.lstrip("+-")
-            text = f"{sign}0{digits}{'' if '.' in digits else '.'}"
+            sign, digits = "-0" if token.text.startswith("-") else "+", token.text.lstrip("+-")
+            text = f"{sign}{digits}{'' if '.' in digits else '.'}"
             token = Token(TokenType.NUMBER, text, token.line, token.col, token.start, token.end)  # noqa: PLW2901
+        found.append(token)
+    return found
+
+
+_WHOLE_NUMBER = re.compile(r"0[xX](?:_?[0-9a-fA-F])+|0[oO](?:_?[0-7])+|0[bB](?:_?[01])+|\d+(?:_\d+)+(?![.\w])")
+
+
+def _whole_numbers(sql: str, tokens: list[Token]) -> list[Token]:
+    """``1_000``, ``0xFF``, ``0o17`` and ``0b11``, which sqlglot reads as a number with an alias."""
+    found: list[Token] = []
+    end = -1
+    for token in tokens:
+        if token.start <= end:
+            continue
+        whole = _WHOLE_NUMBER.match(sql, token.start) if token.token_type is TokenType.NUMBER else None
+        if whole is not None:
+            end = whole.end() - 1
+            text = str(int(whole[0], 0)) if whole[0][1:2].isalpha() else whole[0].replace("_", "")
+            token = Token(TokenType.NUMBER, text, token.line, token.col, token.start, end)  # noqa: PLW2901
         found.append(token)
     return found
 
@@ -105,7 +126,7 @@ def _refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
     for this, following in zip(tokens, [*tokens[1:], None], strict=True):
         if this.token_type is TokenType.DCOLON:
             raise SyntaxRefused("mismatched input '::'", position(sql, this.start))
-        # sqlglot reads 1_000 and 0b11 as a number with an alias.
+        # sqlglot reads 1st as a number with an alias.
         if this.token_type is TokenType.NUMBER and _glued(this, following):
             message = "identifiers must not start with a digit; surround the identifier with double quotes"
             raise SyntaxRefused(message, position(sql, this.start))

@@ -37,6 +37,33 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         re.compile(r"Casting value \"(.*)\" to type DECIMAL\((\d+),(\d+)\) failed"),
         lambda m: f"INVALID_CAST_ARGUMENT: Cannot cast DECIMAL '{m[1]}' to DECIMAL({m[2]}, {m[3]})",
     ),
+    (re.compile("Map keys must be unique"), lambda _: "INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed"),
+    (re.compile("Map keys can not be NULL"), lambda _: "INVALID_FUNCTION_ARGUMENT: map key cannot be null"),
+    (
+        re.compile("map key list does not align"),
+        lambda _: "INVALID_FUNCTION_ARGUMENT: Key and value arrays must be the same length",
+    ),
+    (re.compile("Argument for ntile must"), lambda _: "INVALID_FUNCTION_ARGUMENT: Buckets must be greater than 0"),
+    (
+        re.compile(r"Overflow on abs\((-\d+)\)"),
+        lambda m: f"NUMERIC_VALUE_OUT_OF_RANGE: Value {m[1]} is out of range for abs",
+    ),
+    (
+        re.compile(r"Type (DOUBLE|FLOAT) with value (\S+) can't be cast .* type INT(8|16|32|64)"),
+        lambda m: f"INVALID_CAST_ARGUMENT: Out of range for {_TYPES[m[3]]}: {m[2]}",
+    ),
+    (
+        re.compile(r"Type INT128 with value \S+ can't be cast .* type INT64 .*sum\("),
+        lambda _: "NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow",
+    ),
+    (
+        re.compile("aggregate function calls cannot be nested"),
+        lambda _: "NESTED_AGGREGATION: Cannot nest aggregations inside aggregation",
+    ),
+    (
+        re.compile("frame starting from following row cannot have preceding rows"),
+        lambda _: "INVALID_WINDOW_FRAME: Window frame starting from FOLLOWING cannot end with PRECEDING",
+    ),
     (
         re.compile(r"(date|timestamp) field value out of range: \"(.*)\""),
         lambda m: f"INVALID_CAST_ARGUMENT: Value cannot be cast to {m[1]}: {m[2]}",

@@ -222,13 +222,38 @@ def _date_sequence(call: Call) -> Expr:
     elif first.type.name != "date":
         raise SqlError("FUNCTION_NOT_FOUND", "sequence of timestamps needs a step", call.position)
     kind = t.array(first.type)
+    if len(call.arguments) > 2 and call.arguments[2].type == t.YEAR_TO_MONTH:
+        return _month_sequence(call, kind)
     series = f"generate_series(CAST({first} AS TIMESTAMP), CAST({last} AS TIMESTAMP), {step})"
     return Expr(f"CAST({series} AS {t.to_duckdb(kind)})", kind)
 
 
+def _month_sequence(call: Call, kind: t.Type) -> Expr:
+    """Each month is counted from the start: the 31st stays the 31st where a month has one."""
+    first, last, step = call.arguments
+    zero = "'INVALID_FUNCTION_ARGUMENT: step must not be zero'"
+    months = f"date_sub('month', least({first}, {last}), greatest({first}, {last}))"
+    counts = f"range(0, {months} // abs({step}) + 1)"
+    moments = f"list_transform({counts}, lambda i: {first} + to_months(CAST(i * {step} AS INTEGER)))"
+    inside = f"CASE WHEN {step} > 0 THEN e <= {last} ELSE e >= {last} END"
+    series = f"CAST(list_filter({moments}, lambda e: {inside}) AS {t.to_duckdb(kind)})"
+    ahead = f"(CAST({first} <= {last} AS INTEGER) * 2 - 1) * sign({step})"
+    sql = (
+        f"CASE WHEN {step} = 0 THEN {fail(zero, kind, step.sql)} "
+        f"WHEN {ahead} < 0 AND {first} <> {last} THEN {fail(_DIRECTION, kind, step.sql)} ELSE {series} END"
+    )
+    return Expr(sql, kind)
+
+
 def _repeat(call: Call) -> str:
     element, count = call.arguments
-    return f"list_transform(range(0, {count}), lambda i: {element})"
+    start = "'INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be "
+    few, many = f"{start}greater than or equal to 0'", f"{start}less than or equal to 10000'"
+    return (
+        f"CASE WHEN {count} < 0 THEN {fail(few, call.result, count.sql)} "
+        f"WHEN {count} > 10000 THEN {fail(many, call.result, count.sql)} "
+        f"WHEN {count} IS NOT NULL THEN list_transform(range(0, {count}), lambda i: {element}) END"
+    )
 
 
 def _zip(call: Call) -> Expr:

@@ -18,6 +18,7 @@ from headwater.stack.lakehouse.sql.zones import instant
 _f = family("date and time")
 _DATE_UNITS = ("day", "week", "month", "quarter", "year")
 _TIME_UNITS = ("millisecond", "second", "minute", "hour")
+_MICROSECONDS = {"millisecond": 1000, "second": 1_000_000, "minute": 60_000_000, "hour": 3_600_000_000}
 
 
 def _unit(call: Call, allowed: tuple[str, ...]) -> str:
@@ -27,12 +28,14 @@ def _unit(call: Call, allowed: tuple[str, ...]) -> str:
     unit = literal.lower()
     if unit not in allowed:
         kind = call.arguments[-1].type
-        message = f"'{literal}' is not a valid {'DATE' if kind.name == 'date' else 'Timestamp'} field"
-        raise SqlError("INVALID_FUNCTION_ARGUMENT", message, call.position)
+        word = {"date": "DATE", "time": "Time"}.get(kind.name, "Timestamp")
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", f"'{literal}' is not a valid {word} field")
     return unit
 
 
 def _units_of(kind: t.Type) -> tuple[str, ...]:
+    if kind.name == "time":
+        return _TIME_UNITS
     return _DATE_UNITS if kind.name == "date" else _TIME_UNITS + _DATE_UNITS
 
 
@@ -51,6 +54,11 @@ def _back(local_sql: str, kind: t.Type) -> Expr:
 def _trunc(call: Call) -> Expr:
     value = call.arguments[1]
     unit = _unit(call, _units_of(value.type))
+    if value.type.name == "time":
+        size = _MICROSECONDS[unit]
+        return Expr(
+            f"CAST(TIME '00:00:00' + to_microseconds(epoch_us({value}) // {size} * {size}) AS TIME)", value.type
+        )
     return _back(f"date_trunc({quote_text(unit)}, {_local(value)})", value.type)
 
 
@@ -80,6 +88,9 @@ def _add(call: Call) -> Expr:
 def _diff(call: Call) -> str:
     """Whole units between the two, towards zero; DuckDB's date_diff would count boundaries."""
     unit = _unit(call, _units_of(call.arguments[1].type))
+    if call.arguments[1].type.name == "time":
+        distance = f"(epoch_us({call.arguments[2]}) - epoch_us({call.arguments[1]}))"
+        return f"CAST(sign({distance}) * (abs({distance}) // {_MICROSECONDS[unit]}) AS BIGINT)"
     a, b = (value.sql if unit in _TIME_UNITS else _local(value) for value in call.arguments[1:])
     return (
         f"CASE WHEN {a} <= {b} THEN date_sub({quote_text(unit)}, {a}, {b}) "
@@ -97,9 +108,16 @@ def _field(part: str) -> Builder:
 
 
 def _now(kind: t.Type) -> Builder:
+    """The start of the query, with as many digits as are asked for."""
+
     def build(call: Call) -> Expr:
-        stamp = call.now.strftime("%Y-%m-%d %H:%M:%S.") + f"{call.now.microsecond // 1000:03d}"
-        return Expr(f"CAST({quote_text(stamp)} AS TIMESTAMP)", kind, constant=True)
+        digits = call.arguments[0].literal if call.arguments else 3
+        if not isinstance(digits, int) or not 0 <= digits <= 12:
+            raise SqlError("INVALID_FUNCTION_ARGUMENT", "the precision has to be a number from 0 to 12", call.position)
+        if digits > 6:
+            raise Unsupported(f"{call.name}({digits}) (more than six fractional digits)")
+        stamp = call.now.strftime("%Y-%m-%d %H:%M:%S.%f")[: 20 + digits].removesuffix(".")
+        return Expr(f"CAST({quote_text(stamp)} AS TIMESTAMP)", replace(kind, params=(digits,)), constant=True)
 
     return build
 
@@ -111,7 +129,13 @@ def _to_date(call: Call) -> Expr:
 def _from_unixtime(call: Call) -> Expr:
     sql = f"make_timestamp(CAST(round({call.arguments[0]} * 1000) AS BIGINT) * 1000)"
     zone = "UTC"
-    if len(call.arguments) > 1:
+    if len(call.arguments) == 3:
+        hours, minutes = (argument.literal for argument in call.arguments[1:])
+        if not isinstance(hours, int) or not isinstance(minutes, int):
+            raise Unsupported("from_unixtime with an offset that is not a literal")
+        ahead = hours * 60 + minutes
+        zone = f"{'-' if ahead < 0 else '+'}{abs(ahead) // 60:02d}:{abs(ahead) % 60:02d}"
+    elif len(call.arguments) > 1:
         literal = call.arguments[1].literal
         if not isinstance(literal, str):
             raise Unsupported("from_unixtime with a zone that is not a literal")
@@ -212,12 +236,11 @@ def _to_iso8601(call: Call) -> str:
     value = call.arguments[0]
     if value.type.name == "date":
         return f"CAST({value} AS VARCHAR)"
-    text = f"strftime({_local(value)}, '%Y-%m-%dT%H:%M:%S.%g')"
+    digits = t.precision_of(value.type)
+    text = f"left(strftime({_local(value)}, '%Y-%m-%dT%H:%M:%S.%f'), {20 + digits if digits else 19})"
     if value.type.name == "timestamp":
         return text
-    if value.type.zone != "UTC":
-        return _joda(value, quote_text("yyyy-MM-dd'T'HH:mm:ss.SSSZZ"))
-    return f"{text} || 'Z'"
+    return f"{text} || 'Z'" if value.type.zone == "UTC" else f"{text} || {_joda(value, quote_text('ZZ'))}"
 
 
 def _human_seconds(call: Call) -> str:
@@ -250,8 +273,49 @@ _CLOCK_FIELDS = {
     "millisecond": "millisecond({0}) % 1000",
 }
 
+_INTERVAL_FIELDS = {
+    "year": (t.YEAR_TO_MONTH, 12, 0),
+    "month": (t.YEAR_TO_MONTH, 1, 12),
+    "day": (t.DAY_TO_SECOND, 86_400_000, 0),
+    "hour": (t.DAY_TO_SECOND, 3_600_000, 24),
+    "minute": (t.DAY_TO_SECOND, 60_000, 60),
+    "second": (t.DAY_TO_SECOND, 1000, 60),
+    "millisecond": (t.DAY_TO_SECOND, 1, 1000),
+}
+
+
+def _interval_field(name: str) -> Builder:
+    """The sign of a field is that of the interval."""
+    kind, unit, most = _INTERVAL_FIELDS[name]
+
+    def build(call: Call) -> str:
+        value = call.arguments[0]
+        if value.type != kind:
+            message = f"Unexpected parameters ({value.type}) for function {name}. Expected: {name}({kind})"
+            raise SqlError("FUNCTION_NOT_FOUND", message, call.position)
+        amount = f"(abs({value}) // {unit}){f' % {most}' if most else ''}"
+        return f"CAST(sign({value}) * ({amount}) AS BIGINT)"
+
+    return build
+
+
+def _zone_name(call: Call) -> str:
+    zone = call.arguments[0].type.zone
+    if zone is None:
+        raise Unsupported("timezone() of a timestamp whose zone depends on the data")
+    return f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN {quote_text(zone)} END"
+
+
 FUNCTIONS: tuple[Function, ...] = (
     *(_f(f"{name}(D) -> bigint", _field(part)) for name, part in (_FIELDS | _CLOCK_FIELDS).items()),
+    *(_f(f"{name}(time) -> bigint", f"CAST({part} AS BIGINT)") for name, part in _CLOCK_FIELDS.items()),
+    *(_f(f"{name}(L) -> bigint", _interval_field(name)) for name in _INTERVAL_FIELDS),
+    _f("timezone(timestamptz) -> varchar", _zone_name),
+    _f("localtimestamp(bigint) -> timestamp", _now(t.TIMESTAMP)),
+    _f("date_trunc(varchar, time) -> time", _trunc),
+    _f("date_add(varchar, bigint, time) -> time", _add),
+    _f("date_diff(varchar, time, time) -> bigint", _diff),
+    _f("from_unixtime(double, bigint, bigint) -> timestamptz", _from_unixtime),
     _f("now() -> timestamptz", _now(t.TIMESTAMPTZ)),
     _f("current_timestamp(bigint) -> timestamptz", _now(t.TIMESTAMPTZ)),
     _f("current_timezone() -> varchar", "'UTC'"),

@@ -66,12 +66,9 @@ def _transform_keys(call: Call) -> str:
 
 
 def _split_to_map(call: Call) -> str:
-    """A key twice is an error in Trino; ``map()`` refuses it too."""
+    """Each entry has the second delimiter once, and each key stands once."""
     text, entry, pair = call.arguments
-    parts = f"list_filter(string_split({text}, {entry}), lambda e: e <> '')"
-    keys = f"list_transform({parts}, lambda e: string_split(e, {pair})[1])"
-    values = f"list_transform({parts}, lambda e: string_split(e, {pair})[2])"
-    return f"CASE WHEN {text} IS NOT NULL THEN map({keys}, {values}) END"
+    return f"hw_split_to_map({text}, {entry}, {pair})"
 
 
 def _from_entries(call: Call) -> str:

@@ -82,6 +82,12 @@ def _extreme(function: str) -> Builder:
 def _sign(call: Call) -> Expr:
     value = call.arguments[0]
     kind = t.decimal(1, 0) if value.type.name == "decimal" else value.type
+    if kind.name in t.APPROXIMATE:
+        # NaN and -0.0 are their own sign.
+        sql = (
+            f"CASE WHEN isnan({value}) OR {value} = 0 THEN {value} ELSE CAST(sign({value}) AS {t.to_duckdb(kind)}) END"
+        )
+        return Expr(sql, kind)
     return Expr(f"CAST(sign({value}) AS {t.to_duckdb(kind)})", kind)
 
 

@@ -100,16 +100,16 @@ def _position(call: Call) -> str:
 
 FUNCTIONS: tuple[Function, ...] = (
     _r("regexp_like(varchar, varchar) -> boolean", _like),
-    _r("regexp_extract(varchar, varchar) -> varchar", _extract),
-    _r("regexp_extract(varchar, varchar, bigint) -> varchar", _extract),
-    _r("regexp_extract_all(varchar, varchar) -> array(varchar)", _extract_all),
-    _r("regexp_extract_all(varchar, varchar, bigint) -> array(varchar)", _extract_all),
-    _r("regexp_replace(varchar, varchar) -> varchar", _replace),
+    _r("regexp_extract(S, varchar) -> S", _extract),
+    _r("regexp_extract(S, varchar, bigint) -> S", _extract),
+    _r("regexp_extract_all(S, varchar) -> array(S)", _extract_all),
+    _r("regexp_extract_all(S, varchar, bigint) -> array(S)", _extract_all),
+    _r("regexp_replace(S, varchar) -> S", _replace),
     _r("regexp_replace(varchar, varchar, varchar) -> varchar", _replace),
     _r("regexp_replace(varchar, varchar, (array(varchar)) -> varchar) -> varchar", _replace_by),
     _r("regexp_count(varchar, varchar) -> bigint", _count),
     _r("regexp_position(varchar, varchar) -> bigint", _position),
     _r("regexp_position(varchar, varchar, bigint) -> bigint", _position),
     _r("regexp_position(varchar, varchar, bigint, bigint) -> bigint", _position),
-    _r("regexp_split(varchar, varchar) -> array(varchar)", _split),
+    _r("regexp_split(S, varchar) -> array(S)", _split),
 )

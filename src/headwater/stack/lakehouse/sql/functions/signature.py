@@ -10,12 +10,12 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, common_type
 
 _TOKEN = re.compile(r"\s*(->|[$A-Za-z_][A-Za-z_0-9]*|\.\.\.|[(),])")
-# Type variables by convention: N a number, I an integer, S text, D date or timestamp, L an interval; another letter
-# is anything.
+# Type variables by convention: N a number, I an integer, S a varchar of any length, D date or timestamp, L an
+# interval; another letter is anything.
 _CONSTRAINTS: Mapping[str, Callable[[t.Type], bool]] = {
     "N": t.is_numeric,
     "I": lambda kind: kind.name in t.INTEGERS,
-    "S": t.is_text,
+    "S": lambda kind: kind.name == "varchar",
     "L": lambda kind: kind in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH),
     "D": lambda kind: kind.name in ("date", "timestamp", "timestamptz"),
 }
@@ -129,7 +129,8 @@ def _bind(name: str, kind: t.Type, bindings: Bindings) -> bool:
 def concrete(pattern: Pattern, bindings: Bindings) -> t.Type:
     """The type that a pattern stands for once the variables are bound; plain names carry no parameters."""
     if pattern.variable:
-        return bindings.get(pattern.name, t.UNKNOWN)
+        bound = bindings.get(pattern.name, t.UNKNOWN)
+        return t.VARCHAR if pattern.name == "S" and bound.name == "unknown" else bound
     if pattern.items:
         items = tuple(concrete(item, bindings) for item in pattern.items)
         return t.Type(pattern.name, items=items, names=(None,) * len(items) if pattern.name == "row" else ())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
-from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
 _f = family("string")
 _v = family("conversion")
@@ -24,6 +25,24 @@ def _substr(call: Call) -> str:
     return f"CASE WHEN {checks} THEN NULL WHEN {empty} THEN '' ELSE {whole} END"
 
 
+def _codepoint(call: Call) -> str:
+    """Its argument is a varchar(1): a longer text has no one code point."""
+    given = call.arguments[0].type
+    if given.name == "varchar" and (not given.params or given.params[0] > 1):
+        message = f"Unexpected parameters ({given}) for function codepoint. Expected: codepoint(varchar(1))"
+        raise SqlError("FUNCTION_NOT_FOUND", message, call.position)
+    return f"unicode({call.arguments[0]})"
+
+
+def _chr(call: Call) -> Expr:
+    point = call.arguments[0]
+    message = f"'INVALID_FUNCTION_ARGUMENT: Not a valid Unicode code point: ' || {point}"
+    valid = f"{point} BETWEEN 0 AND 1114111 AND {point} NOT BETWEEN 55296 AND 57343"
+    refusal = fail(message, t.VARCHAR)
+    sql = f"CASE WHEN {valid} THEN chr(CAST({point} AS INTEGER)) WHEN {point} IS NOT NULL THEN {refusal} END"
+    return Expr(sql, t.varchar(1))
+
+
 def _split_part(call: Call) -> str:
     """A field that isn't there is NULL; an index below 1 is an error."""
     text, delimiter, index = call.arguments
@@ -36,8 +55,14 @@ def _split_part(call: Call) -> str:
 
 def _split(call: Call) -> str:
     """``split(text, delimiter, limit)``: the last element holds the rest."""
-    text, delimiter, limit = call.arguments
+    text, delimiter = call.arguments[0], call.arguments[1]
+    empty = "'INVALID_FUNCTION_ARGUMENT: The delimiter may not be the empty string'"
     parts = f"string_split({text}, {delimiter})"
+    if not (isinstance(delimiter.literal, str) and delimiter.literal):
+        parts = f"CASE WHEN {delimiter} = '' THEN {fail(empty, call.result, delimiter.sql)} ELSE {parts} END"
+    if len(call.arguments) == 2:
+        return parts
+    limit = call.arguments[2]
     rest = f"array_to_string(list_slice({parts}, {limit}, len({parts})), {delimiter})"
     message = "'INVALID_FUNCTION_ARGUMENT: Limit must be positive'"
     return (
@@ -63,12 +88,7 @@ def _concat(call: Call) -> str:
 def _split_to_multimap(call: Call) -> str:
     """All values of a key, in their order."""
     text, entry, pair = call.arguments
-    entries = f"list_filter(string_split({text}, {entry}), lambda e: e <> '')"
-    parts = f"list_transform({entries}, lambda e: string_split(e, {pair}))"
-    keys = f"list_transform({parts}, lambda e: e[1])"
-    distinct = f"list_filter({keys}, lambda e, i: list_position({keys}, e) = i)"
-    of_key = f"list_transform(list_filter({parts}, lambda e: e[1] = k), lambda e: e[2])"
-    return f"CASE WHEN {text} IS NOT NULL THEN map({distinct}, list_transform({distinct}, lambda k: {of_key})) END"
+    return f"hw_split_to_multimap({text}, {entry}, {pair})"
 
 
 _FORMATTED = ("boolean", *t.INTEGERS, "double", "decimal", "varchar", "date", "timestamp", "unknown")
@@ -90,14 +110,44 @@ def _typeof(call: Call) -> str:
     return quote_text(str(call.arguments[0].type))
 
 
+def _size(call: Call) -> int:
+    return call.arguments[0].type.params[0]
+
+
+def _padded(sql: str, size: int) -> Expr:
+    return Expr(f"rpad({sql}, {size}, ' ')", t.Type("char", (size,)))
+
+
+def _concat_char(call: Call) -> Expr:
+    """Of char(x) and char(y): char(x + y); the padding of the first stays between them."""
+    a, b = call.arguments
+    return _padded(f"({a} || {b})", a.type.params[0] + b.type.params[0])
+
+
+def _of_char(name: str) -> Builder:
+    return lambda call: _padded(f"{name}({call.arguments[0]})", _size(call))
+
+
+_PLACES = (", bigint", ", bigint, bigint")
+
+
+def _substr_char(call: Call) -> Expr:
+    return _padded(_substr(call), _size(call))
+
+
+def _trim_char(name: str) -> Builder:
+    """Trimmed text is a varchar of the char's length."""
+    return lambda call: Expr(f"{name}({call.arguments[0]}, {_SPACES})", t.varchar(_size(call)))
+
+
 # Java has no capital for a single ß; DuckDB has.
 _UPPER = (
     "CASE WHEN contains({0}, 'ß') AND NOT contains({0}, 'ẞ') THEN replace(upper({0}), 'ẞ', 'ß') ELSE upper({0}) END"
 )
 
 FUNCTIONS: tuple[Function, ...] = (
-    _f("chr(bigint) -> varchar", "chr(CAST({0} AS INTEGER))"),
-    _f("codepoint(varchar) -> integer", "unicode({0})"),
+    _f("chr(bigint) -> varchar", _chr),
+    _f("codepoint(varchar) -> integer", _codepoint),
     _f("concat(varchar, varchar...) -> varchar", _concat),
     _f("concat_ws(varchar, array(varchar)) -> varchar", "array_to_string({1}, {0})"),
     _f("concat_ws(varchar, varchar...) -> varchar", "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}) END"),
@@ -106,34 +156,39 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("hamming_distance(varchar, varchar) -> bigint", "hw_hamming({0}, {1})"),
     _f("levenshtein_distance(varchar, varchar) -> bigint", "hw_levenshtein({0}, {1})"),
     _f("luhn_check(varchar) -> boolean", "hw_luhn({0})"),
+    _f("concat(char, char) -> char", _concat_char),
+    _f("length(char) -> bigint", lambda call: f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN {_size(call)} END"),
+    *(_f(f"{name}(char) -> char", _of_char(name)) for name in ("lower", "upper")),
+    *(_f(f"{name}(char{n}) -> char", _substr_char) for name in ("substr", "substring") for n in _PLACES),
+    *(_f(f"{name}(char) -> varchar", _trim_char(name)) for name in ("trim", "ltrim", "rtrim")),
     _f("normalize(varchar) -> varchar", "nfc_normalize({0})"),
     _f("normalize(varchar, varchar) -> varchar", "hw_normalize({0}, {1})"),
     _f("soundex(varchar) -> varchar", "hw_soundex({0})"),
     _f("split_to_multimap(varchar, varchar, varchar) -> map(varchar, array(varchar))", _split_to_multimap),
     _f("strpos(varchar, varchar, bigint) -> bigint", "hw_strpos({0}, {1}, {2})"),
-    _f("lower(varchar) -> varchar", "lower({0})"),
-    _f("upper(varchar) -> varchar", _UPPER),
+    _f("lower(S) -> S", "lower({0})"),
+    _f("upper(S) -> S", _UPPER),
     _f("lpad(varchar, bigint, varchar) -> varchar", "hw_lpad({0}, {1}, {2})"),
     _f("rpad(varchar, bigint, varchar) -> varchar", "hw_rpad({0}, {1}, {2})"),
-    _f("trim(varchar) -> varchar", f"trim({{0}}, {_SPACES})"),
-    _f("ltrim(varchar) -> varchar", f"ltrim({{0}}, {_SPACES})"),
-    _f("rtrim(varchar) -> varchar", f"rtrim({{0}}, {_SPACES})"),
-    _f("trim(varchar, varchar) -> varchar", "trim({0}, {1})"),
-    _f("ltrim(varchar, varchar) -> varchar", "ltrim({0}, {1})"),
-    _f("rtrim(varchar, varchar) -> varchar", "rtrim({0}, {1})"),
+    _f("trim(S) -> S", f"trim({{0}}, {_SPACES})"),
+    _f("ltrim(S) -> S", f"ltrim({{0}}, {_SPACES})"),
+    _f("rtrim(S) -> S", f"rtrim({{0}}, {_SPACES})"),
+    _f("trim(S, varchar) -> S", "trim({0}, {1})"),
+    _f("ltrim(S, varchar) -> S", "ltrim({0}, {1})"),
+    _f("rtrim(S, varchar) -> S", "rtrim({0}, {1})"),
     _f("strpos(varchar, varchar) -> bigint", "instr({0}, {1})"),
     _f("position(varchar, varchar) -> bigint", "instr({1}, {0})"),
-    _f("replace(varchar, varchar) -> varchar", _replace),
+    _f("replace(S, varchar) -> S", _replace),
     _f("replace(varchar, varchar, varchar) -> varchar", _replace),
-    _f("reverse(varchar) -> varchar", "array_to_string(list_reverse(string_split({0}, '')), '')"),
-    _f("split(varchar, varchar) -> array(varchar)", "string_split({0}, {1})"),
-    _f("split(varchar, varchar, bigint) -> array(varchar)", _split),
-    _f("split_part(varchar, varchar, bigint) -> varchar", _split_part),
+    _f("reverse(S) -> S", "array_to_string(list_reverse(string_split({0}, '')), '')"),
+    _f("split(S, varchar) -> array(S)", _split),
+    _f("split(S, varchar, bigint) -> array(S)", _split),
+    _f("split_part(S, varchar, bigint) -> S", _split_part),
     _f("starts_with(varchar, varchar) -> boolean", "starts_with({0}, {1})"),
-    _f("substr(varchar, bigint) -> varchar", _substr),
-    _f("substr(varchar, bigint, bigint) -> varchar", _substr),
-    _f("substring(varchar, bigint) -> varchar", _substr),
-    _f("substring(varchar, bigint, bigint) -> varchar", _substr),
+    _f("substr(S, bigint) -> S", _substr),
+    _f("substr(S, bigint, bigint) -> S", _substr),
+    _f("substring(S, bigint) -> S", _substr),
+    _f("substring(S, bigint, bigint) -> S", _substr),
     _f("translate(varchar, varchar, varchar) -> varchar", "translate({0}, {1}, {2})"),
     _v("typeof(any) -> varchar", _typeof),
     _v("format(varchar, any...) -> varchar", _format),

@@ -124,7 +124,41 @@ def _replace(text: str, search: str, by: str) -> str:
     return text.replace(search, by)
 
 
+def _entries(text: str, entry: str, pair: str) -> list[tuple[str, str]]:
+    """Keys and values, in their order; the text may end in a delimiter."""
+    if not entry or not pair:
+        raise RoutineFailed(f"{'keyValueDelimiter' if entry else 'entryDelimiter'} is empty")
+    if entry == pair:
+        raise RoutineFailed("entryDelimiter and keyValueDelimiter must not be the same")
+    found = []
+    parts = text.split(entry)
+    for part in parts[:-1] if parts[-1] == "" else parts:
+        if part.count(pair) != 1:
+            raise RoutineFailed(f"Key-value delimiter must appear exactly once in each entry. Bad input: '{part}'")
+        key, _, value = part.partition(pair)
+        found.append((key, value))
+    return found
+
+
+def _split_to_map(text: str, entry: str, pair: str) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for key, value in _entries(text, entry, pair):
+        if key in found:
+            raise RoutineFailed(f"Duplicate keys ({key}) are not allowed")
+        found[key] = value
+    return found
+
+
+def _split_to_multimap(text: str, entry: str, pair: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, value in _entries(text, entry, pair):
+        found.setdefault(key, []).append(value)
+    return found
+
+
 ROUTINES = (
+    Routine("hw_split_to_map", _split_to_map, ["VARCHAR"] * 3, "MAP(VARCHAR, VARCHAR)"),
+    Routine("hw_split_to_multimap", _split_to_multimap, ["VARCHAR"] * 3, "MAP(VARCHAR, VARCHAR[])"),
     Routine("hw_levenshtein", levenshtein, ["VARCHAR", "VARCHAR"], "BIGINT"),
     Routine("hw_hamming", _hamming, ["VARCHAR", "VARCHAR"], "BIGINT"),
     Routine("hw_luhn", luhn, ["VARCHAR"], "BOOLEAN"),

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sqlglot import exp
@@ -45,12 +46,15 @@ def compare_rule(self: Expressions, node: exp.Expression) -> Expr:
     right = node.expression
     if isinstance(right, (exp.Any, exp.All)):
         return _quantified(self, node, operator)
-    return comparison(operator, self.translate(node.this), self.translate(right), self.context.position(node))
+    place = self.context.operator(node, operator, *(("!=",) if operator == "<>" else ()))
+    return comparison(operator, self.translate(node.this), self.translate(right), place)
 
 
 def _quantified(self: Expressions, node: exp.Expression, operator: str) -> Expr:
     inner: exp.Expression = node.expression.this
-    if not isinstance(inner, (exp.Subquery, exp.Select, exp.SetOperation)):
+    if isinstance(inner, exp.Paren):
+        inner = inner.this
+    if not isinstance(inner, (exp.Subquery, exp.Select, exp.SetOperation, exp.Values)):
         raise Unsupported(f"{node.expression.key.upper()} without a subquery")
     sql, kinds = self.subqueries.subquery(inner, self.scope)
     left = self.translate(node.this)
@@ -105,6 +109,7 @@ def like_rule(self: Expressions, node: exp.Expression) -> Expr:
             message = "Escape string must be a single character"
             raise SqlError("INVALID_FUNCTION_ARGUMENT", message, self.context.position(node))
         escape, node = f" ESCAPE {character.sql}", node.this
+        _check_escapes(self, node.expression, str(character.literal))
     value, pattern = self.translate(node.this), self.translate(node.expression)
     for side, label in ((value, "Left side"), (pattern, "Pattern")):
         if not t.is_text(side.type) and side.type.name != "unknown":
@@ -112,6 +117,15 @@ def like_rule(self: Expressions, node: exp.Expression) -> Expr:
             raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
     word = "NOT LIKE" if node.args.get("negate") else "LIKE"
     return Expr(f"({value.sql} {word} {pattern.sql}{escape})", t.BOOLEAN)
+
+
+def _check_escapes(self: Expressions, node: exp.Expression, mark: str) -> None:
+    """A pattern that is written out must not escape an ordinary character."""
+    if not isinstance(node, exp.Literal) or not node.is_string:
+        return
+    if re.search(rf"{re.escape(mark)}(?![%_{re.escape(mark)}])", node.name.replace(mark * 2, "")):
+        message = "Escape character must be followed by '%', '_' or the escape character itself"
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", message)
 
 
 def exists_rule(self: Expressions, node: exp.Expression) -> Expr:

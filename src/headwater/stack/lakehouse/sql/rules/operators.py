@@ -30,7 +30,8 @@ def arithmetic_rule(self: Expressions, node: exp.Expression) -> Expr:
     if isinstance(node, exp.Div) and _BARE_ZERO.fullmatch(node.expression.unnest().sql()):
         # Athena shows ±Infinity and NaN here; of DECIMAL '0.0' and of columns it says DIVISION_BY_ZERO.
         right = Expr(f"CAST({quote_text(str(right.literal))} AS DOUBLE)", t.DOUBLE, right.literal, constant=True)
-    return arithmetic(ARITHMETIC[type(node)], left, right, self.context.position(node))
+    sign = ARITHMETIC[type(node)]
+    return arithmetic(sign, left, right, self.context.operator(node, sign))
 
 
 def negate_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -44,7 +45,7 @@ def negate_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 def concat_rule(self: Expressions, node: exp.Expression) -> Expr:
     left, right = self.translate(node.this), self.translate(node.expression)
-    if "array" in (left.type.name, right.type.name):
+    if "array" in (left.type.name, right.type.name) or "char" in (left.type.name, right.type.name):
         return self.call("concat", [node.this, node.expression], node, Clauses())
     for side in (left, right):
         if side.type.name not in ("varchar", "char", "varbinary", "unknown"):
