@@ -15,7 +15,7 @@ def json_text(sql: str, kind: t.Type, depth: int = 0) -> str:
     """
     item = f"j{depth}"
     if kind.name in (*t.INTEGERS, "boolean", "decimal"):
-        return f"CAST({sql} AS VARCHAR)"
+        return display_text(sql, kind)
     if kind.name in t.APPROXIMATE:
         text = display_text(sql, kind)
         return f"CASE WHEN isfinite({sql}) THEN {text} ELSE '\"' || {text} || '\"' END"

@@ -144,10 +144,10 @@ class Relations:
         return Relation(f"LATERAL ({query.sql}) AS {alias}", fields_of(alias, qualifier, query, names))
 
     def values(self, node: exp.Values, scope: Scope) -> Query:
-        """``VALUES (…), (…)``: each column in the common type of its rows."""
+        """``VALUES (…), (…)``: each column in the common type of its rows; ``ROW(1, 2)`` alone is two columns."""
         rules = self.queries.expressions(Scope((), scope.parent))
         rows = [
-            [rules.translate(v) for v in (row.expressions if isinstance(row, exp.Tuple) else [row])]
+            _spread([rules.translate(v) for v in (row.expressions if isinstance(row, exp.Tuple) else [row])])
             for row in node.expressions
         ]
         if len({len(row) for row in rows}) != 1:
@@ -208,6 +208,15 @@ class Relations:
             *_after([f for f in right.fields if f.name not in names], side in ("LEFT", "FULL")),
         )
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {' AND '.join(conditions)}", (*merged, *others))
+
+
+def _spread(row: list[Expr]) -> list[Expr]:
+    """https://trino.io/docs/current/sql/values.html takes any expression; one of a row type is the row itself."""
+    if len(row) != 1 or row[0].type.name != "row":
+        return row
+    (value,) = row
+    fields = enumerate(value.type.items)
+    return [Expr(f"struct_extract({value.sql}, 'f{i}')", kind, constant=value.constant) for i, kind in fields]
 
 
 def _merged_value(pair: Sequence[Expr], side: str) -> Expr:

@@ -8,7 +8,7 @@ from headwater.stack.lakehouse.sql.expression import quote_text
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
 from headwater.stack.lakehouse.sql.zones import wall_clock
 
-_PLAIN = ("tinyint", "smallint", "integer", "bigint", "decimal", "boolean", "date", "varchar", "char", "json", "uuid")
+_PLAIN = ("tinyint", "smallint", "integer", "bigint", "boolean", "date", "varchar", "char", "json", "uuid")
 
 
 def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
@@ -19,6 +19,8 @@ def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
     """
     if kind.name in _PLAIN:
         return sql if kind.name in ("varchar", "char") else f"CAST({sql} AS VARCHAR)"
+    if kind.name == "decimal":
+        return decimal_text(sql, kind)
     if kind.name in t.APPROXIMATE:
         return f"hw_double_text({sql})"
     if kind.name == "varbinary":
@@ -39,6 +41,20 @@ def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
     if kind.name == "unknown":
         return f"CAST({sql} AS VARCHAR)"
     return _nested_text(sql, kind, depth)
+
+
+def decimal_text(sql: str, kind: t.Type) -> str:
+    """``0.5``, which DuckDB writes ``.5`` when the type has no digit before the point.
+
+    >>> decimal_text("x", t.decimal(1, 1))
+    'CAST(CAST(x AS DECIMAL(2, 1)) AS VARCHAR)'
+    """
+    precision, scale = kind.params
+    if precision > scale:
+        return f"CAST({sql} AS VARCHAR)"
+    if precision < t.MAX_PRECISION:
+        return f"CAST(CAST({sql} AS DECIMAL({precision + 1}, {scale})) AS VARCHAR)"
+    return f"regexp_replace(CAST({sql} AS VARCHAR), '^(-?)[.]', '\\10.')"
 
 
 def timestamp_text(sql: str, kind: t.Type) -> str:
