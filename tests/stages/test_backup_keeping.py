@@ -60,7 +60,7 @@ def test_verifications_are_recorded_and_listed(ready: Headwater) -> None:
     report = ready.backup_verify(VerifyOptions("restore"))
 
     found = ready.backup_list().backups[0]
-    assert report.results[0].detail.endswith("row counts equal the manifest's")
+    assert report.results[0].detail.endswith("row counts and content hashes equal the manifest's")
     assert found.proof is not None
     assert found.proof.level == "restore"
     assert [record.level for record in found.verifications] == ["head", "restore"]

@@ -70,7 +70,11 @@ backup.add_command(wal)
     show_default=True,
     help="Save the roles too: without or with their password hashes.",
 )
-@click.option("--hashes", is_flag=True, help="Also hash every table's content, for verify and restore to compare.")
+@click.option(
+    "--hashes/--no-hashes",
+    default=None,
+    help="Hash every table's content, for verify and restore to compare. Default: up to 256 MiB of database.",
+)
 @storage_options
 @click.option("--lock-wait-timeout", type=click.IntRange(1), default=60, show_default=True, help="Seconds.")
 @click.option(

@@ -111,11 +111,12 @@ def _failed(code: int, said: str) -> BackupError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if "error:" in line] or lines[-1:]
     how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
-    missing_role = "role" in said and "does not exist" in said
-    return BackupError(
-        f"pg_restore {how}: {'; '.join(errors[:3])}",
-        hint="restore the roles first with --globals, or give --no-owner" if missing_role else "",
-    )
+    hint = ""
+    if "role" in said and "does not exist" in said:
+        hint = "restore the roles first with --globals, or give --no-owner"
+    elif "unrecognized configuration parameter" in said:
+        hint = "the backup was made by a newer pg_dump than this server: restore it into a server of that version"
+    return BackupError(f"pg_restore {how}: {'; '.join(errors[:3])}", hint=hint)
 
 
 @contextmanager

@@ -140,7 +140,7 @@ def _seen(
     """The same blocks, digested and counted on the way."""
     for block in blocks:
         if not plan.options.partial:
-            snapshot.start_counting(hashes=plan.options.hashes)  # once; pg_dump takes its locks before it writes
+            snapshot.start_counting(hashes=plan.hashes)  # once; pg_dump takes its locks before it writes
         stream.raw_sha256.update(block)
         stream.raw_size += len(block)
         report(Progress("dump", stream.raw_size >> 20, None, "MiB"))
@@ -184,7 +184,7 @@ def _manifest(plan: CreatePlan, snapshot: Snapshot, stream: _Stream, stored: Sto
         client_version=plan.tool.version_text,
         snapshot=snapshot.id,
         row_counts=None if contents is None else {name: content.rows for name, content in contents.items()},
-        content_hashes=None if contents is None or not plan.options.hashes else hashes_of(contents),
+        content_hashes=hashes_of(contents) if contents and snapshot.hashed else None,
         warnings=(),
         headwater_version=__version__,
         format=plan.options.format,

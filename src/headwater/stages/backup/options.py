@@ -42,8 +42,9 @@ class CreateOptions:
     """How to back up. ``jobs`` is for the directory format; ``limit_rate`` in stored bytes a second.
 
     ``globals``: save ``roles`` (and tablespaces) without passwords, with ``passwords``, or ``none``. ``hashes``: also
-    take a content hash of every table, which reads it once more. ``encrypt_to``: age recipients. ``max_size_drop``:
-    a share (0.5: half) by which a backup may be smaller than the one before without an alarm.
+    take a content hash of every table, which reads it once more (None: of a small database). ``encrypt_to``: age
+    recipients. ``max_size_drop``: a share (0.5: half) by which a backup may be smaller than the one before without an
+    alarm.
     """
 
     format: str = "custom"
@@ -52,7 +53,7 @@ class CreateOptions:
     compression: Compression = DEFAULT_COMPRESSION
     encrypt_to: tuple[str, ...] = ()
     globals: str = "roles"
-    hashes: bool = False
+    hashes: bool | None = None
     storage: Storage = USUAL
     limit_rate: int | None = None
     lock_wait_seconds: int = 60

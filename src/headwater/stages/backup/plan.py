@@ -13,6 +13,8 @@ from headwater.stages.backup import preflight
 from headwater.stages.backup.options import CreateOptions
 
 DEFAULTS = CreateOptions()
+HASHED_BYTES = 256 * 1024**2
+"""Databases up to this size are hashed unless that is declined."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class CreatePlan:
     versioning: str = "unknown"
     warnings: tuple[str, ...] = ()
 
+    @property
+    def hashes(self) -> bool:
+        """Whether every table's content is hashed: as asked for, else if that takes no more than about a second."""
+        return self.estimate <= HASHED_BYTES if self.options.hashes is None else self.options.hashes
+
 
 def plan_create(connections: Connections, now: datetime, options: CreateOptions = DEFAULTS) -> CreatePlan:
     """Check what can be checked before anything is read: the server, pg_dump, the bucket and its clock, the key.
@@ -50,7 +57,7 @@ def plan_create(connections: Connections, now: datetime, options: CreateOptions 
     buckets.require(connections.s3, connections.sts, bucket)
     facts = bucket_facts(connections.s3, bucket, datetime.now(now.tzinfo))
     judge_bucket(facts, options.storage.lock_days)
-    warnings = preflight.judge(server)
+    warnings = preflight.judge(server, tool.major)
     taken = _free_second(connections, now.replace(microsecond=0))
     place = settings.layout.backup_key
     key = place(address.database, taken, options.suffix)

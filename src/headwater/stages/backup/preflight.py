@@ -49,10 +49,10 @@ def server_facts(connection: psycopg.Connection[Any]) -> ServerFacts:
     )
 
 
-def judge(server: ServerFacts) -> tuple[str, ...]:
+def judge(server: ServerFacts, client_major: int) -> tuple[str, ...]:
     """Warnings, in words. Raises BackupError for what cannot work.
 
-    >>> judge(ServerFacts(18, "18.1", 10, 50, 6400, False, "30s"))
+    >>> judge(ServerFacts(18, "18.1", 10, 50, 6400, False, "30s"), 18)
     ()
     """
     if server.size > MOST_BYTES:
@@ -65,6 +65,11 @@ def judge(server: ServerFacts) -> tuple[str, ...]:
         warnings.append(
             f"pg_dump locks all {server.relations:,} relations at once, the server has room for about"
             f" {server.lock_slots:,}: raise max_locks_per_transaction"
+        )
+    if client_major > server.major:
+        warnings.append(
+            f"pg_dump {client_major} is newer than the server: what it writes may not restore into a server"
+            f" {server.major}; install PostgreSQL {server.major}'s client programs"
         )
     if server.standby:
         warnings.append(

@@ -20,7 +20,7 @@ from headwater.services.postgres import TableContent
 class Snapshot:
     """An exported snapshot; it lives as long as the transaction that exported it.
 
-    ``contents``: every table's rows and, if asked for, hash; None until counted, or if a table could not be read.
+    ``contents``: every table's rows and, if ``hashed``, hash; None until counted, or if a table could not be read.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Snapshot:
     _executor: ThreadPoolExecutor = field(repr=False)
     _counting: Future[dict[str, TableContent]] | None = field(default=None, repr=False)
     contents: Mapping[str, TableContent] | None = None
+    hashed: bool = False
 
     def start_counting(self, *, hashes: bool = False) -> None:
         """Count every table's rows in the background; call it when pg_dump has its locks.
@@ -38,7 +39,15 @@ class Snapshot:
         Earlier, a waiting ALTER TABLE could come between our lock and pg_dump's, and neither would ever end.
         """
         if self._counting is None:
-            self._counting = self._executor.submit(postgres.all_contents if hashes else _counted, self._connection)
+            self._counting = self._executor.submit(self._hash if hashes else _counted, self._connection)
+
+    def _hash(self, connection: psycopg.Connection[Any]) -> dict[str, TableContent]:
+        """Hash every table; only count if a row cannot be read whole (a virtual column whose expression fails)."""
+        with suppress(psycopg.Error), connection.transaction():
+            found = postgres.all_contents(connection)
+            self.hashed = True
+            return found
+        return _counted(connection)
 
     def finish_counting(self) -> None:
         """Wait for the counting; a lock or a missing permission leaves ``contents`` None: the dump is as good."""

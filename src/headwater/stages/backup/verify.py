@@ -149,7 +149,7 @@ def _restore(manifest: BackupManifest, archive: Path, connections: Connections, 
         contents = restoring.contents_like(manifest, address)
         if wrong := restoring.differences(manifest, contents):
             raise VerificationError(f"restored, but not the same: {', '.join(wrong[:5])}")
-    what = "row counts and content hashes" if manifest.content_hashes else "row counts"
+    what = "row counts and content hashes" if manifest.content_hashes else "row counts (it has no content hashes)"
     compared = "the backup has none to compare with" if manifest.row_counts is None else f"{what} equal the manifest's"
     return f"restored into a scratch database, {len(contents)} tables; {compared}"
 
