@@ -67,7 +67,8 @@ def _problems(status: WalStatus, max_age: timedelta, max_rpo: timedelta | None) 
     if status.missing:
         found.append(
             f"{name}: the archived log lacks {', '.join(status.missing)}: no moment after that can be recovered to from"
-            " a backup before it (make a new one; `headwater backup physical prune` removes those before)"
+            " a backup before it (make a new one and verify it; then `headwater backup physical prune --keep-last 1"
+            " --keep-within 0` removes those before, if they are not wanted)"
         )
     if status.slot_status == "lost":
         found.append(f"{name}: the server removed log that was not archived (slot lost)")

@@ -113,13 +113,24 @@ FAULTS = (
     Fault("restore", "spool-full", "the disk of the spool is full", HOLDS),
     Fault("restore", "killed", "SIGKILL of Headwater while pg_restore works", HOLDS),
     Fault("physical", "copy-killed", "SIGKILL of pg_basebackup, or exit code 1, or no output at all", REFUSED),
-    Fault("physical", "copy-damaged", "a bit of the copy flips, its end is missing, or it is gone", HEAD),
+    Fault("physical", "copy-step", "SIGKILL of Headwater before or after each step of the upload", KEPT_OUT),
+    Fault("physical", "copy-committed", "SIGKILL of Headwater after the manifest", COMMITTED),
+    Fault("physical", "copy-pruned", "the base is removed while an incremental backup is made", REFUSED),
+    Fault("physical", "copy-damaged", "a bit of the copy flips, its end is missing, or it is gone", LISTED),
+    Fault("physical", "copy-file", "a file is missing in the copy, and all our digests fit", FULL),
+    Fault("physical", "copy-manifest", "the manifest is edited", LISTED),
     Fault("physical", "copy-base", "the backup that an incremental one builds on is gone", LISTED),
-    Fault("physical", "log-gap", "a segment of the archived log is missing", "named; nothing is rebuilt past it"),
+    Fault("physical", "log-gap", "a segment of the archived log is missing", "status fails and names it; no recovery past it"),
     Fault("physical", "log-damaged", "a bit of a segment flips", "nothing is rebuilt with it"),
     Fault("physical", "log-killed", "archiving is interrupted, its spool is lost", "taken up without a gap"),
+    Fault("physical", "log-sigkill", "SIGKILL of Headwater while it archives", "its receiver ends too; no gap"),
+    Fault("physical", "log-away", "S3 answers 503 for a while", "tried again; no gap"),
+    Fault("physical", "log-refused", "S3 stays away, or refuses", "error before the spool's limit; no gap afterwards"),
+    Fault("physical", "log-full", "the disk is full, while archiving and recovering", "error, nothing left; no gap afterwards"),
+    Fault("physical", "log-slot", "the slot was dropped, and the server went on", "error that names the remedy"),
     Fault("physical", "log-other", "another segment of the same name is archived", "refused: error, nothing replaced"),
-    Fault("physical", "moment", "a moment before the first backup, or after the log", "refused, nothing fetched"),
+    Fault("physical", "moment", "a moment before the first backup, or after the log", "refused, what there is named"),
+    Fault("physical", "timeline", "the cluster was recovered once, and went on", "each moment on its own timeline"),
     Fault("together", "two-backups", "two backups of one database in the same second", HOLDS),
     Fault("together", "prune-create", "a prune while a backup waits for its manifest", HOLDS),
     Fault("together", "prune-restore", "a prune removes the backup that is being downloaded", HOLDS),
@@ -143,7 +154,7 @@ TOP = """\
 # Faults
 
 What may go wrong with a backup, and what has to happen then. The tests in `tests/faults/` (and
-`tests/stages/test_physical.py`) cause every one of these for real (a proxy before S3, signals, broken programs, edited
+`tests/physical/`) cause every one of these for real (a proxy before S3, signals, broken programs, edited
 objects) and assert what the table says; the page is written from the very table that they read. Beside it, where there
 is something to compare, what `pg_dump | gzip > file`, an upload with boto3, and `gunzip | psql` report under the same
 fault: **believed** means that both ends said success, and the rows were not there.

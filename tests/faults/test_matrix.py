@@ -20,9 +20,20 @@ TESTS = {
     "spool-full": "test_the_disk_of_the_spool_is_full",
     "killed": "test_headwater_is_killed_while_pg_restore_works",
     "copy-killed": "test_a_copy_that_went_wrong_never_becomes_a_backup",
+    "copy-step": "test_headwater_is_killed_while_it_copies",
+    "copy-committed": "test_headwater_is_killed_while_it_copies",
+    "copy-pruned": "test_a_base_that_is_removed_meanwhile_makes_no_incremental_backup",
+    "copy-file": "test_a_file_that_is_missing_in_the_copy_is_found",
+    "copy-manifest": "test_an_edited_manifest_is_no_backup",
+    "log-sigkill": "test_archiving_that_is_killed_leaves_nobody_behind_and_no_gap",
+    "log-away": "test_s3_that_is_away_is_tried_again",
+    "log-refused": "test_s3_that_stays_away_ends_archiving_before_the_disk_is_full",
+    "log-full": "test_a_full_disk_ends_archiving_and_recovery_with_an_error",
+    "log-slot": "test_a_slot_that_was_dropped_for_long_names_the_remedy",
+    "timeline": "test_a_moment_is_recovered_on_the_timeline_that_the_cluster_was_on",
     "copy-damaged": "test_damage_is_found_before_there_is_a_data_directory",
     "copy-base": "test_a_backup_whose_base_is_gone_is_listed_as_useless",
-    "log-gap": "test_segments_that_are_missing_are_named",
+    "log-gap": "test_a_gap_makes_the_status_fail_and_names_the_segments",
     "log-damaged": "test_a_damaged_segment_is_found",
     "log-killed": "test_archiving_that_was_killed_is_taken_up_without_a_gap",
     "log-other": "test_another_cluster_never_overwrites_a_segment",
@@ -48,7 +59,7 @@ def test_every_row_is_tested() -> None:
     assert {fault.id for fault in matrix.of("killed")} == steps
     defined = {
         node.name
-        for path in [*FOLDER.glob("test_*.py"), FOLDER.parent / "stages" / "test_physical.py"]
+        for path in [*FOLDER.glob("test_*.py"), *(FOLDER.parent / "physical").glob("test_*.py")]
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef)
     }

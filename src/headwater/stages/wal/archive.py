@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Callable
@@ -126,6 +127,7 @@ def archive(
     address = connections.postgres("postgres")
     clusters.ensure_slot(address, plan.slot)
     plan.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _mend(plan)
     options = plan.options
     store = WalStore(
         connections.s3, connections.settings.layout, plan.cluster.identifier, options.storage, options.encrypt_to
@@ -173,6 +175,16 @@ def drop_slot(connections: Connections) -> bool:
 
 def _spool(connections: Connections, cluster: str) -> Path:
     return connections.settings.layout.state / "wal" / cluster
+
+
+def _mend(plan: WalPlan) -> None:
+    """Empty an unfinished segment that a full disk cut short: pg_receivewal would refuse to go on after it.
+
+    Empty, and not gone: its name is where the receiver goes on, from a server that still has it.
+    """
+    for left in plan.spool.glob(f"*{PARTIAL}"):
+        if left.stat().st_size not in (0, plan.cluster.segment_size):
+            os.truncate(left, 0)
 
 
 def _check(slot: clusters.Slot) -> None:

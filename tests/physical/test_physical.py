@@ -5,129 +5,31 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cluster_site import ONCE, archive, back_up, mark, marks, now, recover, running, wait_for_slot
 
 from headwater import Headwater
 from headwater.cli.main import cli
 from headwater.errors import BackupError, HeadwaterError, InputError, Refused, SettingsError, VerificationError
-from headwater.model import PostgresAddress
-from headwater.physical_manifest import PHYSICAL_MANIFEST_SUFFIX, PhysicalManifest
+from headwater.physical_manifest import PHYSICAL_MANIFEST_SUFFIX
 from headwater.recoverability import Window
 from headwater.services import clusters, multipart, objects, postgres, recoverable, wal_archive
 from headwater.services.tools import Tool
 from headwater.services.wal_archive import WalStore
-from headwater.stack import unprivileged
-from headwater.stack.binaries import installed_versions
-from headwater.stack.launcher import ensure_running, shutdown
 from headwater.stages import physical, wal
-from headwater.stages.physical import PhysicalOptions, PhysicalVerifyOptions, RecoverOptions, Target
+from headwater.stages.physical import PhysicalOptions, PhysicalVerifyOptions, RecoverOptions
 from headwater.stages.wal import WalOptions
 from headwater.wal_segments import Segment, gaps, parse_segment
-
-PROGRAMS = installed_versions()[18]
-ONCE = WalOptions(once=True)
-
-
-def now() -> datetime:
-    return datetime.now(timezone.utc)
-
-
-@pytest.fixture(scope="module")
-def stack_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A cluster of these tests' own: a physical backup copies all of it, and other tests' log would recycle theirs."""
-    state = tmp_path_factory.mktemp("physical") / ".headwater"
-    ensure_running(state)
-    yield state
-    shutdown(state, remove=True)
-
-
-@pytest.fixture
-def ready(hw: Headwater) -> Iterator[Headwater]:
-    """A database with a table ``marks``, and a bucket."""
-    hw.setup()
-    hw.bucket()
-    with postgres.connect(hw.connections.postgres()) as connection:
-        connection.execute("CREATE TABLE marks (n int PRIMARY KEY, at timestamptz DEFAULT clock_timestamp())")
-    yield hw
-    wal.drop_slot(hw.connections)
-
-
-def back_up(hw: Headwater, *, incremental: bool = False, at: datetime | None = None) -> PhysicalManifest:
-    options = PhysicalOptions(incremental=incremental, prune=False)
-    return physical.create(physical.plan_create(hw.connections, at or now(), options), hw.connections).backup
-
-
-def archive(hw: Headwater) -> wal.WalReport:
-    return wal.archive(wal.plan_wal(hw.connections, ONCE), hw.connections)
-
-
-def mark(hw: Headwater, number: int) -> datetime:
-    """Write a row; the server's time just after it was committed."""
-    with postgres.connect(hw.connections.postgres(), autocommit=True) as connection:
-        connection.execute("INSERT INTO marks (n) VALUES (%s)", (number,))
-    time.sleep(0.05)
-    moment = clusters.server_clock(hw.connections.postgres())
-    time.sleep(0.05)
-    return moment
-
-
-@contextmanager
-def running(hw: Headwater, folder: Path) -> Iterator[PostgresAddress]:
-    """A PostgreSQL on a recovered data directory, once it is open for writes."""
-    for root in (folder, folder.with_name(folder.name + ".wal")):
-        for path in (root, *root.rglob("*")):
-            unprivileged.give(path)
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    log = folder.with_name("postgres.log")
-    command = unprivileged.command([str(PROGRAMS / "postgres"), "-D", str(folder), "-p", str(port)], PROGRAMS, folder)
-    with log.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, cwd="/")
-    try:
-        address = replace(hw.connections.postgres(), port=port)
-        wait_until_open(address, process, log)
-        yield address
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def wait_until_open(address: PostgresAddress, process: subprocess.Popen[bytes], log: Path) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        assert process.poll() is None, log.read_text()
-        assert time.monotonic() < deadline, log.read_text()
-        try:
-            with postgres.connect(address) as connection:
-                row = connection.execute("SELECT pg_is_in_recovery()").fetchone()
-                if row is not None and not row[0]:
-                    return
-        except HeadwaterError:
-            pass
-        time.sleep(0.1)
-
-
-def marks(address: PostgresAddress) -> list[int]:
-    with postgres.connect(address) as connection:
-        return [int(row[0]) for row in connection.execute("SELECT n FROM marks ORDER BY n").fetchall()]
-
-
-def recover(hw: Headwater, folder: Path, at: datetime | None) -> physical.RecoverReport:
-    plan = physical.plan_recover(hw.connections, RecoverOptions(folder, Target(at)))
-    return physical.recover(plan, hw.connections)
 
 
 def test_a_cluster_comes_back_as_it_was_at_a_moment(ready: Headwater, tmp_path: Path) -> None:
@@ -292,14 +194,6 @@ def test_archiving_that_was_killed_is_taken_up_without_a_gap(ready: Headwater) -
 
 def interrupt() -> bool:
     raise KeyboardInterrupt
-
-
-def wait_for_slot(hw: Headwater) -> None:
-    """Until the server has noticed that the receiver is gone."""
-    deadline = time.monotonic() + 20
-    while (slot := clusters.find_slot(hw.connections.postgres(), "headwater_wal")) and slot.active:
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
 
 
 def test_only_one_receives_and_the_slot_can_be_dropped(ready: Headwater) -> None:
