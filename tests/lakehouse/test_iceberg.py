@@ -290,3 +290,17 @@ def test_an_insert_into_more_than_a_hundred_partitions_is_refused(athena: Athena
     assert athena.failure(insert.format(101)).startswith("ICEBERG_TOO_MANY_OPEN_PARTITIONS")
     assert not list((athena.storage.root / "data" / "p").rglob("*.parquet"))
     athena.run(insert.format(100))
+
+
+def test_a_table_made_by_a_query_appears_with_its_rows_or_not_at_all(athena: AthenaClient) -> None:
+    make = (
+        "CREATE TABLE made WITH (table_type = 'ICEBERG', is_external = false, location = 's3://data/made/') AS "
+        "SELECT {} AS a FROM UNNEST(sequence(1, 3)) t(x)"
+    )
+    assert "DIVISION_BY_ZERO" in athena.failure(make.format("1 / (x - 3)"))
+    assert athena.glue("GetTables", DatabaseName="lake")["TableList"] == []
+    athena.run(make.format("x"))
+    made = athena.glue("GetTable", DatabaseName="lake", Name="made")["Table"]
+    assert made["VersionId"] == "0"
+    assert "previous_metadata_location" not in made["Parameters"]
+    assert athena.rows("SELECT sum(a) FROM made") == [["6"]]

@@ -141,15 +141,14 @@ def create_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> 
     schema = Schema(*fields)
     spec = spec_of(schema, partitioning if isinstance(partitioning, tuple) else ())
     tables = IcebergTables(context.catalog, context.storage, context.scope)
-    try:
-        table = tables.create(database, _glue(statement.table.name, str(location)), schema, spec, **settings)
-    except ApiError as error:
-        raise QueryFailed(f"TABLE_ALREADY_EXISTS: {error.message}") from error
+    glue = _glue(statement.table.name, str(location))
+    table = tables.stage(database, glue, schema, spec, **settings)
     try:
         rows = append(table, prepared, context) if statement.with_data else 0
-    except BaseException:
-        context.catalog.delete_table(context.scope, database, statement.table.name)
-        raise
+        if not rows:
+            tables.publish(database, glue, table.metadata)
+    except ApiError as error:
+        raise QueryFailed(f"TABLE_ALREADY_EXISTS: {error.message}") from error
     return WriteResult("CREATE_TABLE_AS_SELECT", rows, (), "DDL")
 
 

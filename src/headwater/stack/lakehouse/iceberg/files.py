@@ -35,20 +35,22 @@ def write_files(
     table: Table, batches: Iterable[pa.RecordBatch], most_partitions: int | None = None
 ) -> tuple[list[DataFile], int]:
     """Data files for the rows, which are not part of the table before a snapshot names them; and how many rows."""
-    schema = schema_to_pyarrow(table.schema())
     written: list[DataFile] = []
     partitions: set[str] = set()
     rows = 0
-    for chunk in _chunks(batches, schema):
-        rows += chunk.num_rows
-        for key, part in _partitions(table, chunk):
-            partitions.add(str(key.partition) if key else "")
-            if most_partitions is not None and len(partitions) > most_partitions:
-                for useless in written:
-                    table.io.delete(useless.file_path)
-                message = f"Exceeded limit of {most_partitions} open writers for partitions"
-                raise QueryFailed(f"ICEBERG_TOO_MANY_OPEN_PARTITIONS: {message}")
-            written.append(_write(table, part, key))
+    try:
+        for chunk in _chunks(batches, schema_to_pyarrow(table.schema())):
+            rows += chunk.num_rows
+            for key, part in _partitions(table, chunk):
+                partitions.add(str(key.partition) if key else "")
+                if most_partitions is not None and len(partitions) > most_partitions:
+                    message = f"Exceeded limit of {most_partitions} open writers for partitions"
+                    raise QueryFailed(f"ICEBERG_TOO_MANY_OPEN_PARTITIONS: {message}")
+                written.append(_write(table, part, key))
+    except BaseException:
+        for useless in written:
+            table.io.delete(useless.file_path)
+        raise
     return written, rows
 
 

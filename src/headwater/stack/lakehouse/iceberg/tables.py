@@ -56,19 +56,28 @@ class IcebergTables:
         commits: Any = Commits(self, str(glue["VersionId"]))
         return Table(name, metadata, location, self.files, commits)
 
-    def create(self, database: str, table: GlueJson, schema: Schema, spec: PartitionSpec, **properties: str) -> Table:
+    def create(self, database: str, table: GlueJson, schema: Schema, spec: PartitionSpec, **properties: str) -> None:
         """A new, empty table; ``table`` has its name and location. Raises ``ApiError`` if the name is taken."""
+        staged = self.stage(database, table, schema, spec, **properties)
+        self.publish(database, table, staged.metadata)
+
+    def stage(self, database: str, table: GlueJson, schema: Schema, spec: PartitionSpec, **properties: str) -> Table:
+        """A table that nobody sees before its first commit."""
         location = str(table["StorageDescriptor"]["Location"])
         all_properties = {"format-version": "2", **properties}
         metadata = new_table_metadata(schema, spec, UNSORTED_SORT_ORDER, location, all_properties)
+        commits: Any = Creation(self, table)
+        return Table((database, str(table["Name"])), metadata, _metadata_file(metadata, 0), self.files, commits)
+
+    def publish(self, database: str, table: GlueJson, metadata: TableMetadata) -> str:
+        """Make a staged table known. Raises ``ApiError`` if the name is taken. Returns where its metadata is."""
         place = self._store(metadata, 0)
-        stored = _described(table, metadata, place, None)
         try:
-            self.catalog.create_table(self.scope, database, stored)
+            self.catalog.create_table(self.scope, database, _described(table, metadata, place, None))
         except ApiError:
             self.files.delete(place)
             raise
-        return self.open(self.catalog.get_table(self.scope, database, str(table["Name"])))
+        return place
 
     def commit(self, table: Table, metadata: TableMetadata, version: str) -> str:
         """Make other metadata the table's; ``version`` is the Glue version that was read. Returns where it is.
@@ -88,8 +97,7 @@ class IcebergTables:
         return place
 
     def _store(self, metadata: TableMetadata, number: int) -> str:
-        provider = load_location_provider(metadata.location, metadata.properties)
-        place = provider.new_table_metadata_file_location(number)
+        place = _metadata_file(metadata, number)
         ToOutputFile.table_metadata(metadata, self.files.new_output(place), overwrite=False)
         return place
 
@@ -129,6 +137,28 @@ class Commits:
 
     def _delete_old_metadata(self, *_: object) -> None:
         """Old metadata files stay until VACUUM."""
+
+
+@dataclass
+class Creation:
+    """What pyiceberg asks of a catalog when the first transaction on a staged table ends."""
+
+    tables: IcebergTables
+    glue: GlueJson
+
+    def commit_table(self, table: Table, _: object, updates: tuple[TableUpdate, ...]) -> CommitTableResponse:
+        """Publish the table with its first rows."""
+        metadata = update_table_metadata(table.metadata, updates)
+        place = self.tables.publish(table.name()[0], self.glue, metadata)
+        return CommitTableResponse.model_validate({"metadata": metadata, "metadata-location": place})
+
+    def _delete_old_metadata(self, *_: object) -> None:
+        """There is none."""
+
+
+def _metadata_file(metadata: TableMetadata, number: int) -> str:
+    provider = load_location_provider(metadata.location, metadata.properties)
+    return provider.new_table_metadata_file_location(number)
 
 
 def commit_error(name: str) -> QueryFailed:
