@@ -23,6 +23,7 @@ def test_primary_is_there_and_stays(athena: AthenaClient) -> None:
     assert group["State"] == "ENABLED"
     assert group["Configuration"]["EnforceWorkGroupConfiguration"] is False
     assert group["Configuration"]["EngineVersion"]["EffectiveEngineVersion"] == "Athena engine version 3"
+    assert group["CreationTime"] == athena.call("GetWorkGroup", WorkGroup="primary")["WorkGroup"]["CreationTime"] > 0
     assert athena.refused("DeleteWorkGroup", WorkGroup="primary")["__type"] == "InvalidRequestException"
 
 
@@ -61,6 +62,20 @@ def test_the_limit_of_scanned_bytes_cancels_the_query(athena: AthenaClient, monk
     status = athena.wait(athena.start("SELECT max(b) FROM big", WorkGroup="small"))["Status"]
     assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
     assert athena.run("SELECT count(*) FROM big", WorkGroup="small")
+
+
+def test_a_work_group_that_insists_decides_how_results_are_stored(athena: AthenaClient) -> None:
+    sealed = {"EncryptionConfiguration": {"EncryptionOption": "SSE_S3"}}
+    results = {"OutputLocation": f"{OUTPUT}team", **sealed}
+    athena.call("CreateWorkGroup", Name="team", Configuration={"ResultConfiguration": results})
+    stored = athena.run("SELECT 1", WorkGroup="team")["ResultConfiguration"]
+    assert stored["EncryptionConfiguration"] == sealed["EncryptionConfiguration"]
+    assert stored["OutputLocation"].startswith(f"{OUTPUT}team/")
+    athena.call("UpdateWorkGroup", WorkGroup="team", ConfigurationUpdates={"EnforceWorkGroupConfiguration": False})
+    stored = athena.run("SELECT 1", WorkGroup="team")["ResultConfiguration"]
+    assert set(stored) == {"OutputLocation"}
+    stored = athena.run("SELECT 1", WorkGroup="team", ResultConfiguration={})["ResultConfiguration"]
+    assert stored["EncryptionConfiguration"] == sealed["EncryptionConfiguration"]
 
 
 def test_prepared_statements_run_with_their_parameters(athena: AthenaClient) -> None:

@@ -215,7 +215,9 @@ def test_column_statistics_and_tags_come_back(glue: Any) -> None:
             },
         },
     }
-    glue.update_column_statistics_for_table(**names, ColumnStatisticsList=[statistics])
+    other = {**statistics, "ColumnName": "nope"}
+    refused_ones = glue.update_column_statistics_for_table(**names, ColumnStatisticsList=[statistics, other])["Errors"]
+    assert [error["ColumnStatistics"]["ColumnName"] for error in refused_ones] == ["nope"]
     found = glue.get_column_statistics_for_table(**names, ColumnNames=["id", "nope"])
     assert found["ColumnStatisticsList"] == [statistics]
     assert [error["ColumnName"] for error in found["Errors"]] == ["nope"]
@@ -223,6 +225,27 @@ def test_column_statistics_and_tags_come_back(glue: Any) -> None:
     glue.tag_resource(ResourceArn=arn, TagsToAdd={"team": "data", "x": "y"})
     glue.untag_resource(ResourceArn=arn, TagsToRemove=["x"])
     assert glue.get_tags(ResourceArn=arn)["Tags"] == {"team": "data"}
+
+
+def test_tags_live_and_die_with_what_they_are_on(glue: Any) -> None:
+    prefix = "arn:aws:glue:us-east-1:000000000000"
+    glue.create_database(DatabaseInput={"Name": "Tagged"}, Tags={"team": "data"})
+    assert glue.get_tags(ResourceArn=f"{prefix}:database/tagged")["Tags"] == {"team": "data"}
+    glue.create_table(DatabaseName="tagged", TableInput=ORDERS)
+    glue.tag_resource(ResourceArn=f"{prefix}:table/tagged/orders", TagsToAdd={"a": "b"})
+    glue.delete_database(Name="tagged")
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.get_tags(ResourceArn=f"{prefix}:database/tagged")
+    glue.create_database(DatabaseInput={"Name": "tagged"})
+    glue.create_table(DatabaseName="tagged", TableInput=ORDERS)
+    assert glue.get_tags(ResourceArn=f"{prefix}:database/tagged")["Tags"] == {}
+    assert glue.get_tags(ResourceArn=f"{prefix}:table/tagged/orders")["Tags"] == {}
+
+
+def test_the_current_version_of_a_table_cannot_be_deleted(glue: Any) -> None:
+    glue.create_table(DatabaseName="lake", TableInput=ORDERS)
+    with pytest.raises(glue.exceptions.InvalidInputException, match="current"):
+        glue.delete_table_version(DatabaseName="lake", TableName="orders", VersionId="0")
 
 
 def test_what_is_not_answered_is_refused_by_name(glue: Any) -> None:

@@ -17,7 +17,7 @@ from headwater.stack.lakehouse.athena.job import Job
 from headwater.stack.lakehouse.athena.metadata import Metadata
 from headwater.stack.lakehouse.athena.output import result_page
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements
-from headwater.stack.lakehouse.athena.records import COUNTED, new_record, output_location, reused
+from headwater.stack.lakehouse.athena.records import COUNTED, new_record, result_settings, reused
 from headwater.stack.lakehouse.athena.runner import Runner
 from headwater.stack.lakehouse.athena.statement import FailedStatement, read_statement
 from headwater.stack.lakehouse.athena.tags import Tags
@@ -92,14 +92,14 @@ class AthenaApi:
             raise invalid_request("Query string exceeds the limit of 262144 bytes", "MALFORMED_QUERY")
         group = self._work_groups.enabled(scope, request.get("WorkGroup") or "primary")
         self._prepare_default(scope)
-        location = output_location(request, group)
+        results = result_settings(request, group)
         prepared = partial(self._prepared.text, scope, group["Name"])
         statement = read_statement(text, request.get("ExecutionParameters") or [], prepared)
         trouble = self._data_catalogs.trouble(scope, _catalog_of(request))
         if trouble is not None:
             statement = FailedStatement(QueryFailed(trouble))
         identifier = str(uuid.uuid4())
-        execution = new_record(identifier, request, statement, location, self._clock())
+        execution = new_record(identifier, request, statement, results, self._clock())
         token = request.get("ClientRequestToken")
         earlier = reused(self._store, scope, request, execution, self._clock())
         started = self._store.add(scope, execution, token, json.dumps(request, sort_keys=True))

@@ -15,8 +15,8 @@ COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE", "CREATE_TABLE_AS_SELECT")
 _NO_REUSE = {"ResultReuseByAgeConfiguration": {"Enabled": False}}
 
 
-def new_record(identifier: str, request: GlueJson, statement: Statement, location: str, now: float) -> GlueJson:
-    """The ``QueryExecution`` of a statement that was just accepted."""
+def new_record(identifier: str, request: GlueJson, statement: Statement, results: GlueJson, now: float) -> GlueJson:
+    """The ``QueryExecution`` of a statement that was just accepted. ``results`` are the ``result_settings``."""
     shape = shape_of(statement)
     context = request.get("QueryExecutionContext") or {}
     execution: GlueJson = {
@@ -24,8 +24,8 @@ def new_record(identifier: str, request: GlueJson, statement: Statement, locatio
         "Query": request["QueryString"],
         "StatementType": shape.statement,
         "ResultConfiguration": {
-            **{k: v for k, v in (request.get("ResultConfiguration") or {}).items() if k != "OutputLocation"},
-            "OutputLocation": f"{location}{shape.folder}{identifier}{shape.suffix}",
+            **results,
+            "OutputLocation": f"{results['OutputLocation']}{shape.folder}{identifier}{shape.suffix}",
         },
         "ResultReuseConfiguration": request.get("ResultReuseConfiguration") or _NO_REUSE,
         # Some clients quote the database as DDL does.
@@ -65,12 +65,17 @@ def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJ
     return None
 
 
-def output_location(request: GlueJson, group: GlueJson) -> str:
-    """Where results go: the work group's place when it insists, otherwise the request's, otherwise the work group's."""
+def result_settings(request: GlueJson, group: GlueJson) -> GlueJson:
+    """Where and how results are stored, with a slash at the end of the place.
+
+    The work group's settings when it insists, otherwise the request's, otherwise the work group's.
+    """
     configuration = group["Configuration"]
-    theirs = (configuration.get("ResultConfiguration") or {}).get("OutputLocation")
-    ours = (request.get("ResultConfiguration") or {}).get("OutputLocation")
-    location = theirs if theirs and configuration.get("EnforceWorkGroupConfiguration") else ours or theirs
+    theirs: GlueJson = configuration.get("ResultConfiguration") or {}
+    ours: GlueJson = request.get("ResultConfiguration") or {}
+    insists = configuration.get("EnforceWorkGroupConfiguration") and theirs.get("OutputLocation")
+    settings = theirs if insists else ours if ours.get("OutputLocation") else {**theirs, **ours}
+    location = settings.get("OutputLocation")
     if not location:
         raise invalid_request(
             "No output location provided. An output location is required either through the Workgroup result "
@@ -83,4 +88,4 @@ def output_location(request: GlueJson, group: GlueJson) -> str:
         bucket = ""
     if not bucket:
         raise invalid_request("outputLocation is not a valid S3 path.")
-    return str(location if location.endswith("/") else location + "/")
+    return {**settings, "OutputLocation": str(location if location.endswith("/") else location + "/")}

@@ -34,9 +34,9 @@ class WorkGroups:
             "ListWorkGroups": self._list,
             "UpdateWorkGroup": self._update,
             "DeleteWorkGroup": self._delete,
-            "ListEngineVersions": lambda _, __: {
-                "EngineVersions": [_ENGINE, {**_ENGINE, "SelectedEngineVersion": _VERSION}]
-            },
+            "ListEngineVersions": lambda _, request: listed(
+                "EngineVersions", [_ENGINE, {**_ENGINE, "SelectedEngineVersion": _VERSION}], request, 10
+            ),
         }
 
     def get(self, scope: Scope, name: str) -> GlueJson:
@@ -45,7 +45,10 @@ class WorkGroups:
         if found is not None:
             return found
         if name == _PRIMARY:
-            return _work_group(_PRIMARY, "", {"EnforceWorkGroupConfiguration": False}, 0.0)
+            # It is there from the account's first look at it, and as old.
+            made = _work_group(_PRIMARY, "", {"EnforceWorkGroupConfiguration": False}, self._clock())
+            self._store.put_document(_KIND, scope, name, made)
+            return made
         raise invalid_request(f"WorkGroup {name} is not found.", "WORKGROUP_NOT_FOUND")
 
     def enabled(self, scope: Scope, name: str) -> GlueJson:

@@ -12,6 +12,7 @@ from headwater.stack.lakehouse import errors
 from headwater.stack.lakehouse.catalog import partitions as partition_rows
 from headwater.stack.lakehouse.catalog import statistics
 from headwater.stack.lakehouse.catalog import tables as table_rows
+from headwater.stack.lakehouse.catalog import tags as tag_rows
 from headwater.stack.lakehouse.catalog.pruning import Selection, select_partitions
 from headwater.stack.lakehouse.catalog.sqlite import Connections
 from headwater.stack.lakehouse.model import GlueJson, KeyFilter, Partition, Scope
@@ -89,6 +90,7 @@ class Catalog:
             owner = (scope.account, scope.region, name.lower())
             connection.execute("DELETE FROM tables WHERE account = ? AND region = ? AND database = ?", owner)
             connection.execute("DELETE FROM databases WHERE account = ? AND region = ? AND name = ?", owner)
+            tag_rows.forget_tags(connection, scope, f":database/{name.lower()}", f":table/{name.lower()}/")
 
     # Tables
 
@@ -149,6 +151,7 @@ class Catalog:
         with self._connections.write() as connection:
             row = table_rows.find_table(connection, scope, database, name)
             connection.execute("DELETE FROM tables WHERE id = ?", (row.id,))
+            tag_rows.forget_tags(connection, scope, f":table/{row.database}/{row.name}")
 
     def table_versions(self, scope: Scope, database: str, name: str) -> list[GlueJson]:
         """The API's ``TableVersion`` objects, newest first."""
@@ -267,27 +270,17 @@ class Catalog:
     def tags(self, scope: Scope, arn: str) -> dict[str, str]:
         """The tags of a resource."""
         with self._connections.read() as connection:
-            found = connection.execute(
-                "SELECT tag, value FROM tags WHERE account = ? AND region = ? AND arn = ? ORDER BY tag",
-                (scope.account, scope.region, arn),
-            ).fetchall()
-        return dict(found)
+            return tag_rows.read_tags(connection, scope, arn)
 
     def tag(self, scope: Scope, arn: str, tags_to_add: Mapping[str, str]) -> None:
         """Add or replace tags of a resource."""
         with self._connections.write() as connection:
-            connection.executemany(
-                "INSERT OR REPLACE INTO tags (account, region, arn, tag, value) VALUES (?, ?, ?, ?, ?)",
-                [(scope.account, scope.region, arn, tag, value) for tag, value in tags_to_add.items()],
-            )
+            tag_rows.write_tags(connection, scope, arn, tags_to_add)
 
     def untag(self, scope: Scope, arn: str, names: Iterable[str]) -> None:
         """Remove tags of a resource."""
         with self._connections.write() as connection:
-            connection.executemany(
-                "DELETE FROM tags WHERE account = ? AND region = ? AND arn = ? AND tag = ?",
-                [(scope.account, scope.region, arn, name) for name in names],
-            )
+            tag_rows.delete_tags(connection, scope, arn, names)
 
     def _table(self, scope: Scope, database: str, name: str) -> table_rows.TableRow:
         with self._connections.read() as connection:

@@ -160,6 +160,8 @@ def table_versions(connection: sqlite3.Connection, row: TableRow) -> Iterator[Ta
 
 def delete_version(connection: sqlite3.Connection, row: TableRow, version: int) -> None:
     """Forget one archived version."""
+    if version == row.version:
+        raise errors.invalid_input(f"Version {version} of table {row.name} is the current one and cannot be deleted.")
     deleted = connection.execute(
         "DELETE FROM table_versions WHERE table_id = ? AND version = ?", (row.id, version)
     ).rowcount

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.glue.paging import page
+from headwater.stack.lakehouse.glue.tags import database_arn
 from headwater.stack.lakehouse.glue.validation import page_size, structure, text
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
@@ -15,6 +16,8 @@ def create_database(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJs
     given = structure(request, "DatabaseInput")
     text(given, "Name")
     catalog.create_database(scope, given)
+    tags = {str(name): str(value) for name, value in (request.get("Tags") or {}).items()}
+    catalog.tag(scope, database_arn(scope, given["Name"]), tags)
     return {}
 
 

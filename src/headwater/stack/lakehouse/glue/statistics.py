@@ -57,8 +57,17 @@ def _update(catalog: Catalog, scope: Scope, request: GlueJson, partition: list[s
         if not isinstance(item, dict):
             raise ApiError("SerializationException", "ColumnStatisticsList must be a list of structures.")
         text(item, "ColumnName")
-    catalog.update_column_statistics(scope, *_names(request), given, partition)
-    return {"Errors": []}
+    table = catalog.get_table(scope, *_names(request))
+    known = [*((table.get("StorageDescriptor") or {}).get("Columns") or []), *(table.get("PartitionKeys") or [])]
+    columns = {column["Name"].lower() for column in known}
+    good = [item for item in given if item["ColumnName"].lower() in columns]
+    catalog.update_column_statistics(scope, *_names(request), good, partition)
+    bad = [item for item in given if item not in good]
+    return {"Errors": [{"ColumnStatistics": item, "Error": _unknown(item["ColumnName"])} for item in bad]}
+
+
+def _unknown(name: str) -> GlueJson:
+    return {"ErrorCode": "EntityNotFoundException", "ErrorMessage": f"Column {name} not found."}
 
 
 def _names(request: GlueJson) -> tuple[str, str]:

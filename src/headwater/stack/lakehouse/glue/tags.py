@@ -1,33 +1,51 @@
-"""Glue's operations on tags."""
+"""Glue's operations on tags of databases and tables."""
 
 from __future__ import annotations
 
+import re
+
 from headwater.stack.lakehouse.catalog.store import Catalog
+from headwater.stack.lakehouse.errors import not_found
 from headwater.stack.lakehouse.glue.validation import invalid as invalid_member
 from headwater.stack.lakehouse.glue.validation import items, structure
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
+_ARN = re.compile(r"arn:aws[\w-]*:glue:[\w-]*:\d*:(\w+)/([^/]+)(?:/(.+))?")
+
 
 def get_tags(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetTags``."""
-    return {"Tags": catalog.tags(scope, _arn(request))}
+    return {"Tags": catalog.tags(scope, _arn(catalog, scope, request))}
 
 
 def tag_resource(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``TagResource``."""
     given = structure(request, "TagsToAdd")
-    catalog.tag(scope, _arn(request), {str(name): str(value) for name, value in given.items()})
+    catalog.tag(scope, _arn(catalog, scope, request), {str(name): str(value) for name, value in given.items()})
     return {}
 
 
 def untag_resource(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``UntagResource``."""
-    catalog.untag(scope, _arn(request), [str(name) for name in items(request, "TagsToRemove", 50)])
+    catalog.untag(scope, _arn(catalog, scope, request), [str(name) for name in items(request, "TagsToRemove", 50)])
     return {}
 
 
-def _arn(request: GlueJson) -> str:
+def database_arn(scope: Scope, name: str) -> str:
+    """The ARN of a database."""
+    return f"arn:aws:glue:{scope.region}:{scope.account}:database/{name.lower()}"
+
+
+def _arn(catalog: Catalog, scope: Scope, request: GlueJson) -> str:
     arn = request.get("ResourceArn")
-    if not isinstance(arn, str) or not arn.startswith("arn:"):
-        raise invalid_member("ResourceArn", arn, "Member must be an ARN")
-    return arn
+    found = _ARN.fullmatch(arn) if isinstance(arn, str) else None
+    if found is None:
+        raise invalid_member("ResourceArn", arn, "Member must be an ARN of Glue")
+    kind, first, second = found.groups()
+    if kind == "database":
+        catalog.get_database(scope, first)
+    elif kind == "table" and second:
+        catalog.get_table(scope, first, second)
+    else:
+        raise not_found(f"{kind} {first} not found.")
+    return found[0]
