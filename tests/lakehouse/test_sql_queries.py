@@ -130,6 +130,24 @@ QUERIES: list[tuple[str, Rows]] = [
 ]
 
 REFUSALS: list[tuple[str, str]] = [
+    ("SELECT CAST('24:00:00' AS time)", "INVALID_CAST_ARGUMENT: Value cannot be cast to time: 24:00:00"),
+    (
+        "SELECT CAST('10:99 +01:00' AS time with time zone)",
+        "INVALID_CAST_ARGUMENT: Value cannot be cast to time: 10:99",
+    ),
+    ("SELECT CAST(TIME '10:00' AS json)", "NOT_SUPPORTED: CAST from time(0) to json"),
+    (
+        "SELECT x FROM (VALUES TIME '10:00 +01:00', TIME '10:00 +02:00') t(x)",
+        "NOT_SUPPORTED: reading a time with time zone",
+    ),
+    (
+        "SELECT ARRAY[TIMESTAMP '2020-01-01 00:00 UTC', TIMESTAMP '2020-01-01 00:00 Europe/Berlin']",
+        "NOT_SUPPORTED: showing a timestamp with time zone",
+    ),
+    (
+        "SELECT ARRAY[TIMESTAMP '2020-01-01 00:00 UTC'] UNION ALL SELECT ARRAY[TIMESTAMP '2020-01-01 00:00 +01:00']",
+        "NOT_SUPPORTED: showing a timestamp with time zone",
+    ),
     ("SELECT y FROM (VALUES 1) t(x)", "COLUMN_NOT_FOUND: line 1:8: Column 'y' cannot be resolved"),
     ("SELECT x, y FROM (VALUES (1, 2)) t(x, y) GROUP BY x", "EXPRESSION_NOT_AGGREGATE: line 1:11: 'y' must be"),
     ("SELECT x, count(*) FROM (VALUES 1) t(x)", "EXPRESSION_NOT_AGGREGATE"),

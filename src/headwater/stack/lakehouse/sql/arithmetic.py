@@ -155,6 +155,8 @@ def _scaled_interval(operator: str, interval: Expr, factor: Expr) -> Expr:
 def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
     """A date stays a date: Trino refuses to add hours to it. A month is a calendar month, clipped to its last day."""
     sign = "" if operator == "+" else "-"
+    if t.to_duckdb(moment.type) == "TIME_NS":
+        raise Unsupported(f"arithmetic with {moment.type} (more than six fractional digits)")
     if interval.type == t.YEAR_TO_MONTH:
         if moment.type.name == "time":
             raise Unsupported("adding months to a time")

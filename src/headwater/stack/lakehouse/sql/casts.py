@@ -6,6 +6,7 @@ import re
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.clocktimes import MICROSECONDS, rounded_time, time_from_text
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
 from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, null_of, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
@@ -21,7 +22,6 @@ _TEXT_PATTERNS = {
     "decimal": _NUMBER,
     "double": rf"\s*[+-]?(NaN|Infinity|{_NUMBER[5:]})\s*",
     "date": r"\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\s*",
-    "time": r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?",
     "timestamp": r"\s*[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,6})?)?)?\s*",
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
@@ -112,6 +112,8 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
         raise Unsupported(f"CAST from {value.type} to {target}")
     if target.name == "varbinary":
         return f"encode({sql})"
+    if target.name == "time":
+        return time_from_text(sql, target, safe=safe)
     if target.name == "boolean":
         otherwise = (
             "NULL" if safe else fail(f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to BOOLEAN'", target)
@@ -151,7 +153,7 @@ def _complaint(sql: str, target: t.Type) -> str:
     prefix = "INVALID_CAST_ARGUMENT: "
     if target.name == "timestamptz":
         return f"'{prefix}Value cannot be cast to timestamp with time zone: ' || {sql}"
-    if target.name in ("date", "time", "timestamp"):
+    if target.name in ("date", "timestamp"):
         return f"'{prefix}Value cannot be cast to {target.name}: ' || {sql}"
     if target.name == "decimal":
         return f"'{prefix}Cannot cast VARCHAR ''' || {sql} || ''' to {_decimal_name(target)}. Value is not a number.'"
@@ -166,12 +168,12 @@ def _decimal_name(target: t.Type) -> str:
 
 def _rounded(sql: str, target: t.Type) -> str:
     """``timestamp(3)`` keeps milliseconds, rounded half up, where DuckDB keeps microseconds."""
-    if target.name not in ("time", "timestamp"):
+    if target.name != "timestamp":
         return sql
     digits = t.precision_of(target)
     if digits > 6:
         raise Unsupported(f"type {target} (more than six fractional digits)")
-    return sql if digits == 6 else f"hw_round_{target.name}({sql}, {10 ** (6 - digits)})"
+    return sql if digits == 6 else f"hw_round_timestamp({sql}, {10 ** (6 - digits)})"
 
 
 def _to_text(value: Expr, target: t.Type) -> str | None:
@@ -212,20 +214,16 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
     if source.name == "timestamptz" and target.name in ("date", "time", "timestamp"):
         value = Expr(local_time(value), t.Type("timestamp", source.params))
         source = value.type
-    if source.name == target.name == "time" and t.precision_of(source) > t.precision_of(target):
-        unit = 10 ** (6 - t.precision_of(target))
-        micros = f"(epoch_us({value.sql}) + {unit // 2}) // {unit} * {unit}"
-        return f"CAST(TIME '00:00:00' + to_microseconds({micros}) AS TIME)"
+    if source.name == target.name == "time":
+        return rounded_time(value.sql, source, target)
     if (source.name, target.name) == ("timestamp", "timestamp"):
         if t.precision_of(source) <= t.precision_of(target):
             return value.sql
         return _rounded(value.sql, target)
-    if source.name == "time" == target.name and t.precision_of(source) > t.precision_of(target):
-        return _rounded(value.sql, target)
-    if source.name == "timestamp" and target.name in ("date", "time"):
-        moved = f"CAST({value.sql} AS {t.to_duckdb(target)})"
-        finer = target.name == "time" and t.precision_of(source) > t.precision_of(target)
-        return _rounded(moved, target) if finer else moved
+    if source.name == "timestamp" and target.name == "date":
+        return f"CAST({value.sql} AS DATE)"
+    if source.name == "timestamp" and target.name == "time":
+        return rounded_time(f"CAST({value.sql} AS TIME)", MICROSECONDS, target)
     if can_coerce(source, target):
         return coerce(value, target).sql
     return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.clocktimes import rounded_time
 from headwater.stack.lakehouse.sql.expression import Expr, null_of
 
 MOST_CHARACTERS = 65536
@@ -42,9 +43,9 @@ def common_type(left: t.Type, right: t.Type) -> t.Type | None:
 
 
 def _with_zone(left: t.Type, right: t.Type) -> t.Type:
-    if left.zone == right.zone:
-        return left
-    return t.Type(left.name, left.params, left.items, left.names)
+    """The type of both, which may differ in their zones only: inside of nested types too."""
+    items = tuple(_with_zone(a, b) for a, b in zip(left.items, right.items, strict=True))
+    return t.Type(left.name, left.params, items, left.names, _one_zone(left, right))
 
 
 def _one_zone(left: t.Type, right: t.Type) -> str | None:
@@ -129,6 +130,8 @@ def coerce(value: Expr, target: t.Type) -> Expr:
         raise Unsupported(f"an expression that mixes {source} and char")
     if target.name == "char" and source != target:
         return Expr(f"rpad({value.sql}, {target.params[0]}, ' ')", target, value.literal, value.constant)
+    if source.name == target.name == "time":
+        return Expr(rounded_time(value.sql, source, target), target, value.literal, value.constant)
     if t.to_duckdb(source) == t.to_duckdb(target):
         return Expr(value.sql, _kept_zone(source, target), value.literal, value.constant)
     if target.name == "varchar":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import coerce, common_type
@@ -20,7 +21,10 @@ def together(values: Sequence[Expr]) -> list[Expr] | None:
         kind = common_type(kind, value.type) if kind is not None else None
     if kind is None:
         return None
-    return [coerce(value, kind) if kind.name != "unknown" else value for value in values]
+    if kind.name == "unknown":
+        return list(values)
+    # A zone that is not the same in all values is not known in the type of any.
+    return [replace(coerce(value, kind), type=kind) for value in values]
 
 
 def comparison(operator: str, left: Expr, right: Expr, position: Position) -> Expr:

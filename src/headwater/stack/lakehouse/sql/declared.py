@@ -46,10 +46,10 @@ def type_of(node: exp.DataType) -> t.Type:
     if name in ("CHAR", "NCHAR", "BPCHAR"):
         return t.Type("char", (numbers[0] if numbers else 1,))
     if name in _TIMES:
-        precision = (numbers[0] if numbers else 3,)
-        if precision[0] > 6:
-            raise Unsupported(f"type {_TIMES[name]}({precision[0]}) (more than six fractional digits)")
-        return t.Type(_TIMES[name], precision)
+        kind, most = t.Type(_TIMES[name], (numbers[0] if numbers else 3,)), 9 if name == "TIME" else 6
+        if t.precision_of(kind) > most:
+            raise Unsupported(f"type {kind} (more than {'nine' if most == 9 else 'six'} fractional digits)")
+        return kind
     if name in ("ARRAY", "LIST"):
         return t.array(type_of(node.expressions[0]))
     if name == "MAP":

@@ -35,7 +35,9 @@ def quote_name(name: str) -> str:
 
 
 def null_of(kind: t.Type) -> Expr:
-    """``NULL`` of a type."""
+    """``NULL`` of a type; one with a time zone needs any."""
+    if kind.name in ("timestamptz", "timetz") and kind.zone is None:
+        kind = t.Type(kind.name, kind.params, zone="UTC" if kind.name == "timestamptz" else "+00:00")
     return Expr(f"CAST(NULL AS {t.to_duckdb(kind)})", kind, constant=True)
 
 

@@ -21,7 +21,7 @@ def json_text(sql: str, kind: t.Type, depth: int = 0) -> str:
         return f"CASE WHEN isfinite({sql}) THEN {text} ELSE '\"' || {text} || '\"' END"
     if kind.name == "json":
         return f"CAST({sql} AS VARCHAR)"
-    if t.is_text(kind) or kind.name in ("date", "timestamp", "time"):
+    if t.is_text(kind) or kind.name in ("date", "timestamp"):
         return f"CAST(to_json({display_text(sql, kind)}) AS VARCHAR)"
     if kind.name == "unknown":
         return "NULL"

@@ -41,9 +41,6 @@ MACROS: tuple[str, ...] = (
     # The same for milliseconds; from 1970 on a cast does it, at a tenth of the cost.
     """CREATE MACRO hw_milliseconds(x) AS CASE WHEN x >= TIMESTAMP '1970-01-01' THEN
          CAST(CAST(x AS TIMESTAMP_MS) AS TIMESTAMP) WHEN x IS NOT NULL THEN hw_round_timestamp(x, 1000) END""",
-    # The same for times of day; what rounds up at midnight begins a new day.
-    """CREATE MACRO hw_round_time(x, n) AS CAST(TIMESTAMP '1970-01-01'
-         + to_microseconds((((epoch_us(x) + n // 2) // n) * n) % 86400000000) AS TIME)""",
     # The exact quotient of two integers, rounded half away from zero, as decimal division needs it.
     """CREATE MACRO hw_round_quotient(n, d) AS
          (sign(n) * sign(d))::HUGEINT * ((2 * abs(n) + abs(d)) // (2 * abs(d)))""",

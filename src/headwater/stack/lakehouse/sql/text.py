@@ -63,7 +63,7 @@ def timestamp_text(sql: str, kind: t.Type) -> str:
     if kind.name == "time":
         text = f"CAST({sql} AS VARCHAR)"
         whole = f"left({text}, 8)"
-        fraction = f"left(rpad(substr({text}, 10), 6, '0'), {digits})"
+        fraction = f"left(rpad(substr({text}, 10), 9, '0'), {digits})"
         return whole if digits == 0 else f"{whole} || '.' || {fraction}"
     if digits == 0:
         return f"strftime({sql}, '%Y-%m-%d %H:%M:%S')"

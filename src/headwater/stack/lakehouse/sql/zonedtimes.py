@@ -6,26 +6,31 @@ import re
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.clocktimes import MICROSECONDS, rounded_time, time_from_text
 from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.zones import instant, wall_clock
 
-_TEXT = re.compile(r"(\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?) ?([+-]\d{2}:\d{2})?")
+_TEXT = re.compile(r"(\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}:\d{2})?")
 _UTC = "+00:00"
 
 
 def to_time_with_zone(value: Expr, target: t.Type, position: Position) -> Expr | None:
     """``CAST(value AS time with time zone)``; a text has to be a literal. ``None`` for types that can't be cast."""
-    source = value.type
+    source, clock = value.type, t.Type("time", target.params)
     if source.name == "time":
-        return Expr(value.sql, t.Type("timetz", target.params, zone=_UTC), constant=value.constant)
+        return Expr(
+            rounded_time(value.sql, source, clock), t.Type("timetz", target.params, zone=_UTC), constant=value.constant
+        )
     if source.name == "timetz":
-        return Expr(value.sql, t.Type("timetz", target.params, zone=source.zone), constant=value.constant)
+        rounded = rounded_time(value.sql, t.Type("time", source.params), clock)
+        return Expr(rounded, t.Type("timetz", target.params, zone=source.zone), constant=value.constant)
     if source.name == "timestamptz":
         if source.zone != "UTC" and not (source.zone or "").startswith(("+", "-")):
             raise Unsupported("CAST to time with time zone from a zone whose offset changes")
         zone = _UTC if source.zone == "UTC" else source.zone
-        return Expr(f"CAST({value.sql} AS TIME)", t.Type("timetz", target.params, zone=zone), constant=value.constant)
+        rounded = rounded_time(f"CAST({value.sql} AS TIME)", MICROSECONDS, clock)
+        return Expr(rounded, t.Type("timetz", target.params, zone=zone), constant=value.constant)
     if not t.is_text(source):
         return None
     if not isinstance(value.literal, str):
@@ -35,7 +40,7 @@ def to_time_with_zone(value: Expr, target: t.Type, position: Position) -> Expr |
         message = f"Value cannot be cast to time with time zone: {value.literal}"
         raise SqlError("INVALID_CAST_ARGUMENT", message, position)
     zone = found[2] or _UTC
-    local = f"CAST({quote_text(found[1])} AS TIME)"
+    local = time_from_text(quote_text(found[1]), clock, safe=False)
     return Expr(instant(local, zone), t.Type("timetz", target.params, zone=zone), constant=True)
 
 
