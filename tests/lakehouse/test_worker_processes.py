@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from athena_fixtures import AthenaClient, FolderStorage
 
-from headwater.stack.lakehouse.model import EngineSettings
+from headwater.stack.lakehouse.model import EngineSettings, Scope
 from headwater.stack.lakehouse.service import Lakehouse
 
 # Python's regular expressions need years for this, and nothing else of their process runs meanwhile.
@@ -57,6 +57,31 @@ def test_every_kind_of_statement_runs(athena: AthenaClient) -> None:
     athena.run("PREPARE one FROM SELECT n FROM made WHERE s = ?")
     assert athena.rows("EXECUTE one USING 'c'") == [["3"]]
     assert "made" in str(athena.result(athena.run("EXPLAIN SELECT * FROM made")["QueryExecutionId"]))
+
+
+class SlowStorage(FolderStorage):
+    """Takes its time before an object is there."""
+
+    def put(self, scope: Scope, bucket: str, key: str, body: bytes | Path, content_type: str) -> None:
+        time.sleep(0.05)
+        super().put(scope, bucket, key, body, content_type)
+
+
+def test_each_of_several_objects_stored_at_once_is_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "s3" / "data").mkdir(parents=True)
+    storage = SlowStorage(tmp_path / "s3")
+    settings = EngineSettings(tmp_path / "state" / "spill", slots=1, threads=1, memory_bytes=256 * 1024**2)
+    lakehouse = Lakehouse(tmp_path / "state", storage, files=FolderStorage(tmp_path / "s3"), settings=settings)
+    lakehouse.start()
+    slow = AthenaClient(lakehouse, storage)
+    request = {"ResultConfiguration": {"OutputLocation": "s3://data/results/"}}
+    slow.run("CREATE DATABASE lake", QueryExecutionContext={"Database": "default"}, **request)
+    slow.run("CREATE TABLE t (n int) LOCATION 's3://data/t/' TBLPROPERTIES ('table_type'='ICEBERG')", **request)
+    slow.run("INSERT INTO t VALUES 1, 2", **request)
+    # An overwrite writes the manifests of what is new and of what is gone side by side.
+    slow.run("UPDATE t SET n = n + 1 WHERE n = 2", **request)
+    assert slow.rows("SELECT n FROM t ORDER BY n", **request) == [["1"], ["3"]]
+    lakehouse.close()
 
 
 def test_failures_arrive_with_their_words(athena: AthenaClient) -> None:

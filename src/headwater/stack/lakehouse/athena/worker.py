@@ -55,6 +55,7 @@ class Worker:
         self._connection = connection
         self._jobs: queue.SimpleQueue[tuple[Job, Control]] = queue.SimpleQueue()
         self._answers: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._asking = threading.Lock()
 
     def listen(self) -> None:
         """Take messages until the parent is gone, and end the process then, whatever it is doing."""
@@ -76,9 +77,13 @@ class Worker:
             os._exit(1)
 
     def ask(self, kind: str, content: tuple[Any, ...]) -> None:
-        """Have the parent do something, and wait until it is done. Raises what it raised."""
-        self._connection.send((kind, content))
-        failed = self._answers.get()
+        """Have the parent do something, and wait until it is done. Raises what it raised.
+
+        A job asks from several threads (pyiceberg writes manifests side by side), but an answer does not say to whom.
+        """
+        with self._asking:
+            self._connection.send((kind, content))
+            failed = self._answers.get()
         if failed is not None:
             raise failed
 
