@@ -6,11 +6,13 @@ import os
 import subprocess
 import sys
 import uuid
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 import naive
+import pyrage
 import pytest
 from botocore.config import Config
 
@@ -18,6 +20,8 @@ from headwater import Headwater
 from headwater.model import PostgresAddress
 from headwater.services import multipart, objects, postgres
 from headwater.stack.info import StackInfo
+from headwater.stages.backup import CreateOptions
+from headwater.stages.restore import RestoreOptions
 
 NOISE = """
     CREATE TABLE noise (id int PRIMARY KEY, data bytea NOT NULL);
@@ -33,6 +37,15 @@ KIB_PER_ROW = 10  # incompressible, so that the stored size is known
 def address_of(stack: StackInfo, database: str) -> PostgresAddress:
     own = stack.postgres
     return PostgresAddress(own.host, own.port, own.user, own.password, database)
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form of backup other than the default, in Python and on the command line; ``identity``: the key's file."""
+
+    options: CreateOptions
+    arguments: tuple[str, ...]
+    identity: Path | None = None
 
 
 @dataclass
@@ -121,6 +134,26 @@ class Site:
             ),
         )
 
+    def form(self, name: str) -> Form:
+        """``custom``, ``directory`` or ``encrypted``."""
+        if name == "directory":
+            return Form(CreateOptions(format="directory", jobs=2), ("--format", "directory", "--jobs", "2"))
+        if name == "custom":
+            return Form(CreateOptions(), ())
+        key = pyrage.x25519.Identity.generate()
+        file = self.folder / "age.key"
+        file.write_text(f"{key}\n")
+        recipient = str(key.to_public())
+        return Form(CreateOptions(encrypt_to=(recipient,)), ("--encrypt-to", recipient), file)
+
+    def left_running(self) -> list[bytes]:
+        """The command lines of PostgreSQL's programs that speak of this project's folder."""
+        found = []
+        for entry in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                found.append(entry.read_bytes())
+        return [line for line in found if b"pg_" in line and os.fsencode(self.folder / ".headwater") in line]
+
     def keys(self, suffix: str = "") -> list[str]:
         """The objects below the backup prefix."""
         found = objects.list_objects(self.headwater.connections.s3, self.bucket, "backups/")
@@ -133,9 +166,9 @@ class Site:
         """Whether nothing at all was left in the bucket."""
         return self.keys() == [] and self.unfinished() == []
 
-    def restores(self) -> bool:
+    def restores(self, identity: Path | None = None) -> bool:
         """Whether the newest backup restores to the very rows of the source."""
-        report = self.headwater.restore()
+        report = self.headwater.restore(RestoreOptions(identity=identity))
         equal = postgres.read_contents(self.address()) == postgres.read_contents(self.address(report.database))
         postgres.drop_database(self.address("postgres"), report.database)
         return equal

@@ -21,6 +21,8 @@ LISTED = "list"
 HEAD = "head"
 FULL = "full"
 RESTORED = "restore"
+# The groups pg_dump (as far as it applies), killed and stored are tried with each.
+FORMS = ("custom", "directory", "encrypted")
 LEVELS = (LISTED, HEAD, FULL, RESTORED)
 HOLDS = "holds"
 # What has to happen where a provider can do less than Amazon's S3.
@@ -134,6 +136,10 @@ FAULTS = (
     Fault("together", "two-backups", "two backups of one database in the same second", HOLDS),
     Fault("together", "prune-create", "a prune while a backup waits for its manifest", HOLDS),
     Fault("together", "prune-restore", "a prune removes the backup that is being downloaded", HOLDS),
+    Fault("together", "create-spool-full", "the disk of a directory dump's spool is full", REFUSED),
+    Fault("together", "stopped", "SIGKILL of Headwater while pg_dump is stopped for a full spool", HOLDS),
+    Fault("together", "lifecycle", "two programs write the bucket's lifecycle rules at once", HOLDS),
+    Fault("together", "many", "a prune of 1,100 backups, in a versioned bucket too", HOLDS),
     Fault("together", "secrets", "a look at every process's arguments, the output, the logs, the bucket", HOLDS),
     Fault("together", "fidelity", "large objects, identity, row-level security, partitions, odd names", HOLDS),
     Fault("together", "memory", "ten times the data: no more memory", HOLDS),
@@ -162,6 +168,8 @@ fault: **believed** means that both ends said success, and the rows were not the
 Levels: **list** is `backup list` (manifests and a listing), the others are those of `backup verify`: **head** sizes
 and checksums as S3 reports them, **full** every byte read, compared and decoded, **restore** a scratch restore with its
 rows counted. Each one also finds what those before it find, and `restore` refuses all of it.
+What pg_dump, SIGKILL and damage to what is stored may do is tried with the custom format, the directory format and
+encrypted backups.
 *refused* includes: the exit code is not 0, no object, no unfinished upload. *holds*: the command ends well, or ends
 with an error and leaves no database behind.
 """

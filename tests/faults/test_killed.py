@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import threading
+import time
 
 import matrix
 import proxy
@@ -23,7 +24,11 @@ STEPS = {
     "manifest": MANIFEST,
 }
 # The rest runs with `make soak`: they differ in what is left in the unfinished upload.
-QUICK = ("before-complete", "before-manifest", "after-manifest")
+QUICK = {
+    "custom": ("before-complete", "before-manifest", "after-manifest"),
+    "directory": ("after-part-2",),
+    "encrypted": ("after-manifest",),
+}
 
 
 class Killer:
@@ -42,28 +47,34 @@ class Killer:
 
 @pytest.mark.parametrize("site", ["large"], indirect=True)
 @pytest.mark.parametrize(
-    "fault",
+    ("fault", "form"),
     [
-        pytest.param(fault, id=fault.id, marks=[] if fault.id in QUICK else pytest.mark.soak)
+        pytest.param(fault, form, id=f"{form}-{fault.id}", marks=[] if fault.id in QUICK[form] else pytest.mark.soak)
+        for form in matrix.FORMS
         for fault in matrix.of("killed")
     ],
 )
-def test_headwater_is_killed(site: Site, fault: Fault) -> None:
+def test_headwater_is_killed(site: Site, fault: Fault, form: str) -> None:
+    made = site.form(form)
     when, _, step = fault.id.partition("-")
     kill = Killer()
     fault_there = proxy.call(before=kill) if when == "before" else proxy.call(after=kill)
     if when == "before":  # and S3 never hears of it
         fault_there = lambda request, forward: kill()  # noqa: E731
     with proxy.faults(site.stack.endpoint_url, Rule(STEPS[step], fault_there)) as broken:
-        kill.process = site.start("backup", "create", endpoint=broken.url)
+        kill.process = site.start("backup", "create", *made.arguments, endpoint=broken.url)
         kill.ready.set()
         kill.process.communicate(timeout=60)
     assert kill.process.returncode == -signal.SIGKILL
+    deadline = time.monotonic() + 5
+    while site.left_running() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert site.left_running() == []
 
     found = site.headwater.backup_list()
     if fault.headwater == matrix.COMMITTED:
         assert [item.problem for item in found.backups] == [""]
-        assert site.restores()
+        assert site.restores(made.identity)
         return
     assert found.backups == ()
     left_dump = fault.id in ("after-complete", "before-manifest")

@@ -41,6 +41,10 @@ TESTS = {
     "two-backups": "test_two_backups_in_one_second",
     "prune-create": "test_a_prune_while_a_backup_waits_for_its_manifest",
     "prune-restore": "test_a_prune_removes_the_backup_that_is_being_downloaded",
+    "create-spool-full": "test_the_disk_of_the_spool_of_a_directory_dump_is_full",
+    "stopped": "test_a_killed_directory_backup_leaves_no_pg_dump_and_its_spool_is_removed_by_the_next",
+    "lifecycle": "test_two_databases_apply_their_lifecycle_at_once",
+    "many": "test_more_than_a_thousand_backups_are_pruned",
     "secrets": "test_no_secret_is_ever_shown",
     "fidelity": "test_every_kind_of_object_comes_back",
     "memory": "test_ten_times_the_data_need_no_more_memory",
@@ -59,7 +63,8 @@ def test_every_row_is_tested() -> None:
     assert {fault.id for fault in matrix.of("killed")} == steps
     defined = {
         node.name
-        for path in [*FOLDER.glob("test_*.py"), *(FOLDER.parent / "physical").glob("test_*.py")]
+        for folder in (FOLDER, FOLDER.parent / "physical", FOLDER.parent / "stages")
+        for path in folder.glob("test_*.py")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.FunctionDef)
     }

@@ -70,6 +70,62 @@ def test_pg_dump_breaks(site: Site, fault: Fault) -> None:
         assert naive(site, wrapped) == fault.naive
 
 
+# A directory that pg_dump wrote, as far as it had come; not to the real place first, for that is read at once.
+INTO_COPY = """
+copy="$0.copy.$$"
+for a do shift; case "$a" in --file=*) out="${a#--file=}"; a="--file=$copy";; esac; set -- "$@" "$a"; done
+"$REAL" "$@" || exit $?
+mkdir "$out"
+"""
+
+
+def directory_cut_at(percent: int) -> str:
+    """pg_dump of a directory, killed when it has written this much: the last thing that it writes is the contents."""
+    return f"""{INTO_COPY}
+left=$(cat "$copy"/* | wc -c); left=$((left * {percent} / 100))
+for f in "$copy"/*.dat; do
+    case "$f" in */toc.dat) continue;; esac
+    head -c "$left" "$f" > "$out/$(basename "$f")"
+    size=$(wc -c < "$f"); left=$((left - size)); [ "$left" -le 0 ] && break
+done
+sleep 0.1; kill -KILL $$"""
+
+
+DIRECTORY_BROKEN = {
+    **{f"kill-{percent}": directory_cut_at(percent) for percent in (1, 50, 99)},
+    "exit-1": f'{INTO_COPY} cp "$copy"/* "$out"; echo "pg_dump: error: at the very end" >&2; exit 1',
+    "silent": "exit 0",
+    "no-contents": f'{INTO_COPY} rm "$copy"/toc.dat; cp "$copy"/* "$out"; exit 0',
+    "stderr": BROKEN["stderr"],
+}
+OTHER_FORMS = [
+    *(("directory", name) for name in DIRECTORY_BROKEN),
+    *(("encrypted", name) for name in ("kill-1", "kill-50", "kill-99", "term-50", "exit-1", "silent", "stderr")),
+]
+QUICK = (("directory", "kill-99"), ("directory", "exit-1"), ("encrypted", "kill-50"))
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        pytest.param(form, name, id=f"{form}-{name}", marks=[] if (form, name) in QUICK else pytest.mark.soak)
+        for form, name in OTHER_FORMS
+    ],
+)
+def test_pg_dump_breaks_in_other_forms(site: Site, form: str, name: str) -> None:
+    made = site.form(form)
+    site.wrap((DIRECTORY_BROKEN if form == "directory" else BROKEN)[name])
+    if name == "stderr":
+        site.headwater.backup_create(options=made.options)
+        assert site.restores(made.identity)
+        return
+    with pytest.raises(HeadwaterError) as caught:
+        site.headwater.backup_create(options=made.options)
+    assert caught.value.exit_code == 8
+    assert site.empty()
+    assert list(site.headwater.settings.layout.state.glob("dump-*")) == []
+
+
 @contextmanager
 def ending_server_processes(site: Site, wrapped: Path) -> Iterator[None]:
     """End the server process that sends a table of this database, as soon as it does, and let the wrapper go on."""

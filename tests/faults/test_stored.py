@@ -100,35 +100,51 @@ def damage(site: Site, fault: str, made: BackupManifest, manifest: str, other: s
     actions[fault]()
 
 
-def levels(site: Site, made: BackupManifest) -> list[str]:
+def levels(site: Site, made: BackupManifest, identity: Path | None = None) -> list[str]:
     """The levels at which the backup is found to be no good."""
     usable = [item.manifest.id for item in site.headwater.backup_list().usable]
     found = [] if made.id in usable else [matrix.LISTED]
     for level in (matrix.HEAD, matrix.FULL, matrix.RESTORED):
         try:
-            passed = site.headwater.backup_verify(VerifyOptions(level, made.id)).passed
+            passed = site.headwater.backup_verify(VerifyOptions(level, made.id, identity=identity)).passed
         except HeadwaterError:  # it is not even one to verify
             passed = False
         found += [] if passed else [level]
     return found
 
 
-@pytest.mark.parametrize("fault", matrix.of("stored"), ids=lambda fault: fault.id)
-def test_what_is_stored_is_damaged(site: Site, fault: Fault) -> None:
-    connections = site.headwater.connections
+# Of the other forms, the rest runs with `make soak`.
+QUICK = (("directory", "rotten"), ("encrypted", "flipped"))
+
+
+@pytest.mark.parametrize(
+    ("fault", "form"),
+    [
+        pytest.param(
+            fault,
+            form,
+            id=f"{form}-{fault.id}",
+            marks=[] if form == "custom" or (form, fault.id) in QUICK else pytest.mark.soak,
+        )
+        for form in matrix.FORMS
+        for fault in matrix.of("stored")
+    ],
+)
+def test_what_is_stored_is_damaged(site: Site, fault: Fault, form: str) -> None:
+    connections, wanted = site.headwater.connections, site.form(form)
     keeping = replace(connections.settings, retention_days=36_500)
     site.headwater.connections.settings = keeping
-    first = backup.create(backup.plan_create(connections, NOW), connections)
+    first = backup.create(backup.plan_create(connections, NOW, wanted.options), connections)
     if fault.id == "swapped":
         time.sleep(1)  # an archive of the same rows made in the same second is the same archive
-    second = backup.create(backup.plan_create(connections, NOW + timedelta(days=1)), connections)
+    second = backup.create(backup.plan_create(connections, NOW + timedelta(days=1), wanted.options), connections)
 
     damage(site, fault.id, second.backup, second.manifest_key, first.backup.dump.key)
 
     expected = matrix.LEVELS[matrix.LEVELS.index(fault.headwater) :]
-    assert set(expected) <= set(levels(site, second.backup))
+    assert set(expected) <= set(levels(site, second.backup, wanted.identity))
     with pytest.raises(HeadwaterError):
-        site.headwater.restore(RestoreOptions(second.backup.id))
+        site.headwater.restore(RestoreOptions(second.backup.id, identity=wanted.identity))
     assert not site.has_database(f"{site.database}_restored")
     if fault.headwater == matrix.LISTED:  # then nothing chooses it either
         usable = [item.manifest.id for item in site.headwater.backup_list().usable]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import subprocess
+import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -118,6 +121,68 @@ def test_no_secret_is_ever_shown(site: Site) -> None:
     assert any(b"pg_dump" in item for item in arguments)
     for secret in secrets:
         assert not any(secret in item for item in [*arguments, said, *stored, *logs, *files])
+
+
+@pytest.mark.soak
+def test_no_secret_is_shown_by_the_other_commands(site: Site) -> None:
+    """Directories, encryption, roles with passwords, verification, single tables, lifecycle; the age key too."""
+    form = site.form("encrypted")
+    assert form.identity is not None
+    key = form.identity.read_bytes().strip()
+    secrets = [os.fsencode(site.stack.postgres.password), key]
+    arguments: list[bytes] = []
+    done = threading.Event()
+
+    def look() -> None:
+        while not done.is_set():
+            for entry in Path("/proc").glob("[0-9]*/cmdline"):
+                with suppress(OSError):
+                    arguments.append(entry.read_bytes())
+
+    identity = ("--identity", str(form.identity))
+    commands = [
+        ["backup", "create", "--format", "directory", "--jobs", "2", "--globals", "passwords", "--json"],
+        ["backup", "create", *form.arguments, "--globals", "passwords"],
+        ["backup", "verify", "--all", *identity, "--json"],
+        ["backup", "verify", "--level", "restore", *identity],
+        ["backup", "verify", "--identity", "/dev/null"],
+        ["restore", *identity, "--globals", "--table", "facts"],
+        ["restore", *identity, "--into", f"{site.database}_restored", "--clean"],
+        ["backup", "lifecycle", "apply"],
+        ["backup", "status", "--json"],
+    ]
+    said = b""
+    watching = threading.Thread(target=look)
+    watching.start()
+    try:
+        for words in commands:
+            output, errors = site.start(*words).communicate(timeout=120)
+            said += output.encode() + errors.encode()
+    finally:
+        done.set()
+        watching.join()
+    s3 = site.headwater.connections.s3
+    stored = [objects.read_bytes(s3, site.bucket, name) for name in site.keys(suffix="")]
+    logs = [path.read_bytes() for path in site.stack_state.glob("*.log")]
+    files = [path.read_bytes() for path in site.folder.rglob("*") if path.is_file() and path != form.identity]
+
+    assert any(b"pg_dump" in item for item in arguments)
+    assert any(b"pg_restore" in item for item in arguments)
+    for secret in secrets:
+        assert not any(secret in item for item in [*arguments, said, *stored, *logs, *files])
+
+
+def test_the_disk_of_the_spool_of_a_directory_dump_is_full(site: Site) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+
+    process = site.start("backup", "create", "--format", "directory", "--jobs", "2", preexec_fn=limit)
+    _, errors = process.communicate(timeout=60)
+
+    assert process.returncode == 8, errors
+    assert site.empty()
+    assert site.left_running() == []
+    assert list(site.headwater.settings.layout.state.glob("dump-*")) == []
 
 
 def test_every_kind_of_object_comes_back(site: Site) -> None:
