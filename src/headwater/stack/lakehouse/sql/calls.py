@@ -106,6 +106,8 @@ def _converted(argument: Expr, parameter: Pattern, bindings: Bindings) -> Expr:
     wanted = concrete(parameter, bindings)
     if wanted.name in ("timestamp", "time", "timestamptz", "decimal") and not wanted.params:
         wanted = result_type(parameter, bindings) if wanted.name != "decimal" else t.decimal(38, 0)
+    if wanted == t.Type("char"):
+        wanted = t.Type("char", argument.type.params)
     if wanted.name == "unknown" or argument.type == wanted:
         return argument
     return coerce(argument, wanted)

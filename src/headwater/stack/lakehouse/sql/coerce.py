@@ -114,6 +114,8 @@ def can_coerce(source: t.Type, target: t.Type) -> bool:
         return source.name in t.INTEGERS
     if t.is_text(source) and target.name == "varchar":
         return source.name == "varchar" and (not target.params or common_type(source, target) == target)
+    if source.name == "varchar" and target == t.Type("char"):
+        return bool(source.params)
     if target.name in ("timestamp", "timestamptz") and source.name in _TIME_ORDER:
         return _TIME_ORDER[source.name] <= _TIME_ORDER[target.name]
     if target.name == source.name and target.name in ("time", "timetz"):

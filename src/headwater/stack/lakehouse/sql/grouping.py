@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Protocol
 
 from sqlglot import exp
@@ -42,17 +43,66 @@ def group_by(tree: exp.Select, rules: Expressions, items: Callable[[], Sequence[
     clause = tree.args.get("group")
     if clause is None:
         return None
-    if clause.args.get("totals") or clause.args.get("all"):
-        raise Unsupported("GROUP BY ALL and WITH TOTALS")
     elements = [*clause.expressions]
-    if clause.args.get("all") is False and (len(elements) > 1 or not isinstance(elements[0], exp.Column)):
-        raise Unsupported("GROUP BY DISTINCT")
+    if clause.args.get("totals") or (clause.args.get("all") and not elements):
+        raise Unsupported("GROUP BY ALL without expressions, and WITH TOTALS")
     for kind in ("grouping_sets", "cube", "rollup"):
         elements.extend(e for e in clause.args.get(kind) or [])
     found: list[str] = []
+    if clause.args.get("all") is False:
+        return _distinct_sets(elements, rules, items)
     parts = [_element(element, rules, items, found) for element in elements]
     plain = all(not isinstance(e, (exp.GroupingSets, exp.Cube, exp.Rollup)) for e in elements)
     return Grouping(", ".join(parts), frozenset(found), plain)
+
+
+def _distinct_sets(
+    elements: Sequence[exp.Expression], rules: Expressions, items: Callable[[], Sequence[HasValue]]
+) -> Grouping:
+    """``GROUP BY DISTINCT``: the sets that the elements make together, each once."""
+    found: list[str] = []
+    sets: list[list[str]] = [[]]
+    for element in elements:
+        choices = _sets_of(element, rules, items, found)
+        sets = [[*chosen, *(e for e in choice if e not in chosen)] for chosen in sets for choice in choices]
+    unique = {frozenset(chosen): chosen for chosen in reversed(sets)}
+    written = ", ".join(f"({', '.join(chosen)})" for chosen in reversed(unique.values()))
+    return Grouping(f"GROUPING SETS ({written})", frozenset(found), False)
+
+
+def _sets_of(
+    node: exp.Expression, rules: Expressions, items: Callable[[], Sequence[HasValue]], found: list[str]
+) -> list[list[str]]:
+    def columns(inner: exp.Expression) -> list[str]:
+        parts = (
+            inner.expressions
+            if isinstance(inner, exp.Tuple)
+            else [inner.this if isinstance(inner, exp.Paren) else inner]
+        )
+        return [_element(part, rules, items, found) for part in parts]
+
+    if isinstance(node, exp.GroupingSets):
+        return [choice for inner in node.expressions for choice in _sets_of(inner, rules, items, found)]
+    if isinstance(node, (exp.Cube, exp.Rollup)):
+        groups = [columns(inner) for inner in node.expressions]
+        sizes = range(len(groups), -1, -1)
+        chosen = (
+            (groups[:size] for size in sizes)
+            if isinstance(node, exp.Rollup)
+            else (pick for size in sizes for pick in combinations(groups, size))
+        )
+        return [[column for group in pick for column in group] for pick in chosen]
+    return [columns(node)]
+
+
+def refuse_aggregates(node: exp.Expression, clause: str, rules: Expressions) -> None:
+    """A condition on rows can't use what is computed from many rows."""
+    for inner in node.walk(prune=lambda n: isinstance(n, exp.Query)):
+        if isinstance(inner, exp.Window) or (
+            isinstance(inner, exp.Anonymous) and _calls_aggregate(inner, rules.registry)
+        ):
+            message = f"{clause} clause cannot contain aggregations, window functions or grouping operations"
+            raise SqlError("EXPRESSION_NOT_SCALAR", message, rules.context.position(inner))
 
 
 def _element(

@@ -25,10 +25,13 @@ def limit_clause(tree: exp.Expression, context: Context) -> str:
         value = limit.expression
         if not (isinstance(value, (exp.Column, exp.Var)) and value.name.lower() == "all"):
             parts.append(f" LIMIT {_count(value, context)}")
+    return "".join([*parts, offset_clause(tree, context)])
+
+
+def offset_clause(tree: exp.Expression, context: Context) -> str:
+    """How many rows are left out first."""
     offset = tree.args.get("offset")
-    if offset is not None:
-        parts.append(f" OFFSET {_count(offset.expression, context)}")
-    return "".join(parts)
+    return f" OFFSET {_count(offset.expression, context)}" if offset is not None else ""
 
 
 def ties(tree: exp.Expression, context: Context) -> int | None:

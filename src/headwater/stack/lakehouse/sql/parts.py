@@ -32,7 +32,7 @@ _PARTS: Mapping[type[exp.Expression], frozenset[str]] = {
     exp.Substring: frozenset({"this", "start", "length"}),
     exp.StrPosition: frozenset({"this", "substr"}),
     exp.Trim: frozenset({"this", "expression", "position"}),
-    exp.GroupConcat: frozenset({"this", "separator"}),
+    exp.GroupConcat: frozenset({"this", "separator", "on_overflow"}),
     exp.Ordered: frozenset({"this", "desc", "nulls_first"}),
     exp.Join: frozenset({"this", "on", "side", "kind", "using", "method"}),
     exp.CTE: frozenset({"this", "alias"}),
@@ -43,7 +43,7 @@ _PARTS: Mapping[type[exp.Expression], frozenset[str]] = {
     exp.UnicodeString: frozenset({"this", "escape"}),
     exp.ParseJSON: frozenset({"this", "is_literal"}),
     JsonCall: frozenset({"this", "expressions", "clauses", "on_empty", "on_error"}),
-    exp.Group: frozenset({"expressions", "grouping_sets", "cube", "rollup"}),
+    exp.Group: frozenset({"expressions", "grouping_sets", "cube", "rollup", "all"}),
     exp.Values: frozenset({"expressions", "alias", "order", "limit", "offset", "joins"}),
 }
 _QUERY = frozenset(

@@ -168,6 +168,8 @@ class Relations:
     def _join(self, left: Relation, join: exp.Join, outer: Scope | None) -> Relation:
         check_parts(join)
         side, kind, method = (str(join.args.get(part) or "").upper() for part in ("side", "kind", "method"))
+        if method == "NATURAL":
+            raise SqlError("NOT_SUPPORTED", "Natural join not supported", self.queries.context.position(join))
         if method or kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
             raise Unsupported(f"{' '.join(word for word in (method, side, kind) if word)} JOIN")
         right = self._item(join.this, Scope(left.fields, outer))

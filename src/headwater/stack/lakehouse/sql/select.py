@@ -18,8 +18,8 @@ from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
-from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
-from headwater.stack.lakehouse.sql.limits import limit_clause, sampled, ties
+from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated, refuse_aggregates
+from headwater.stack.lakehouse.sql.limits import limit_clause, offset_clause, sampled, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
@@ -142,6 +142,7 @@ class Queries:
         where = ""
         if tree.args.get("where") is not None:
             condition = tree.args["where"].this
+            refuse_aggregates(condition, "WHERE", rules)
             where = f" WHERE {rules.typed(condition, t.BOOLEAN, 'WHERE clause').sql}{raw_bounds(condition, rules)}"
             note_conditions(condition, scope, self, relation.fields if relation else ())
         grouping = group_by(tree, rules, lambda: self._items(tree, rules))
@@ -167,8 +168,10 @@ class Queries:
         if count is None:
             return f"{sql}{self._order_by(tree, items, rules)}{limit_clause(tree, self.context)}"
         order = self._order_by(tree, items, rules)
-        if tree.args.get("offset") is not None or any(not part.split()[0].isdigit() for part in order[10:].split(", ")):
-            raise Unsupported("WITH TIES with OFFSET or ordered by what is not selected")
+        if any(not part.split()[0].isdigit() for part in order[10:].split(", ")):
+            raise Unsupported("WITH TIES ordered by what is not selected")
+        if tree.args.get("offset") is not None:
+            sql = f"{sql}{order}{offset_clause(tree, self.context)}"
         ranked = re.sub(r"(?:(?<=BY )|(?<=, ))(\d+)(?= )", lambda m: f"q.c{int(m[1]) - 1}", order)
         names = ", ".join(f"c{i}" for i in range(len(items)))
         inner = f"SELECT *, rank() OVER ({ranked.strip()}) AS place FROM ({sql}) AS q"
@@ -279,10 +282,11 @@ def _name_windows(tree: exp.Select) -> None:
         for use in part.find_all(exp.Window) if part is not None else ():
             alias = use.args.get("alias")
             window = named.get(alias.name.lower()) if alias is not None else None
-            if window is None or any(use.args.get(key) for key in ("partition_by", "order", "spec")):
+            parts = ("partition_by", "order", "spec")
+            if window is None or any(use.args.get(key) and window.args.get(key) for key in parts):
                 continue
-            for key in ("partition_by", "order", "spec"):
-                use.set(key, window.args.get(key))
+            for key in parts:
+                use.set(key, use.args.get(key) or window.args.get(key))
             use.set("alias", None)
 
 

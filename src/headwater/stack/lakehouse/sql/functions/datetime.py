@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from typing import TypeVar
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
@@ -13,7 +15,10 @@ from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.formats import from_joda, from_mysql
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
-from headwater.stack.lakehouse.sql.zones import instant
+from headwater.stack.lakehouse.sql.routines.clockreads import joda_parts, parse_datetime
+from headwater.stack.lakehouse.sql.routines.clocks import iso_timestamp
+from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
+from headwater.stack.lakehouse.sql.zones import instant, zone_named
 
 _f = family("date and time")
 _DATE_UNITS = ("day", "week", "month", "quarter", "year")
@@ -159,7 +164,7 @@ def _literal_format(call: Call) -> str:
 
 
 def _date_format(call: Call) -> str:
-    pattern = from_mysql(_literal_format(call), call.position)
+    pattern = from_mysql(_literal_format(call))
     return f"strftime(CAST({_local(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
 
 
@@ -190,46 +195,75 @@ def _zone_field(divisor: int) -> Builder:
     return build
 
 
-def _parsed(call: Call, pattern: str, kind: t.Type) -> Expr:
-    """The year is 1970 if the format has none (DuckDB says 1900); a text that doesn't fit is an error."""
+def _parsed(call: Call, pattern: str) -> Expr:
+    """A pattern that DuckDB reads as Joda does; a text that doesn't fit is an error."""
     text = call.arguments[0].sql
-    has_year = any(mark in pattern for mark in ("%Y", "%y", "%G"))
-    source, full = (text, pattern) if has_year else (f"'1970 ' || {text}", f"%Y {pattern}")
     message = f"'INVALID_FUNCTION_ARGUMENT: Invalid format: \"' || {text} || '\"'"
-    parsed = f"try_strptime({source}, {quote_text(full)})"
-    if "%y" in pattern:
-        # Two digits mean 1970 to 2069; DuckDB starts at 1969.
-        parsed = f"CASE WHEN year({parsed}) = 1969 THEN {parsed} + to_years(100) ELSE {parsed} END"
-    rounded = f"hw_round_timestamp({parsed}, 1000)" if "%f" in pattern else parsed
-    return Expr(f"CASE WHEN {text} IS NOT NULL THEN coalesce({rounded}, {fail(message, t.TIMESTAMP)}) END", kind)
+    parsed = f"try_strptime({text}, {quote_text(pattern)})"
+    refusal = fail(message, t.TIMESTAMP)
+    return Expr(f"CASE WHEN {text} IS NOT NULL THEN coalesce({parsed}, {refusal}) END", t.TIMESTAMP)
+
+
+_PLAIN_MYSQL = re.compile(r"(?:%[YmdHisST]|[^%])*%Y(?:%[YmdHisST]|[^%])*")
+_PLAIN_JODA = re.compile(r"(?:yyyy|MM|dd|HH|mm|ss|'[^']*'|[^A-Za-z'])*")
 
 
 def _date_parse(call: Call) -> Expr:
-    return _parsed(call, from_mysql(_literal_format(call), call.position), t.TIMESTAMP)
+    pattern = call.arguments[1]
+    if isinstance(pattern.literal, str):
+        native = from_mysql(pattern.literal)
+        if _PLAIN_MYSQL.fullmatch(pattern.literal) and pattern.literal.count("%Y") == 1:
+            return _parsed(call, native)
+    return Expr(f"hw_date_parse({call.arguments[0]}, {pattern})", t.TIMESTAMP)
 
 
 def _parse_datetime(call: Call) -> Expr:
-    return _parsed(call, from_joda(_literal_format(call)).replace("%g", "%f"), t.TIMESTAMPTZ)
+    text, pattern = call.arguments
+    if isinstance(pattern.literal, str):
+        if _PLAIN_JODA.fullmatch(pattern.literal) and pattern.literal.count("yyyy") == 1:
+            return replace(_parsed(call, from_joda(pattern.literal)), type=t.TIMESTAMPTZ)
+        _refuse(lambda: joda_parts(str(pattern.literal)), call)
+        if isinstance(text.literal, str):
+            return _refuse(lambda: _read_before(str(text.literal), str(pattern.literal), call), call)
+    return Expr(f"hw_parse_datetime({text}, {pattern}, {call.now.year})", t.TIMESTAMPTZ)
+
+
+def _read_before(text: str, pattern: str, call: Call) -> Expr:
+    """A text that is written out, with the zone that it names."""
+    moment, named = parse_datetime(text, pattern, call.now.year)
+    zone = zone_named(named or "UTC")
+    local = f"CAST({quote_text(moment.isoformat(sep=' '))} AS TIMESTAMP)"
+    return Expr(instant(local, zone), t.Type("timestamptz", (3,), zone=zone), constant=True)
+
+
+_Read = TypeVar("_Read")
+
+
+def _refuse(read: Callable[[], _Read], call: Call) -> _Read:
+    """What a routine refuses, before the query runs."""
+    try:
+        return read()
+    except RoutineFailed as error:
+        code, _, message = str(error).partition(": ")
+        raise SqlError(code, message) from error
 
 
 _ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?)?(Z|[+-]00:00)?"
 
 
 def _from_iso8601_timestamp(call: Call) -> Expr:
-    """The value keeps its own offset in Trino; only UTC can be kept here, so another offset ends the query."""
+    """The value keeps its own offset in Trino; of data only UTC can be kept here, so another offset ends the query."""
     text, literal = call.arguments[0].sql, call.arguments[0].literal
-    zone = re.search(r"T.*([+-]\d{2}:\d{2})$", literal) if isinstance(literal, str) else None
-    if zone is not None and isinstance(literal, str):
-        without = Expr(quote_text(literal[: zone.start(1)]), t.VARCHAR)
-        moment = _from_iso8601_timestamp(replace(call, arguments=(without,)))
-        return Expr(instant(moment.sql, zone[1]), t.Type("timestamptz", (3,), zone=zone[1]))
-    start = "'NOT_SUPPORTED: from_iso8601_timestamp of '''"
-    message = f"{start} || {text} || ''' (not in UTC) is not supported by the local Athena'"
+    if isinstance(literal, str):
+        moment, named = _refuse(lambda: iso_timestamp(literal), call)
+        zone = zone_named(named or "UTC")
+        local = f"CAST({quote_text(moment.isoformat(sep=' '))} AS TIMESTAMP)"
+        return Expr(instant(local, zone), t.Type("timestamptz", (3,), zone=zone), constant=True)
     bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"
     padded = f"replace({bare}, 'T', ' ') || CASE length({bare}) WHEN 13 THEN ':00' ELSE '' END"
     value = f"hw_round_timestamp(CAST({padded} AS TIMESTAMP), 1000)"
-    reads, refusal = f"regexp_full_match({text}, {quote_text(_ISO)})", fail(message, t.TIMESTAMP)
-    return Expr(f"CASE WHEN {reads} THEN {value} WHEN {text} IS NOT NULL THEN {refusal} END", t.TIMESTAMPTZ)
+    reads = f"regexp_full_match({text}, {quote_text(_ISO)})"
+    return Expr(f"CASE WHEN {reads} THEN {value} ELSE hw_iso_timestamp({text}) END", t.TIMESTAMPTZ)
 
 
 def _to_iso8601(call: Call) -> str:

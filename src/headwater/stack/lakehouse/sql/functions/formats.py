@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from headwater.stack.lakehouse.errors import Unsupported
-from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.failures import SqlError
 
 _MYSQL = {
     **{"a": "%a", "b": "%b", "c": "%-m", "d": "%d", "e": "%-d", "f": "%f", "H": "%H", "h": "%I", "I": "%I", "i": "%M"},
@@ -15,10 +15,10 @@ _MYSQL = {
 _MYSQL_REFUSED = "DUuVwX"
 
 
-def from_mysql(pattern: str, position: Position) -> str:
+def from_mysql(pattern: str) -> str:
     """``%Y-%m-%d %H:%i:%s`` as DuckDB writes it.
 
-    >>> from_mysql("%Y-%m-%d %H:%i:%s", (1, 1))
+    >>> from_mysql("%Y-%m-%d %H:%i:%s")
     '%Y-%m-%d %H:%M:%S'
     """
 
@@ -26,7 +26,7 @@ def from_mysql(pattern: str, position: Position) -> str:
         letter = found[1]
         if letter in _MYSQL_REFUSED:
             message = f"%{letter} not supported in date format string"
-            raise SqlError("INVALID_FUNCTION_ARGUMENT", message, position)
+            raise SqlError("INVALID_FUNCTION_ARGUMENT", message)
         return _MYSQL.get(letter, letter)
 
     return re.sub(r"%(.)", one, pattern, flags=re.DOTALL)

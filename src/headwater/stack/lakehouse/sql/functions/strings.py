@@ -91,7 +91,7 @@ def _split_to_multimap(call: Call) -> str:
     return f"hw_split_to_multimap({text}, {entry}, {pair})"
 
 
-_FORMATTED = ("boolean", *t.INTEGERS, "double", "decimal", "varchar", "date", "timestamp", "unknown")
+_FORMATTED = ("boolean", *t.INTEGERS, "double", "decimal", "varchar", "char", "date", "timestamp", "unknown")
 
 
 def _format(call: Call) -> str:
@@ -156,11 +156,6 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("hamming_distance(varchar, varchar) -> bigint", "hw_hamming({0}, {1})"),
     _f("levenshtein_distance(varchar, varchar) -> bigint", "hw_levenshtein({0}, {1})"),
     _f("luhn_check(varchar) -> boolean", "hw_luhn({0})"),
-    _f("concat(char, char) -> char", _concat_char),
-    _f("length(char) -> bigint", lambda call: f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN {_size(call)} END"),
-    *(_f(f"{name}(char) -> char", _of_char(name)) for name in ("lower", "upper")),
-    *(_f(f"{name}(char{n}) -> char", _substr_char) for name in ("substr", "substring") for n in _PLACES),
-    *(_f(f"{name}(char) -> varchar", _trim_char(name)) for name in ("trim", "ltrim", "rtrim")),
     _f("normalize(varchar) -> varchar", "nfc_normalize({0})"),
     _f("normalize(varchar, varchar) -> varchar", "hw_normalize({0}, {1})"),
     _f("soundex(varchar) -> varchar", "hw_soundex({0})"),
@@ -194,4 +189,10 @@ FUNCTIONS: tuple[Function, ...] = (
     _v("format(varchar, any...) -> varchar", _format),
     _v("format_number(double) -> varchar", "hw_format_number({0})"),
     _v("parse_data_size(varchar) -> any", _data_size),
+    # Behind those of varchar, which converts to char.
+    _f("concat(char, char) -> char", _concat_char),
+    _f("length(char) -> bigint", lambda call: f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN {_size(call)} END"),
+    *(_f(f"{name}(char) -> char", _of_char(name)) for name in ("lower", "upper")),
+    *(_f(f"{name}(char{n}) -> char", _substr_char) for name in ("substr", "substring") for n in _PLACES),
+    *(_f(f"{name}(char) -> varchar", _trim_char(name)) for name in ("trim", "ltrim", "rtrim")),
 )

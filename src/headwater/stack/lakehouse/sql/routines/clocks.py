@@ -26,7 +26,7 @@ _NUMBERS: dict[str, Callable[[datetime], int]] = {
 
 
 @lru_cache(maxsize=256)
-def _tokens(pattern: str) -> tuple[tuple[str, str], ...]:
+def pattern_tokens(pattern: str) -> tuple[tuple[str, str], ...]:
     """Literal text and fields, in order."""
     found, position = [], 0
     for token in _TOKEN.finditer(pattern):
@@ -48,7 +48,7 @@ def joda_text(moment: datetime, pattern: str, zone: str, minutes: int) -> str:
     >>> joda_text(datetime(2020, 1, 5, 3, 4), "E D w e K k ZZ", "UTC", 0)
     'Sun 5 1 7 3 3 +00:00'
     """
-    return "".join(_field(moment, kind, text, (zone, minutes)) for kind, text in _tokens(pattern))
+    return "".join(_field(moment, kind, text, (zone, minutes)) for kind, text in pattern_tokens(pattern))
 
 
 def _field(moment: datetime, kind: str, text: str, zone: tuple[str, int]) -> str:
@@ -104,7 +104,42 @@ def iso_date(text: str) -> date:
     raise RoutineFailed(f'Invalid format: "{text}"')
 
 
+_CLOCK = re.compile(r"T(\d{2})(?::?(\d{2})(?::?(\d{2}))?)?(?:[.,](\d+))?(Z|[+-]\d{2}(?::?\d{2})?)?", re.ASCII)
+
+
+def iso_timestamp(text: str) -> tuple[datetime, str]:
+    """A date, and a time behind a T: the wall clock to the millisecond, and the offset, '' for none.
+
+    >>> iso_timestamp("2001-08-22T03:04:05.321+07:09")
+    (datetime.datetime(2001, 8, 22, 3, 4, 5, 321000), '+07:09')
+    """
+    written, mark, rest = text.partition("T")
+    day = iso_date(f"{written}-01" if re.fullmatch(r"\d{4}", written) else written)
+    found = _CLOCK.fullmatch(mark + rest) if mark else None
+    if mark and found is None:
+        raise RoutineFailed(f'Invalid format: "{text}"')
+    hour, minute, second = (int(part or 0) for part in found.groups()[:3]) if found else (0, 0, 0)
+    try:
+        moment = datetime(day.year, day.month, day.day, hour, minute, second)
+    except ValueError as error:
+        raise RoutineFailed(f'Invalid format: "{text}"') from error
+    if found is not None and found[4]:
+        unit = 1 if found[3] else 60 if found[2] else 3600
+        moment += timedelta(milliseconds=int(float(f"0.{found[4]}") * unit * 1000 + 1e-6))
+    return moment, (found[5] or "") if found else ""
+
+
+def _iso_timestamp(text: str) -> datetime:
+    moment, zone = iso_timestamp(text)
+    if zone not in ("", "Z", "+00:00", "-00:00", "+0000", "+00"):
+        raise RoutineFailed(
+            f"from_iso8601_timestamp of '{text}' (not in UTC) is not supported by the local Athena", "NOT_SUPPORTED"
+        )
+    return moment
+
+
 ROUTINES = (
+    Routine("hw_iso_timestamp", _iso_timestamp, ["VARCHAR"], "TIMESTAMP"),
     Routine("hw_joda_text", joda_text, ["TIMESTAMP", "VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
     Routine("hw_iso_date", iso_date, ["VARCHAR"], "DATE"),
 )

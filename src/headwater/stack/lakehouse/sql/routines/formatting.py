@@ -7,6 +7,7 @@ import re
 from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
 
+from headwater.stack.lakehouse.sql.routines.javanumbers import double_text
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
 _SPECIFIER = re.compile(r"%(?:(\d+)\$)?([-#+ 0,(<]*)(\d+)?(?:\.(\d+))?([tT]?)([a-zA-Z%])", re.DOTALL)
@@ -70,14 +71,16 @@ def _converted(mark: re.Match[str], value: object) -> str:
         text = "null"
     elif kind == "d" and isinstance(value, int) and not isinstance(value, bool):
         return _number(str(abs(value)), value < 0, mark)
-    elif kind in "xXo" and isinstance(value, int) and value >= 0:
-        text = format(value, kind.lower()).rjust(int(width or 0), "0" if "0" in flags else " ")
+    elif kind in "xXo" and isinstance(value, int) and not isinstance(value, bool):
+        text = format(value % 2**64, kind.lower()).rjust(int(width or 0), "0" if "0" in flags else " ")
     elif kind == "f" and isinstance(value, (float, Decimal)):
         return _fixed(value, mark)
     elif kind in "eE" and isinstance(value, (float, Decimal)):
         text = f"{value:.{precision or 6}e}"
     elif kind == "c" and isinstance(value, int):
         text = chr(value)
+    elif kind in "dxXofeEc":
+        raise RoutineFailed(f"Invalid format string: IllegalFormatConversionException for '{mark[0]}'")
     else:
         raise _refused(mark, value)
     return _fitted(text.upper() if mark[5] == "T" or (kind.isupper() and not mark[5]) else text, width, flags)
@@ -90,7 +93,20 @@ def _text(mark: re.Match[str], value: object) -> str:
         return str(value).lower()
     if isinstance(value, (str, int, Decimal)) or type(value) is date:
         return str(value)
+    if isinstance(value, float):
+        return double_text(value)
+    if isinstance(value, datetime):
+        return _local_date_time(value)
     raise _refused(mark, value)
+
+
+def _local_date_time(moment: datetime) -> str:
+    """Java's ``LocalDateTime.toString``: seconds and their fraction only where there are any, in groups of three."""
+    text = moment.strftime("%Y-%m-%dT%H:%M")
+    if moment.second or moment.microsecond:
+        text += moment.strftime(":%S")
+    fraction = f"{moment.microsecond:06d}"
+    return text + (f".{fraction[:3] if fraction.endswith('000') else fraction}" if moment.microsecond else "")
 
 
 def _time(mark: re.Match[str], value: object) -> str:

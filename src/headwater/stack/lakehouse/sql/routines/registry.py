@@ -8,6 +8,7 @@ from headwater.stack.lakehouse.sources.csvfields import csv_fields
 from headwater.stack.lakehouse.sql.routines import (
     addresses,
     bits,
+    clockreads,
     clocks,
     decimals,
     distributions,
@@ -22,7 +23,7 @@ from headwater.stack.lakehouse.sql.routines import (
 from headwater.stack.lakehouse.sql.routines.model import Routine
 
 _MODULES = (
-    *(addresses, bits, clocks, decimals, distributions, formatting, hashes),
+    *(addresses, bits, clockreads, clocks, decimals, distributions, formatting, hashes),
     *(jsoncalls, jsons, patterns, urls, words),
 )
 ROUTINES: tuple[Routine, ...] = (

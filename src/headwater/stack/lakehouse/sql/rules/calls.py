@@ -11,7 +11,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.comparison import comparison, together
-from headwater.stack.lakehouse.sql.expression import Expr, attempt
+from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -166,7 +166,14 @@ def _listagg(self: Expressions, node: exp.Expression, condition: str) -> Expr:
     if isinstance(value, exp.Distinct):
         distinct, value = "DISTINCT ", value.expressions[0]
     separator = node.args.get("separator") or exp.Literal.string("")
-    return self.call("listagg", [value, separator], node, Clauses(distinct, order, condition))
+    listed = self.call("listagg", [value, separator], node, Clauses(distinct, order, condition))
+    if isinstance(node.args.get("on_overflow"), exp.OverflowTruncateBehavior):
+        message = "'NOT_SUPPORTED: a truncated result of listagg is not supported by the local Athena'"
+    else:
+        longest = "Concatenated string has the length in bytes larger than the maximum output length 1048576"
+        message = f"'EXCEEDED_FUNCTION_MEMORY_LIMIT: {longest}'"
+    checked = f"CASE WHEN strlen({listed}) > 1048576 THEN {fail(message, t.VARCHAR)} ELSE {listed} END"
+    return Expr(checked, listed.type)
 
 
 def _normalize(self: Expressions, node: exp.Expression) -> Expr:

@@ -45,17 +45,22 @@ def compare_rule(self: Expressions, node: exp.Expression) -> Expr:
     operator = COMPARISONS[type(node)]
     right = node.expression
     if isinstance(right, (exp.Any, exp.All)):
-        return _quantified(self, node, operator)
+        return _quantified(self, node, right.this, operator, right.key.upper())
+    if isinstance(right, exp.Anonymous) and right.name.upper() in _QUANTIFIERS and len(right.expressions) == 1:
+        return _quantified(self, node, right.expressions[0], operator, _QUANTIFIERS[right.name.upper()])
     place = self.context.operator(node, operator, *(("!=",) if operator == "<>" else ()))
     return comparison(operator, self.translate(node.this), self.translate(right), place)
 
 
-def _quantified(self: Expressions, node: exp.Expression, operator: str) -> Expr:
-    inner: exp.Expression = node.expression.this
+# sqlglot reads these before VALUES as calls.
+_QUANTIFIERS = {"ALL": "ALL", "ANY": "ANY", "SOME": "ANY"}
+
+
+def _quantified(self: Expressions, node: exp.Expression, inner: exp.Expression, operator: str, quantifier: str) -> Expr:
     if isinstance(inner, exp.Paren):
         inner = inner.this
     if not isinstance(inner, (exp.Subquery, exp.Select, exp.SetOperation, exp.Values)):
-        raise Unsupported(f"{node.expression.key.upper()} without a subquery")
+        raise Unsupported(f"{quantifier} without a subquery")
     sql, kinds = self.subqueries.subquery(inner, self.scope)
     left = self.translate(node.this)
     pair = together([left, Expr("x.c0", kinds[0])]) if len(kinds) == 1 else None
@@ -63,7 +68,7 @@ def _quantified(self: Expressions, node: exp.Expression, operator: str) -> Expr:
         message = f"Cannot apply operator: {left.type} {operator} {', '.join(map(str, kinds))}"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
     inside = f"SELECT {pair[1].sql} FROM ({sql}) AS x"
-    return Expr(f"({pair[0].sql} {operator} {node.expression.key.upper()} ({inside}))", t.BOOLEAN)
+    return Expr(f"({pair[0].sql} {operator} {quantifier} ({inside}))", t.BOOLEAN)
 
 
 def between_rule(self: Expressions, node: exp.Expression) -> Expr:

@@ -18,6 +18,7 @@ from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.literals import interval, number
+from headwater.stack.lakehouse.sql.zones import zone_named
 
 ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 
@@ -81,6 +82,12 @@ def at_time_zone_rule(self: Expressions, node: exp.Expression) -> Expr:
     if value.type.name not in ("timestamp", "timestamptz"):
         message = f"Type of value must be a time or timestamp with or without time zone (actual {value.type})"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    if zone.type == t.DAY_TO_SECOND and isinstance(zone.literal, int):
+        minutes, rest = divmod(abs(zone.literal), 60_000)
+        if rest:
+            raise SqlError("INVALID_FUNCTION_ARGUMENT", "Time zone offset must not have seconds")
+        offset = f"{'-' if zone.literal < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+        return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=zone_named(offset)))
     if not isinstance(zone.literal, str):
         raise Unsupported("AT TIME ZONE with a zone that is not a literal")
     return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=zone.literal))
