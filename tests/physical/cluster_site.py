@@ -50,19 +50,26 @@ def mark(hw: Headwater, number: int) -> datetime:
 
 
 @contextmanager
-def running(hw: Headwater, folder: Path) -> Iterator[PostgresAddress]:
+def running(hw: Headwater, folder: Path, programs: Path = PROGRAMS) -> Iterator[PostgresAddress]:
     """A PostgreSQL on a recovered data directory, once it is open for writes."""
     for root in (folder, folder.with_name(folder.name + ".wal")):
         for path in (root, *root.rglob("*")):
             unprivileged.give(path)
+    with serving(hw.connections.postgres(), folder, programs) as address:
+        yield address
+
+
+@contextmanager
+def serving(login: PostgresAddress, folder: Path, programs: Path) -> Iterator[PostgresAddress]:
+    """A PostgreSQL on a data directory, on a free port."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    log = folder.with_name("postgres.log")
-    command = unprivileged.command([str(PROGRAMS / "postgres"), "-D", str(folder), "-p", str(port)], PROGRAMS, folder)
+    log = folder.with_name(f"{folder.name}.log")
+    command = unprivileged.command([str(programs / "postgres"), "-D", str(folder), "-p", str(port)], programs, folder)
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, cwd="/")
     try:
-        address = replace(hw.connections.postgres(), port=port)
+        address = replace(login, port=port)
         wait_until_open(address, process, log)
         yield address
     finally:

@@ -30,6 +30,13 @@ if TYPE_CHECKING:
 @click.option("--at", metavar="TIME", help="A physical backup: the whole cluster as it was then. Or an LSN, or latest.")
 @click.option("--restore-point", metavar="NAME", help="The same, up to a pg_create_restore_point.")
 @click.option("--timeline", type=click.IntRange(1), help="The same, on this timeline (default: that of the moment).")
+@click.option(
+    "--tablespace-mapping",
+    "tablespaces",
+    multiple=True,
+    metavar="OLD=NEW",
+    help="The same: where a tablespace goes (default: a folder beside the data directory).",
+)
 @cluster_option
 @click.option(
     "--data-directory",
@@ -53,6 +60,7 @@ def restore(
     at: str | None,
     restore_point: str | None,
     timeline: int | None,
+    tablespaces: tuple[str, ...],
     cluster: str | None,
     data_directory: Path | None,
     dry_run: bool,
@@ -76,7 +84,7 @@ def restore(
     if at or data_directory or restore_point:
         from headwater.cli.restore_physical import PhysicalTarget, restore_physical
 
-        target = PhysicalTarget(backup, at, restore_point, timeline, data_directory, cluster, identity)
+        target = PhysicalTarget(backup, at, restore_point, timeline, data_directory, cluster, identity, tablespaces)
         restore_physical(ctx, target, dry_run=dry_run, as_json=as_json)
         return
     headwater = Headwater(ctx.obj)

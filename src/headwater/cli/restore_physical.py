@@ -31,6 +31,7 @@ class PhysicalTarget:
     folder: Path | None
     cluster: str | None
     identity: Path | None
+    tablespaces: tuple[str, ...] = ()
 
 
 def restore_physical(ctx: click.Context, wanted: PhysicalTarget, *, dry_run: bool, as_json: bool) -> None:
@@ -38,13 +39,30 @@ def restore_physical(ctx: click.Context, wanted: PhysicalTarget, *, dry_run: boo
     from headwater.stages.physical import RecoverOptions
 
     allow_only(
-        ctx, "backup", "at", "restore_point", "timeline", "data_directory", "cluster", "identity", "dry_run", "as_json"
+        ctx,
+        "backup",
+        "at",
+        "restore_point",
+        "timeline",
+        "tablespaces",
+        "tablespaces",
+        "data_directory",
+        "cluster",
+        "identity",
+        "dry_run",
+        "as_json",
     )
     headwater = Headwater(ctx.obj)
     if wanted.folder is None:
         raise SettingsError("--at needs --data-directory: a moment is recovered for the whole cluster, not a database")
     options = RecoverOptions(
-        wanted.folder, _target(wanted), wanted.cluster, wanted.backup, wanted.timeline, wanted.identity
+        folder=wanted.folder,
+        target=_target(wanted),
+        cluster=wanted.cluster,
+        backup=wanted.backup,
+        timeline=wanted.timeline,
+        identity=wanted.identity,
+        tablespaces=_mapping(wanted.tablespaces),
     )
     if dry_run:
         emit(headwater.physical.recover_plan(options), as_json, _plan_lines)
@@ -64,6 +82,17 @@ def _target(wanted: PhysicalTarget) -> Target:
     if re.fullmatch(r"[0-9A-Fa-f]{1,8}/[0-9A-Fa-f]{1,8}", text or ""):
         return Target(lsn=text, point=wanted.point)
     return Target(at=_moment(text or ""), point=wanted.point)
+
+
+def _mapping(texts: tuple[str, ...]) -> dict[str, Path]:
+    """New places of tablespaces by their former ones."""
+    found = {}
+    for text in texts:
+        old, separator, new = text.partition("=")
+        if not separator or not old or not new:
+            raise SettingsError(f"--tablespace-mapping {text}: not OLD=NEW")
+        found[old] = Path(new)
+    return found
 
 
 def _moment(text: str) -> datetime:
@@ -88,4 +117,5 @@ def _lines(report: RecoverReport) -> Iterator[str]:
     yield f"cluster {report.cluster} is rebuilt in {report.folder} from {report.backup}, {report.segments} segments"
     yield f"it recovers up to {report.target} when it is first started, as its owner (PostgreSQL does not run as root):"
     yield f"  {report.start}"
+    yield from (f"  tablespace {oid}: {path}" for oid, path in report.tablespaces.items())
     yield f"once it takes writes, {report.log_folder} can go"

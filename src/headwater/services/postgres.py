@@ -45,6 +45,7 @@ def connect(address: PostgresAddress, *, autocommit: bool = False) -> Iterator[p
             autocommit=autocommit,
             connect_timeout=10,
             application_name=APPLICATION_NAME,
+            client_encoding="utf-8",  # of an SQL_ASCII database, psycopg would hand out bytes for every text
         )
     except psycopg.OperationalError as error:
         raise _cannot_connect(address, error) from error

@@ -18,9 +18,10 @@ from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.postgres import TableContent
 from headwater.services.programs import ends_with_us
+from headwater.services.spool import spool_folder
 from headwater.services.storage import slowed
 from headwater.stages.backup import roles
-from headwater.stages.backup.directory import DirectoryDump, spool_folder
+from headwater.stages.backup.directory import DirectoryDump
 from headwater.stages.backup.dump import Dump
 from headwater.stages.backup.plan import CreatePlan
 from headwater.stages.backup.prune import PruneReport, plan_prune, prune

@@ -23,7 +23,6 @@ from headwater.stages.backup.dump import ARCHIVE_MAGIC, Dump
 SPOOL_LIMIT = 256 * 1024 * 1024
 PART = 8 * 1024 * 1024
 PAUSE = 0.02
-SPOOL_PREFIX = "dump-"
 _PUNCH_HOLE_KEEP_SIZE = 0x03  # FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE
 
 
@@ -103,26 +102,6 @@ class DirectoryDump:
     def _part_name(self, name: str) -> str:
         self._parts[name] = self._parts.get(name, 0) + 1
         return f"{name}.part-{self._parts[name]:06d}"
-
-
-def spool_folder(state: Path, name: str) -> Path:
-    """A place for a spool of this process below ``state``; what processes that were killed left there is removed."""
-    state.mkdir(parents=True, exist_ok=True)
-    for left in state.glob(f"{SPOOL_PREFIX}*"):
-        owner = left.name.rpartition("-")[2]
-        if owner.isdecimal() and not _alive(int(owner)):
-            shutil.rmtree(left, ignore_errors=True)
-    return state / f"{SPOOL_PREFIX}{name}-{os.getpid()}"
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _header(name: str, size: int) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,13 +23,15 @@ from headwater.services.archives import ObjectStore
 from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.physical_backups import list_physical
-from headwater.services.programs import Program
+from headwater.services.programs import Program, ends_with_us
+from headwater.services.spool import spool_folder
 from headwater.services.storage import slowed
 from headwater.stages.physical.base import TarWatch
 from headwater.stages.physical.fetch import stored_blocks
 from headwater.stages.physical.plan import PhysicalPlan
 from headwater.stages.physical.prune import PhysicalPruneReport, plan_prune, prune
 from headwater.stages.physical.ranges import LogRange, log_range
+from headwater.stages.physical.tablespaces import require_space, spooled_blocks
 
 IN_MEMORY = 8 * 1024 * 1024  # of the file manifest, some 200 bytes a file; above, it is kept on disk
 BLOCK = 1024 * 1024
@@ -159,9 +162,13 @@ def _send(
     on_progress: OnProgress,
 ) -> _Sent:
     """The tar and its file manifest, both stored and noted in ``made``; neither if pg_basebackup did not end well."""
+    spool = None
+    if plan.cluster.tablespaces:
+        spool = spool_folder(connections.settings.layout.state, f"copy-{backup_id(plan.taken)}")
+        require_space(spool.parent, plan.cluster.size)
     arguments = [
         str(plan.tool.path),
-        "--pgdata=-",
+        f"--pgdata={spool or '-'}",
         "--format=tar",
         "--wal-method=fetch",  # complete in itself: consistent without any archive
         "--checkpoint=fast",
@@ -171,15 +178,17 @@ def _send(
         *([f"--incremental={incremental}"] if incremental else []),
     ]
     total, warnings = plan.cluster.size >> 20, list[str]()
+    before = ends_with_us() if spool else ()
     with (
+        _removed(spool),
         SpooledTemporaryFile(IN_MEMORY) as files,
-        Program(arguments, tools.login(connections.postgres("postgres"))) as program,
+        Program(arguments, tools.login(connections.postgres("postgres")), before) as program,
     ):
         watch = TarWatch(files)
 
         def blocks() -> Iterator[bytes]:
             done = 0
-            for block in program.blocks():
+            for block in spooled_blocks(program, spool) if spool else program.blocks():
                 watch.feed(block)
                 done += len(block)
                 on_progress(Progress("physical", done >> 20, total, "MiB"))
@@ -194,6 +203,16 @@ def _send(
         stored, _ = _store(connections, plan, plan.files_key, _file_blocks(files))
         made.append(stored)
         return _Sent(dump, stored, found, written, tuple(warnings))
+
+
+@contextmanager
+def _removed(spool: Path | None) -> Iterator[None]:
+    """Remove the spool afterwards."""
+    try:
+        yield
+    finally:
+        if spool is not None:
+            shutil.rmtree(spool, ignore_errors=True)
 
 
 def _file_blocks(file: IO[bytes]) -> Iterator[bytes]:

@@ -97,11 +97,6 @@ def _suffix(options: PhysicalOptions) -> str:
 
 
 def _check(cluster: clusters.Cluster, options: PhysicalOptions) -> None:
-    if cluster.tablespaces:
-        raise BackupError(
-            f"the cluster has {cluster.tablespaces} tablespaces of its own, which one stream cannot hold",
-            hint="move their tables to pg_default, or use logical backups",
-        )
     if cluster.size > MOST_BYTES:
         raise BackupError(f"a cluster of {cluster.size >> 40} TiB may not fit into one S3 object")
     if options.incremental and cluster.server_major < 17:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -19,10 +20,12 @@ from headwater.services.physical_backups import chain
 from headwater.services.wal_archive import WalStore
 from headwater.stages.physical.fetch import Source, rebuild, source_of
 from headwater.stages.physical.listing import cluster_of
+from headwater.stages.physical.tablespaces import place
 from headwater.stages.physical.target import LOG_END, Target, choose
 from headwater.wal_segments import Segment
 
 LOG_SUFFIX = ".wal"
+TABLESPACES_SUFFIX = ".tablespaces"
 FETCHERS = 4
 HOLE = 64 * 1024
 
@@ -34,6 +37,7 @@ class RecoverOptions:
 
     ``cluster``: a system identifier, needed only if there are backups of several. ``timeline``: by default the one that
     the cluster was on at that moment. ``identity``: a file with the age key, for backups that are encrypted.
+    ``tablespaces``: new places by the former ones; the others go below ``<folder>.tablespaces``.
     """
 
     folder: Path
@@ -42,6 +46,7 @@ class RecoverOptions:
     backup: str = "latest"
     timeline: int | None = None
     identity: Path | None = None
+    tablespaces: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,7 @@ class RecoverPlan:
     bucket: str
     postgres: Path
     identity: Path | None = None
+    tablespaces: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,7 @@ class RecoverReport:
     log_folder: Path
     segments: int
     start: str
+    tablespaces: Mapping[str, Path] = field(default_factory=dict)
 
 
 def plan_recover(connections: Connections, options: RecoverOptions) -> RecoverPlan:
@@ -85,7 +92,8 @@ def plan_recover(connections: Connections, options: RecoverOptions) -> RecoverPl
     settings = connections.settings
     folder = options.folder.absolute()
     log_folder = folder.with_name(folder.name + LOG_SUFFIX)
-    for path in (folder, log_folder):
+    beside = folder.with_name(folder.name + TABLESPACES_SUFFIX)
+    for path in (folder, log_folder, beside, *options.tablespaces.values()):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise Refused(f"{path} exists already; a recovery only ever makes a new one", hint="give another folder")
     _in_shell(log_folder)
@@ -109,6 +117,7 @@ def plan_recover(connections: Connections, options: RecoverOptions) -> RecoverPl
         bucket=settings.bucket_name,
         postgres=program,
         identity=options.identity,
+        tablespaces=options.tablespaces,
     )
 
 
@@ -120,14 +129,16 @@ def recover(plan: RecoverPlan, connections: Connections, on_progress: OnProgress
     wanted = plan.chain[-1]
     source = source_of(connections, plan.chain, plan.identity)
     store = WalStore(connections.s3, connections.settings.layout, plan.cluster)
+    beside = plan.folder.with_name(plan.folder.name + TABLESPACES_SUFFIX)
     try:
         plan.log_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         _fetch_log(plan, store, source, on_progress)
         rebuild(source, plan.chain, plan.folder, on_progress)
+        placed = place(plan.folder, plan.tablespaces, beside)
         _configure(plan)
     except BaseException as error:
-        shutil.rmtree(plan.log_folder, ignore_errors=True)
-        shutil.rmtree(plan.folder, ignore_errors=True)
+        for made in (plan.log_folder, plan.folder, beside, *plan.tablespaces.values()):
+            shutil.rmtree(made, ignore_errors=True)
         if isinstance(error, OSError):
             raise BackupError(f"cannot write {plan.folder}: {error}", hint="is the disk full?") from error
         raise
@@ -141,6 +152,7 @@ def recover(plan: RecoverPlan, connections: Connections, on_progress: OnProgress
         log_folder=plan.log_folder,
         segments=len(plan.segments),
         start=shlex.join([str(plan.postgres), "-D", str(plan.folder)]),
+        tablespaces=placed,
     )
 
 

@@ -1,0 +1,67 @@
+"""A server that is older than the newest programs: PostgreSQL 16, whose own pg_verifybackup checks as well."""
+
+from __future__ import annotations
+
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cluster_site import archive, back_up, mark, marks, recover, running, serving
+
+from headwater import Headwater
+from headwater.errors import SettingsError
+from headwater.services import postgres
+from headwater.stack import unprivileged
+from headwater.stack.binaries import installed_versions
+from headwater.stages.physical import PhysicalOptions
+
+PROGRAMS_16 = installed_versions()[16]
+
+
+@pytest.fixture
+def older(hw: Headwater, tmp_path: Path) -> Iterator[Headwater]:
+    """The project with a server 16 of its own, its bucket, and a table ``marks``."""
+    hw.bucket()
+    data, password = tmp_path / "server16", secrets.token_hex(8)
+    secret = tmp_path / "password"
+    secret.write_text(password)
+    data.mkdir()
+    for path in (data, secret):
+        unprivileged.give(path)
+    words = [str(PROGRAMS_16 / "initdb"), "-D", str(data), "-U", "postgres", "--pwfile", str(secret), "--no-sync"]
+    command = unprivileged.command([*words, "-A", "scram-sha-256", "--no-locale"], PROGRAMS_16, data, secret)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, cwd="/")
+    with (data / "postgresql.conf").open("a") as file:
+        file.write("listen_addresses = '127.0.0.1'\nunix_socket_directories = ''\n")
+    login = replace(hw.connections.postgres("postgres"), user="postgres", password=password)
+    with serving(login, data, PROGRAMS_16) as address:
+        settings = replace(
+            hw.settings, db_host=address.host, db_port=address.port, db_user=address.user, db_password=address.password
+        )
+        made = Headwater(settings=settings)
+        with postgres.connect(address, autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{settings.db_name}"'.encode())
+        with postgres.connect(made.connections.postgres()) as connection:
+            connection.execute("CREATE TABLE marks (n int PRIMARY KEY)")
+        yield made
+
+
+def test_a_server_16_comes_back_as_it_was_at_a_moment(older: Headwater, tmp_path: Path) -> None:
+    mark(older, 1)
+    made = back_up(older)
+    moment = mark(older, 2)
+    mark(older, 3)
+    assert archive(older).missing == ()
+    assert made.server_major == 16
+    assert made.cluster.isdecimal()  # although the database's encoding is SQL_ASCII
+    with pytest.raises(SettingsError, match="incremental backups need PostgreSQL 17"):
+        older.physical.create_plan(PhysicalOptions(incremental=True))
+    assert older.physical.verify().passed
+
+    recover(older, tmp_path / "data", moment)
+
+    with running(older, tmp_path / "data", PROGRAMS_16) as address:
+        assert marks(address) == [1, 2]
