@@ -83,6 +83,9 @@ class Processes:
             control.check()
             message = "the process that ran the query ended; it may have needed more memory than there is"
             raise QueryFailed(f"INTERNAL_ERROR: {message}", 1, 233) from None
+        except BaseException:
+            slot.clear()  # it may still be at work, and the next statement would wait for it
+            raise
         finally:
             self._idle.put(slot)
         if isinstance(ended, Outcome):
