@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from athena_fixtures import AthenaClient, make_client
 
+from headwater.stack.lakehouse.sql.layout import laid_out
+
 
 @pytest.fixture
 def athena(tmp_path: Path) -> Iterator[AthenaClient]:
@@ -39,10 +41,34 @@ def test_a_view_is_replaced_shown_and_dropped(athena: AthenaClient) -> None:
     athena.run("CREATE OR REPLACE VIEW v AS\nSELECT 2 AS a\nFROM base")
     assert athena.rows("SELECT * FROM v") == [["2"]]
     shown = athena.result(athena.run("SHOW CREATE VIEW v")["QueryExecutionId"])
-    assert shown == [["CREATE VIEW v AS"], ["SELECT 2 AS a"], ["FROM base"]]
+    assert shown == [["CREATE VIEW v AS"], ["SELECT 2 a"], ["FROM"], ["  base"]]
     assert athena.result(athena.run("SHOW VIEWS")["QueryExecutionId"]) == [["v"]]
     athena.run("DROP VIEW v")
     assert athena.failure("SELECT * FROM v").startswith("TABLE_NOT_FOUND")
+
+
+LAYOUTS = [
+    ("select * from d.t", "SELECT *\nFROM\n  d.t"),
+    (
+        "WITH t AS (SELECT 1 AS a, 'it''s' AS b) SELECT a, b FROM t UNION ALL SELECT 2, 'y'",
+        "WITH\n  t AS (\n   SELECT\n     1 a\n   , 'it''s' b\n\n) \nSELECT\n  a\n, b\nFROM\n  t\n"
+        "UNION ALL SELECT\n  2\n, 'y'",
+    ),
+    (
+        'SELECT count(DISTINCT x) AS "N n" FROM a AS p LEFT JOIN b ON p.id = b.id WHERE p.x > 1 AND NOT b.y IS NULL '
+        "AND (p.z IN (1, 2) OR p.z LIKE 'q%') GROUP BY 1 ORDER BY 1 DESC LIMIT 5",
+        'SELECT count(DISTINCT x) "N n"\nFROM\n  (a p\nLEFT JOIN b ON (p.id = b.id))\n'
+        "WHERE ((p.x > 1) AND (b.y IS NOT NULL) AND ((p.z IN (1, 2)) OR (p.z LIKE 'q%')))\n"
+        "GROUP BY 1\nORDER BY 1 DESC\nLIMIT 5",
+    ),
+    ("SELECT x FROM (SELECT 1 AS x) AS q, r", "SELECT x\nFROM\n  (\n   SELECT 1 x\n\n)  q\n, r"),
+    ("SELECT CAST(x AS int)  FROM t", "SELECT CAST(x AS int)  FROM t"),
+]
+
+
+@pytest.mark.parametrize(("sql", "layout"), LAYOUTS)
+def test_a_definition_is_laid_out_as_trino_writes_it(sql: str, layout: str) -> None:
+    assert laid_out(sql) == layout
 
 
 def test_a_view_that_does_not_fit_its_tables_any_more_says_so(athena: AthenaClient) -> None:

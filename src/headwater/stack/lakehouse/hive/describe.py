@@ -12,6 +12,7 @@ from headwater.stack.lakehouse.hive.formats import DELIMITERS, LAZY_SIMPLE
 from headwater.stack.lakehouse.hive.lexer import quote, quote_name
 from headwater.stack.lakehouse.hive.views import decode_view
 from headwater.stack.lakehouse.model import Column, GlueJson, Table
+from headwater.stack.lakehouse.sql.layout import laid_out
 
 _WIDTH = 20
 _BLANK = "\t \t "
@@ -150,7 +151,7 @@ def show_create_table(statement: ast.ShowCreateTable, context: DdlContext) -> Dd
         raise QueryFailed(f"line 1:1: '{table.database}.{table.name}' is {kinds[is_view]}")
     if is_view:
         sql = decode_view(table.glue.get("ViewOriginalText") or "").sql
-        lines = [f"CREATE VIEW {statement.table} AS", *sql.splitlines()]
+        lines = [f"CREATE VIEW {statement.table} AS", *laid_out(sql).splitlines()]
         return DdlResult("SHOW_CREATE_VIEW", (Column("create view", "string"),), [(x,) for x in lines], "UTILITY")
     lines = create_statement(table, str(statement.table)).split("\n")
     return DdlResult("SHOW_CREATE_TABLE", (Column("createtab_stmt", "string"),), [(x,) for x in lines], "UTILITY")
