@@ -51,6 +51,23 @@ def test_avro_is_compressed_as_asked(athena: AthenaClient) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE made AS {}",
+        "CREATE TABLE made WITH (table_type = 'ICEBERG', location = 's3://data/made/', is_external = false) AS {}",
+        "UNLOAD ({}) TO 's3://data/made/' WITH (format = 'PARQUET')",
+        "{}",
+    ],
+)
+def test_a_row_that_fails_late_is_reported_as_one_that_fails_at_once(athena: AthenaClient, statement: str) -> None:
+    many = "UNNEST(sequence(1, 10000)) a(x) CROSS JOIN UNNEST(sequence(1, 30)) b(y)"
+    query = "SELECT {} AS q FROM " + many
+    assert athena.failure(statement.format(query.format("10 / (x * 30 + y - 299000)"))).startswith("DIVISION_BY_ZERO")
+    text = "CAST(IF(x * 30 + y = 299000, 'no', '1') AS integer)"
+    assert athena.failure(statement.format(query.format(text))).startswith("INVALID_CAST_ARGUMENT")
+
+
 def test_the_result_of_writing_is_a_count_and_a_manifest(athena: AthenaClient) -> None:
     execution = athena.run("CREATE TABLE made AS SELECT x FROM UNNEST(sequence(1, 3)) t(x)")
     identifier = execution["QueryExecutionId"]

@@ -69,6 +69,25 @@ def _scanned(reads: Iterable[tuple[str, int]], scratch: str, footers: Mapping[st
     return total
 
 
+_KINDS: Mapping[str, type[duckdb.Error]] = {
+    "Conversion": duckdb.ConversionException,
+    "INTERRUPT": duckdb.InterruptException,
+    "Invalid Input": duckdb.InvalidInputException,
+    "IO": duckdb.IOException,
+    "Out of Memory": duckdb.OutOfMemoryException,
+    "Out of Range": duckdb.OutOfRangeException,
+}
+
+
+def _raised(error: OSError) -> duckdb.Error:
+    """DuckDB's own error for one between two batches, of which Arrow's reader keeps the text only.
+
+    >>> _raised(OSError("Conversion Error: no number"))
+    ConversionException('Conversion Error: no number')
+    """
+    return _KINDS.get(str(error).split(" Error: ", maxsplit=1)[0], duckdb.Error)(str(error))
+
+
 class Session:
     """One DuckDB instance, held by one query. ``interrupt`` may be called from any thread."""
 
@@ -113,7 +132,11 @@ class Session:
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query and stream its result; memory holds one batch."""
-        yield from self.connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
+        reader = self.connection.execute(sql).to_arrow_reader(_BATCH_ROWS)
+        try:
+            yield from reader
+        except OSError as error:
+            raise _raised(error) from error
 
     def expect(self, files: Iterable[StoredObject]) -> None:
         """Say which Parquet files a scan reads, before it is bound; the footer of each counts once.

@@ -99,15 +99,17 @@ def _ended(executor: Executor, job: Job, control: Control) -> Outcome | Failure:
         return executor.run(job, control)
     except Stopped as stopped:
         return Failure(stopped.reason, stopped=True)
-    except QueryFailed as failure:
-        if control.stopped:
-            return Failure(control.reason, stopped=True)
-        return Failure(failure.reason, failure.category, failure.error_type, failure.bytes_scanned)
-    except ApiError as error:
+    except Exception as error:  # noqa: BLE001 - the statement must end, whatever it breaks off with
+        return Failure(control.reason, stopped=True) if control.stopped else _failure(error)
+
+
+def _failure(error: Exception) -> Failure:
+    if isinstance(error, QueryFailed):
+        return Failure(error.reason, error.category, error.error_type, error.bytes_scanned)
+    if isinstance(error, ApiError):
         return Failure(error.message)
-    except Exception:  # noqa: BLE001 - the statement must end; the log gets the reason
-        traceback.print_exc()
-        return Failure("INTERNAL_ERROR: Headwater's local Athena failed on this query", 1, 233)
+    traceback.print_exception(error)  # the log gets the reason, the client no local path
+    return Failure("INTERNAL_ERROR: Headwater's local Athena failed on this query", 1, 233)
 
 
 def work(connection: Connection, settings: WorkerSettings) -> None:
