@@ -6,11 +6,14 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import duckdb
 import pytest
 from athena_fixtures import AthenaClient, FolderStorage
 
+from headwater.stack.lakehouse.engine import Engine
 from headwater.stack.lakehouse.model import EngineSettings, Scope
 from headwater.stack.lakehouse.service import Lakehouse
 
@@ -133,3 +136,19 @@ def test_the_limit_of_scanned_bytes_holds(athena: AthenaClient) -> None:
     athena.call("CreateWorkGroup", Name="small", Configuration=limit)
     status = athena.wait(athena.start("SELECT max(line) FROM text", WorkGroup="small"))["Status"]
     assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
+
+
+def test_queries_that_spill_at_once_do_not_mix_their_rows(tmp_path: Path) -> None:
+    engine = Engine(EngineSettings(tmp_path / "spill", slots=2, threads=1, memory_bytes=40 * 1024**2))
+    rows = "SELECT (i * 2654435761) % 4294967291 AS a, repeat('x', 20) || i AS b FROM range(300000) t(i) ORDER BY a"
+    summed = f"SELECT count(*), sum(a), min(b), sum(length(b)) FROM (SELECT * FROM ({rows}))"
+
+    def run(_: int) -> object:
+        with engine.session() as session:
+            kept = session.materialize(rows)
+            return session.connection.execute(f"SELECT count(*), sum(a), min(b), sum(length(b)) FROM {kept}").fetchone()
+
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(run, range(4)))
+    assert found == [duckdb.connect().execute(summed).fetchone()] * 4
+    engine.close()

@@ -6,6 +6,7 @@ import json
 import os
 import queue
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Iterable, Iterator, Mapping
@@ -92,7 +93,8 @@ class Session:
     """One DuckDB instance, held by one query. ``interrupt`` may be called from any thread."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        self._scratch = settings.scratch
+        # Instances that spill into one folder write into each other's files, and crash.
+        self._scratch = Path(tempfile.mkdtemp(prefix="engine-", dir=settings.scratch))
         self._registered: list[str] = []
         self._kept: list[str] = []
         self._files: list[Path] = []
@@ -107,7 +109,7 @@ class Session:
         for statement in (
             f"SET threads = {threads}",
             f"SET memory_limit = '{memory // 1024}KiB'",
-            f"SET temp_directory = '{str(settings.scratch).replace(chr(39), chr(39) * 2)}'",
+            f"SET temp_directory = '{str(self._scratch).replace(chr(39), chr(39) * 2)}'",
             "SET preserve_insertion_order = true",
             "SET TimeZone = 'UTC'",
             "SET Calendar = 'gregorian'",
@@ -215,15 +217,17 @@ class Session:
         self.connection.interrupt()
 
     def close(self) -> None:
-        """Release the instance."""
+        """Release the instance, and what it spilled."""
         self.connection.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
 
 
 class Engine:
     """Lends sessions. Instances are made when first needed and kept warm."""
 
     def __init__(self, settings: EngineSettings) -> None:
-        settings.scratch.mkdir(parents=True, exist_ok=True)
+        shutil.rmtree(settings.scratch, ignore_errors=True)  # what a killed process left
+        settings.scratch.mkdir(parents=True)
         self._settings = settings
         self._idle: queue.LifoQueue[Session | None] = queue.LifoQueue()
         for _ in range(settings.slots):

@@ -136,7 +136,10 @@ class Storage(Files, Protocol):
 
 @dataclass(frozen=True)
 class EngineSettings:
-    """``slots`` queries run at once; ``memory_bytes`` is what they use together before they spill to ``scratch``."""
+    """``slots`` queries run at once; ``memory_bytes`` is what they use together before they spill to ``scratch``.
+
+    The folder is the engine's own: it is emptied at the start.
+    """
 
     scratch: Path
     slots: int = 4

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import queue
 import threading
 import time
@@ -20,8 +21,8 @@ from headwater.stack.lakehouse.model import EngineSettings, Files, Storage
 
 STOP_SECONDS = 2.0
 _LOOK_SECONDS = 0.25
-# One statement has the machine as any program has it; when several run, the server of S3 goes before the others.
-_BESIDE = 10
+# One statement has the machine as any program has it; those beside it come after the server of S3.
+_NICENESS = 10
 _WORKER = "headwater.stack.lakehouse.athena.worker"
 
 
@@ -50,6 +51,8 @@ class Processes:
         self._slots = settings.engine.slots
         share = replace(settings.engine, slots=1, memory_bytes=settings.engine.memory_bytes // self._slots)
         self._settings = replace(settings, engine=share)
+        fewer = replace(share, threads=max((share.threads or os.cpu_count() or 1) // 2, 1))
+        self._beside = replace(settings, engine=fewer, niceness=_NICENESS)
         self._storage = storage
         # They are forked from one that has imported everything, whose memory they share.
         self._context = multiprocessing.get_context("forkserver")
@@ -96,8 +99,9 @@ class Processes:
         if slot.process is not None and not slot.process.alive():
             slot.clear()
         if slot.process is None:
-            niceness = _BESIDE if slot.number else 0
-            slot.process = _Process(self._context, replace(self._settings, niceness=niceness))
+            settings = self._beside if slot.number else self._settings
+            engine = replace(settings.engine, scratch=settings.engine.scratch / str(slot.number))
+            slot.process = _Process(self._context, replace(settings, engine=engine))
         return slot.process
 
     def close(self) -> None:
