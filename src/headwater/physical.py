@@ -56,7 +56,7 @@ class Physical:
         """Back up the cluster's files, or what changed since the newest backup; then apply the retention rules."""
         from headwater.stages import backup, physical
 
-        with backup.watched(self._connections, watch or backup.Watch()):
+        with backup.watched(watch or backup.Watch(), self._connections):
             return physical.create(self.create_plan(options), self._connections, on_progress)
 
     def list(self, cluster: str | None = None) -> PhysicalList:
@@ -87,8 +87,10 @@ class Physical:
         """Prove that backups and what they build on are whole, and record it beside each."""
         from headwater.stages import backup, physical
 
-        with backup.watched(self._connections, watch or backup.Watch()):
-            return physical.verify(self.verify_plan(options), self._connections, on_progress)
+        with backup.watched(watch or backup.Watch(), self._connections) as outcome:
+            report = physical.verify(self.verify_plan(options), self._connections, on_progress)
+            outcome.failed = not report.passed
+        return report
 
     def prune_plan(
         self, cluster: str | None = None, *, rules: str = "", orphan_grace: timedelta | None = None

@@ -176,7 +176,7 @@ class Headwater:
         """Back up the database to S3, then remove what the retention rule lets go."""
         from headwater.stages import backup
 
-        with backup.watched(self.connections, watch or backup.Watch()):
+        with backup.watched(watch or backup.Watch(), self.connections):
             report = backup.create(self.backup_plan(options), self.connections, on_progress)
             backup.protect_if_ruled(self.connections)
         return report
@@ -193,10 +193,14 @@ class Headwater:
         from headwater.stages import backup
 
         def create(connections: Connections) -> CreateReport:
-            return Headwater(settings=connections.settings).backup_create(on_progress, options=options, watch=watch)
+            return Headwater(settings=connections.settings).backup_create(on_progress, options=options)
 
         names = tuple(databases) or backup.all_databases(self.connections)
-        return backup.create_many(self.connections, names, create)
+        each = [Connections(replace(self.connections.settings, db_name=name)) for name in names]
+        with backup.watched(watch or backup.Watch(), *each) as outcome:
+            report = backup.create_many(each, create)
+            outcome.failed = bool(report.failed)
+        return report
 
     def backup_list(self) -> Backups:
         """The backups of the database, newest first, and what does not fit together; and the physical backups."""
@@ -220,8 +224,9 @@ class Headwater:
         """Prove that backups can be used, and record it beside each; the report says which did not pass."""
         from headwater.stages import backup
 
-        with backup.watched(self.connections, watch or backup.Watch()):
+        with backup.watched(watch or backup.Watch(), self.connections) as outcome:
             report = backup.verify(self.backup_verify_plan(options), self.connections, on_progress)
+            outcome.failed = not report.passed
             backup.protect_if_ruled(self.connections)
         return report
 

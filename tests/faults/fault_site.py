@@ -110,11 +110,13 @@ class Site:
             "HEADWATER_DB_PASSWORD": own.password,
         }
 
-    def start(self, *arguments: str, endpoint: str | None = None, **options: object) -> subprocess.Popen[str]:
+    def start(
+        self, *arguments: str, endpoint: str | None = None, variables: dict[str, str] | None = None, **options: object
+    ) -> subprocess.Popen[str]:
         """Start ``headwater …`` as its own process."""
         return subprocess.Popen(
             [sys.executable, "-m", "headwater", "--project", str(self.folder), *arguments],
-            env=self.environment(endpoint),
+            env={**self.environment(endpoint), **(variables or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

@@ -285,14 +285,52 @@ def test_monitors_are_told_of_success_and_of_failure(ready: Headwater, tmp_path:
         with pytest.raises(BackupError):
             ready.backup_create(options=CreateOptions(storage=Storage(lock_days=1)), watch=Watch(file, url))
 
-    assert seen == ["/ping", "/ping", "/ping/fail"]
+    assert seen == ["/ping/start", "/ping", "/ping/start", "/ping", "/ping/start", "/ping/fail"]
     label = f'{{database="{ready.settings.db_name}"}}'
     assert f"headwater_backup_backups{label} 1" in text
     assert f"headwater_backup_last_verified_timestamp_seconds{label}" not in text
     assert f"headwater_backup_last_verified_timestamp_seconds{label}" in file.read_text()
-    assert "could not ping" in watch.ping("http://127.0.0.1:1/", failed=False)
+    assert "could not ping" in watch.ping("http://127.0.0.1:1/", "")
     with pytest.raises(SettingsError):
         ready.backup_create(watch=Watch(ping="file:///etc/passwd"))
+
+
+def test_the_latest_backup_is_verified_even_if_it_is_gone(ready: Headwater) -> None:
+    """Not the one before it, which is in order."""
+    make(ready, NOW)
+    newest = make(ready, NOW + timedelta(days=1))
+    objects.delete(ready.connections.s3, ready.settings.bucket_name, [newest.dump.key])
+
+    report = ready.backup_verify()
+
+    assert [(result.id, result.passed) for result in report.results] == [(newest.id, False)]
+
+
+def test_a_verification_that_fails_is_told_as_a_failure(ready: Headwater) -> None:
+    made = ready.backup_create().backup
+    damage(ready, made.dump.key)
+    with monitor() as (url, seen):
+        assert not ready.backup_verify(VerifyOptions(backup=made.id), watch=Watch(ping=f"{url}/?token=a/b")).passed
+
+    assert seen == ["/ping/start?token=a/b", "/ping/fail?token=a/b"]
+
+
+def test_one_database_of_several_that_fails_is_told_as_a_failure(ready: Headwater, tmp_path: Path) -> None:
+    """The last one that was made must not hide the one before; the metrics are of all of them."""
+    file, name = tmp_path / "headwater.prom", ready.settings.db_name
+    with monitor() as (url, seen):
+        report = ready.backup_create_many(["gone", name], watch=Watch(file, url))
+
+    assert [failure.database for failure in report.failed] == ["gone"]
+    assert seen == ["/ping/start", "/ping/fail"]
+    text = file.read_text()
+    assert f'headwater_backup_backups{{database="{name}"}} 1' in text
+    assert 'headwater_backup_backups{database="gone"} 0' in text
+    assert text.count("# TYPE headwater_backup_backups gauge") == 1
+
+
+def test_metrics_that_cannot_be_written_fail_nothing(ready: Headwater, tmp_path: Path) -> None:
+    assert ready.backup_create(watch=Watch(tmp_path / "nowhere" / "headwater.prom")).backup.row_counts
 
 
 def test_lifecycle_rules_join_others_and_leave_them(ready: Headwater) -> None:

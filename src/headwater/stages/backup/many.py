@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, HeadwaterError
@@ -38,18 +38,16 @@ def all_databases(connections: Connections) -> tuple[str, ...]:
         return tuple(str(row[0]) for row in rows)
 
 
-def create_many(
-    connections: Connections, databases: Sequence[str], create: Callable[[Connections], CreateReport]
-) -> ManyReport:
-    """Call ``create`` for each database with connections of its own."""
+def create_many(databases: Sequence[Connections], create: Callable[[Connections], CreateReport]) -> ManyReport:
+    """Call ``create`` with each database's connections."""
 
-    def one(name: str) -> CreateReport | Failure:
+    def one(connections: Connections) -> CreateReport | Failure:
         try:
-            return create(Connections(replace(connections.settings, db_name=name)))
+            return create(connections)
         except HeadwaterError as error:
-            return Failure(name, str(error), error.exit_code)
+            return Failure(connections.settings.db_name, str(error), error.exit_code)
 
-    ended = [one(name) for name in databases]
+    ended = [one(connections) for connections in databases]
     return ManyReport(
         tuple(report for report in ended if isinstance(report, CreateReport)),
         tuple(report for report in ended if isinstance(report, Failure)),

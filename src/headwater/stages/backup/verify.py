@@ -63,9 +63,13 @@ def plan_verify(connections: Connections, options: VerifyOptions) -> VerifyPlan:
 
 def _chosen(found: Backups, options: VerifyOptions) -> tuple[ListedBackup, ...]:
     if options.subset is None and options.backup != "all":
-        known = {backup.manifest.id: backup for backup in found.backups}
         # A backup with a problem is verified too: that it fails is what has to be said.
-        return (known.get(options.backup) or choose(found, options.backup),)
+        named = (
+            backup
+            for backup in found.backups
+            if options.backup == backup.manifest.id or (options.backup == "latest" and not backup.manifest.partial)
+        )
+        return (next(named, None) or choose(found, options.backup),)
     if not found.backups:
         raise BackupError(f"there is no backup of {found.database}", hint="make one: `headwater backup create`")
     if options.subset is None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Literal
 from urllib.error import URLError
+from urllib.parse import urlsplit, urlunsplit
 from urllib.request import Request, urlopen
 
 from headwater import recoverability
@@ -30,30 +32,41 @@ _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 @dataclass(frozen=True)
 class Watch:
-    """Who is told how a command ended: a Prometheus text file, and a URL to ping (``/fail`` is appended on failure)."""
+    """Who is told how a command ended: a Prometheus text file, and a URL to ping (see ``ping``)."""
 
     metrics: Path | None = None
     ping: str | None = None
     max_age: timedelta = MAX_AGE
 
 
+@dataclass
+class Outcome:
+    """How the watched block ended, apart from exceptions: for what fails without one, such as a verification."""
+
+    failed: bool = False
+
+
 @contextmanager
-def watched(connections: Connections, watch: Watch) -> Iterator[None]:
-    """Run the block, then tell ``watch`` how it ended; that telling failed is logged and fails nothing else."""
+def watched(watch: Watch, *connections: Connections) -> Iterator[Outcome]:
+    """Run the block, and tell ``watch`` that it begins and how it ended: the metrics are of each connection's database.
+
+    That telling failed is logged and fails nothing else.
+    """
     if watch.ping is not None:
         check_url(watch.ping)
+        ping(watch.ping, "start")  # not every monitor knows that: what comes afterwards counts
+    outcome = Outcome()
     try:
-        yield
+        yield outcome
     except BaseException:
-        with suppress(HeadwaterError):  # what failed first is what has to be said
-            _tell(connections, watch, failed=True)
+        _tell(connections, watch, failed=True)
         raise
-    _tell(connections, watch, failed=False)
+    _tell(connections, watch, failed=outcome.failed)
 
 
 def tell_status(report: StatusReport, watch: Watch) -> None:
     """Write the metrics and ping, then raise StaleBackup if the report names a problem."""
-    _report(metrics(report, datetime.now(timezone.utc)), watch, failed=not report.healthy)
+    _report(metrics(datetime.now(timezone.utc), report), watch, failed=not report.healthy)
     require_healthy(report)
 
 
@@ -70,16 +83,20 @@ def tell_cluster(report: WalStatus, watch: Watch) -> None:
 def _report(text: str, watch: Watch, *, failed: bool) -> None:
     if watch.metrics is not None:
         write_metrics(watch.metrics, text)
-    if watch.ping is not None and (problem := ping(watch.ping, failed=failed)):
+    if watch.ping is not None and (problem := ping(watch.ping, "fail" if failed else "")):
         log.warning("%s", problem)
 
 
-def _tell(connections: Connections, watch: Watch, *, failed: bool) -> None:
-    if watch.ping is not None and (problem := ping(watch.ping, failed=failed)):
+def _tell(connections: Sequence[Connections], watch: Watch, *, failed: bool) -> None:
+    if watch.ping is not None and (problem := ping(watch.ping, "fail" if failed else "")):
         log.warning("%s", problem)
     if watch.metrics is not None:
         now = datetime.now(timezone.utc)
-        write_metrics(watch.metrics, metrics(status(connections, now, Bounds(watch.max_age)), now))
+        try:
+            reports = [status(each, now, Bounds(watch.max_age)) for each in connections]
+            write_metrics(watch.metrics, metrics(now, *reports))
+        except HeadwaterError as error:
+            log.warning("%s", error)
 
 
 def require_healthy(report: StatusReport) -> None:
@@ -204,11 +221,21 @@ def _text(age: timedelta) -> str:
     return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} days"
 
 
-def metrics(report: StatusReport, now: datetime) -> str:
-    """The report in Prometheus' text format; what there is no value for is left out, so that ``absent()`` can tell."""
-    label = report.database.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    stamp = now.timestamp()
-    values: list[tuple[str, str, float | None]] = [
+def metrics(now: datetime, *reports: StatusReport) -> str:
+    """The reports in Prometheus' text format; what there is no value for is left out, so that ``absent()`` can tell."""
+    values = [_values(report, now.timestamp()) for report in reports]
+    lines = []
+    for number, (name, text, _) in enumerate(values[0] if values else ()):
+        lines += [f"# HELP headwater_backup_{name} {text}", f"# TYPE headwater_backup_{name} gauge"]
+        for report, found in zip(reports, values, strict=True):
+            if (value := found[number][2]) is not None:
+                label = report.database.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+                lines.append(f'headwater_backup_{name}{{database="{label}"}} {value}')
+    return "\n".join(lines) + "\n" + recoverability.metrics(reports[0].clusters if reports else ())
+
+
+def _values(report: StatusReport, stamp: float) -> list[tuple[str, str, float | None]]:
+    return [
         ("last_success_timestamp_seconds", "when the newest backup began", _stamp(stamp, report.newest_age)),
         (
             "last_verified_timestamp_seconds",
@@ -226,12 +253,6 @@ def metrics(report: StatusReport, now: datetime) -> str:
         ("backups", "usable backups", report.backups),
         ("healthy", "1 if `headwater backup status` finds nothing wrong", int(report.healthy)),
     ]
-    lines = []
-    for name, text, value in values:
-        lines += [f"# HELP headwater_backup_{name} {text}", f"# TYPE headwater_backup_{name} gauge"]
-        if value is not None:
-            lines.append(f'headwater_backup_{name}{{database="{label}"}} {value}')
-    return "\n".join(lines) + "\n" + recoverability.metrics(report.clusters)
 
 
 def _stamp(now: float, age: float | None) -> float | None:
@@ -249,10 +270,18 @@ def write_metrics(file: Path, text: str) -> None:
         raise InputError(f"cannot write {file}: {error.strerror or error}", hint="is the folder there?") from error
 
 
-def ping(url: str, *, failed: bool) -> str:
-    """Tell a monitor (healthchecks.io's convention: ``/fail`` appended). Why it could not be told, or nothing."""
+def ping(url: str, signal: Literal["", "start", "fail"]) -> str:
+    """Tell a monitor (healthchecks.io's convention: ``/start`` and ``/fail`` behind the path). Why it could not be
+    told, or nothing.
+
+    >>> ping("http://127.0.0.1:1/", "").startswith("could not ping http://127.0.0.1:1/")
+    True
+    """
     check_url(url)
-    target = f"{url.rstrip('/')}/fail" if failed else url
+    target = url
+    if signal:
+        parts = urlsplit(url)
+        target = urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{signal}"))
     try:
         with urlopen(Request(target, method="GET"), timeout=PING_SECONDS):  # noqa: S310 - the scheme is checked above
             return ""
