@@ -162,3 +162,15 @@ def test_tables_are_searched_compared_and_sorted(athena: AthenaClient) -> None:
     assert names(SortCriteria=[{"FieldName": "Owner", "Sort": "ASC"}]) == ["b", "c", "a"]
     assert names(Filters=[{"Key": "Name", "Value": "a", "Comparator": "GREATER_THAN"}]) == ["b", "c"]
     assert names(Filters=[{"Key": "CreateTime", "Value": "5", "Comparator": "LESS_THAN"}]) == []
+
+
+def test_metadata_lists_name_what_is_asked_for(athena: AthenaClient) -> None:
+    athena.glue("CreateDatabase", DatabaseInput={"Name": "lake", "Description": "d"})
+    athena.glue("CreateTable", DatabaseName="lake", TableInput={"Name": "t", "TableType": "EXTERNAL_TABLE"})
+    catalog = {"CatalogName": "AwsDataCatalog"}
+    found = athena.call("ListDatabases", **catalog, AttributesToGet=["NAME"])["DatabaseList"]
+    assert found[-1] == {"Name": "lake"}
+    tables = {**catalog, "DatabaseName": "lake"}
+    both = athena.call("ListTableMetadata", **tables, AttributesToGet=["NAME", "TABLE_TYPE"])["TableMetadataList"]
+    assert both == [{"Name": "t", "TableType": "EXTERNAL_TABLE"}]
+    assert athena.refused("ListTableMetadata", **tables, AttributesToGet=["TABLE_TYPE"])

@@ -78,6 +78,13 @@ def test_the_result_of_writing_is_a_count_and_a_manifest(athena: AthenaClient) -
     manifest = execution["Statistics"]["DataManifestLocation"]
     assert manifest == f"{OUTPUT}tables/{identifier}-manifest.csv"
     (written,) = (athena.storage.root / manifest.removeprefix("s3://")).read_text().splitlines()
+    files = athena.call("GetQueryResults", QueryExecutionId=identifier, QueryResultType="DATA_MANIFEST")["ResultSet"]
+    assert files["Rows"] == [{"Data": [{"VarCharValue": written}]}]
+    query = athena.run("SELECT 1")["QueryExecutionId"]
+    assert (
+        "DATA_MANIFEST"
+        in athena.refused("GetQueryResults", QueryExecutionId=query, QueryResultType="DATA_MANIFEST")["message"]
+    )
     assert written.startswith(f"{OUTPUT}tables/{identifier}/")
     assert (athena.storage.root / written.removeprefix("s3://")).is_file()
 

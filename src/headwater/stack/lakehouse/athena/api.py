@@ -15,7 +15,7 @@ from headwater.stack.lakehouse.athena.documents import Documents
 from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore
 from headwater.stack.lakehouse.athena.job import Job
 from headwater.stack.lakehouse.athena.metadata import Metadata
-from headwater.stack.lakehouse.athena.output import result_page
+from headwater.stack.lakehouse.athena.output import manifest_page, result_page
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements
 from headwater.stack.lakehouse.athena.records import COUNTED, new_record, result_settings, reused
 from headwater.stack.lakehouse.athena.runner import Runner
@@ -90,6 +90,8 @@ class AthenaApi:
             raise invalid_request("Query string cannot be empty", "MALFORMED_QUERY")
         if len(text.encode()) > _MAX_QUERY_BYTES:
             raise invalid_request("Query string exceeds the limit of 262144 bytes", "MALFORMED_QUERY")
+        if request.get("EngineConfiguration"):
+            raise invalid_request("EngineConfiguration is not supported by Headwater's local Athena.")
         group = self._work_groups.enabled(scope, request.get("WorkGroup") or "primary")
         self._prepare_default(scope)
         results = result_settings(request, group)
@@ -175,7 +177,8 @@ class AthenaApi:
             raise invalid_request(f"{kind}{state}", "INVALID_QUERY_EXECUTION_STATE")
         token = request.get("NextToken")
         offset = decode_token(token, identifier) if token else 0
-        page = result_page(self._storage, stored, offset, limit)
+        pages = manifest_page if request.get("QueryResultType") == "DATA_MANIFEST" else result_page
+        page = pages(self._storage, stored, offset, limit)
         answer: GlueJson = {
             "UpdateCount": stored.rows if stored.execution.get("SubstatementType") in COUNTED else 0,
             "ResultSet": {

@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.errors import ApiError, invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope, current_columns
 
 _MAX_PAGE = 50
+_ATTRIBUTES = {"NAME": "Name", "TABLE_TYPE": "TableType"}
 
 
 class Metadata:
@@ -40,7 +41,10 @@ class Metadata:
 
     def _list_databases(self, scope: Scope, request: GlueJson) -> GlueJson:
         self._check_catalog(scope, request)
-        return listed("DatabaseList", [_database(d) for d in self._catalog.databases(scope)], request, _MAX_PAGE)
+        wanted = _attributes(request)
+        return listed(
+            "DatabaseList", [wanted(_database(d)) for d in self._catalog.databases(scope)], request, _MAX_PAGE
+        )
 
     def _get_database(self, scope: Scope, request: GlueJson) -> GlueJson:
         self._check_catalog(scope, request)
@@ -57,7 +61,8 @@ class Metadata:
             except re.error as error:
                 raise invalid_request(f"Invalid expression: {expression}") from error
             tables = [table for table in tables if pattern.fullmatch(table["Name"])]
-        return listed("TableMetadataList", [_table(table) for table in tables], request, _MAX_PAGE)
+        wanted = _attributes(request)
+        return listed("TableMetadataList", [wanted(_table(table)) for table in tables], request, _MAX_PAGE)
 
     def _get_table(self, scope: Scope, request: GlueJson) -> GlueJson:
         self._check_catalog(scope, request)
@@ -76,6 +81,17 @@ def _found(read: Callable[[], Found]) -> Found:
         service = f"Service: AmazonDataCatalog; Status Code: {error.status}; Error Code: {error.code}"
         message = f"{error.message} ({service}; Request ID: {uuid.uuid4()}; Proxy: null)"
         raise ApiError("MetadataException", message) from error
+
+
+def _attributes(request: GlueJson) -> Callable[[GlueJson], GlueJson]:
+    """What ``AttributesToGet`` leaves of an item: all, or its name and perhaps its type."""
+    given = request.get("AttributesToGet")
+    if given is None:
+        return lambda item: item
+    names = [_ATTRIBUTES.get(str(attribute)) for attribute in given]
+    if "Name" not in names or None in names:
+        raise invalid_request("AttributesToGet must be NAME, or for tables NAME and TABLE_TYPE")
+    return lambda item: {key: value for key, value in item.items() if key in names}
 
 
 def _database(database: GlueJson) -> GlueJson:

@@ -19,6 +19,15 @@ def result_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Pa
     return text_page(found.path, offset, limit)
 
 
+def manifest_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Page:
+    """The names of the files that a statement wrote. Raises ``InvalidRequestException`` for one that writes none."""
+    location = stored.execution["Statistics"].get("DataManifestLocation")
+    if location is None:
+        message = "DATA_MANIFEST is only supported for CREATE TABLE AS SELECT, UNLOAD and INSERT queries"
+        raise invalid_request(message)
+    return text_page(_object(storage, stored, location).path, offset, limit)
+
+
 def _object(storage: Storage, stored: Stored, location: str) -> StoredObject:
     bucket, key = split_s3_uri(location)
     try:

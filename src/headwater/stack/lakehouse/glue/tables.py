@@ -8,7 +8,7 @@ from functools import partial
 
 from headwater.stack.lakehouse.catalog.patterns import table_pattern
 from headwater.stack.lakehouse.catalog.store import Catalog
-from headwater.stack.lakehouse.errors import ApiError, invalid_input, not_found
+from headwater.stack.lakehouse.errors import invalid_input, not_found
 from headwater.stack.lakehouse.glue.failures import failure_of
 from headwater.stack.lakehouse.glue.ordering import ordered_table
 from headwater.stack.lakehouse.glue.paging import page
@@ -20,27 +20,26 @@ _PAGE = 100
 
 def create_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``CreateTable``."""
-    if request.get("OpenTableFormatInput"):
-        raise ApiError("InvalidInputException", "OpenTableFormatInput is not supported by Headwater's local Glue.")
+    _refuse(request, "OpenTableFormatInput", "TransactionId")
     catalog.create_table(scope, text(request, "DatabaseName"), table_input(request))
     return {}
 
 
 def get_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetTable``."""
-    _only_now(request)
+    _refuse(request, "QueryAsOfTime", "TransactionId")
     return {"Table": ordered_table(catalog.get_table(scope, text(request, "DatabaseName"), text(request, "Name")))}
 
 
-def _only_now(request: GlueJson) -> None:
-    for member in ("QueryAsOfTime", "TransactionId"):
+def _refuse(request: GlueJson, *members: str) -> None:
+    for member in members:
         if request.get(member) is not None:
             raise invalid_input(f"{member} is not supported by Headwater's local Glue.")
 
 
 def get_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetTables``: ``Expression`` is a regular expression on the whole name."""
-    _only_now(request)
+    _refuse(request, "QueryAsOfTime", "TransactionId")
     tables = catalog.tables(scope, text(request, "DatabaseName"))
     expression = optional_text(request, "Expression")
     if expression:
@@ -64,6 +63,7 @@ def _regex(expression: str) -> re.Pattern[str]:
 
 def update_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``UpdateTable``: with ``VersionId`` only if nobody updated the table since."""
+    _refuse(request, "UpdateOpenTableFormatInput", "ViewUpdateAction", "TransactionId")
     catalog.update_table(
         scope,
         text(request, "DatabaseName"),
