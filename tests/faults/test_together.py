@@ -197,7 +197,7 @@ def test_every_kind_of_object_comes_back(site: Site) -> None:
     headwater.restore()
 
     here, there = site.address(name), site.address(f"{name}_restored")
-    assert len(postgres.read_contents(here)) == 11
+    assert len(postgres.read_contents(here)) == 13
     assert postgres.read_contents(here) == postgres.read_contents(there)
     assert schema(site, name) == schema(site, there.database)
     query = "SELECT loid, md5(string_agg(data, '' ORDER BY pageno)) FROM pg_largeobject GROUP BY loid ORDER BY loid"

@@ -25,6 +25,7 @@ from headwater.services.verification import Verification
 from headwater.stages import backup
 from headwater.stages.backup import CreateOptions, VerifyOptions, Watch, watch
 from headwater.stages.backup.verify import parse_subset
+from headwater.stages.restore import RestoreOptions
 from tests.stages.conftest import Command
 
 NOW = datetime(2025, 3, 31, 12, tzinfo=timezone.utc)
@@ -293,6 +294,21 @@ def test_monitors_are_told_of_success_and_of_failure(ready: Headwater, tmp_path:
     assert "could not ping" in watch.ping("http://127.0.0.1:1/", "")
     with pytest.raises(SettingsError):
         ready.backup_create(watch=Watch(ping="file:///etc/passwd"))
+
+
+def test_a_restore_says_which_newer_backups_it_passed_over(ready: Headwater) -> None:
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    good, edited, gone = (make(ready, NOW + timedelta(days=days)) for days in range(3))
+    objects.delete(s3, bucket, [gone.dump.key])
+    key = manifest_key(edited.dump.key)
+    changed = objects.read_bytes(s3, bucket, key).replace(b'"partial": false', b'"partial": true')
+    objects.put_bytes(s3, bucket, key, changed)
+
+    report = ready.restore()
+
+    assert report.backup == good.id
+    assert [made.id in text for made, text in zip((edited, gone), report.passed_over, strict=True)] == [True, True]
+    assert ready.restore_plan(RestoreOptions(f"{NOW:%Y-%m-%dT%H:%M}Z", to="other")).passed_over == ()
 
 
 def test_the_latest_backup_is_verified_even_if_it_is_gone(ready: Headwater) -> None:

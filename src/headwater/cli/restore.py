@@ -99,7 +99,12 @@ def restore(
     emit(report, as_json, _lines)
 
 
+def _passed_over(texts: tuple[str, ...]) -> Iterator[str]:
+    yield from (click.style(f"WARNING: a newer backup cannot be used: {text}", fg="red") for text in texts)
+
+
 def _plan_lines(plan: RestorePlan) -> Iterator[str]:
+    yield from _passed_over(plan.passed_over)
     dump, kind = plan.backup.dump, "new" if plan.new else "existing"
     yield f"would restore backup {plan.backup.id} of {plan.backup.database} into the {kind} database {plan.to}"
     yield f"from s3://{plan.bucket}/{dump.key} ({size(dump.size)}, {size(dump.raw_size)} unpacked)"
@@ -108,6 +113,7 @@ def _plan_lines(plan: RestorePlan) -> Iterator[str]:
 
 
 def _lines(report: RestoreReport) -> Iterator[str]:
+    yield from _passed_over(report.passed_over)
     yield f"backup {report.backup} restored into {report.database} in {report.seconds:.1f} s"
     yield from (f"role {role} was made" for role in report.roles)
     yield from (f"left out, needs more than these tables: {what}" for what in report.left_out)

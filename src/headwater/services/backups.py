@@ -18,6 +18,7 @@ from headwater.manifest import (
     RESTORE_VERSION,
     VERIFY_SUFFIX,
     BackupManifest,
+    backup_id,
     parse,
     stem,
     verify_key,
@@ -155,6 +156,22 @@ def choose(found: Backups, wanted: str) -> ListedBackup:
     known = ", ".join(backup.manifest.id for backup in found.backups[:5])
     hint = f"the newest are {known}; see `headwater backup list`" if known else make_one
     raise BackupError(f"there is no backup {wanted} of {found.database}", hint=hint)
+
+
+def passed_over(found: Backups, chosen: BackupManifest, wanted: str) -> tuple[str, ...]:
+    """The backups, newer than the chosen one, that ``wanted`` would have meant if they could be used, and why not."""
+    moment = _moment(wanted)
+    if wanted != "latest" and moment is None:
+        return ()
+    until = "~" if moment is None else backup_id(moment)
+    damaged = [
+        (item.manifest.id, f"backup {item.manifest.id}: {item.problem}")
+        for item in found.backups
+        if item.problem and not item.manifest.partial
+    ]
+    named = re.compile(r"backup_(\d{8}T\d{6}Z)\.")
+    unreadable = [(match[1], text) for text in found.unreadable if (match := named.search(text))]
+    return tuple(text for name, text in sorted([*damaged, *unreadable]) if chosen.id < name <= until)
 
 
 def _moment(text: str) -> datetime | None:

@@ -27,7 +27,7 @@ class RestoreReport:
     """What was restored. ``compared``: whether the row counts were equal to the manifest's (False: it has none).
 
     ``hashes_compared``: whether content hashes were, too. ``roles``: those that were made. ``left_out``: what belongs
-    to the chosen tables and needs others, such as a foreign key.
+    to the chosen tables and needs others, such as a foreign key. ``passed_over``: newer backups that cannot be used.
     """
 
     backup: str
@@ -39,6 +39,7 @@ class RestoreReport:
     hashes_compared: bool = False
     roles: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress = no_progress) -> RestoreReport:
@@ -73,6 +74,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         hashes_compared=expected.content_hashes is not None,
         roles=made,
         left_out=choice.left_out if choice else (),
+        passed_over=plan.passed_over,
     )
 
 

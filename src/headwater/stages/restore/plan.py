@@ -42,7 +42,10 @@ class RestoreOptions:
 
 @dataclass(frozen=True)
 class RestorePlan:
-    """What will be restored where. ``new``: the database ``to`` does not exist yet; ``steps`` says it in words."""
+    """What will be restored where. ``new``: the database ``to`` does not exist yet; ``steps`` says it in words.
+
+    ``passed_over``: newer backups that cannot be used, and why.
+    """
 
     backup: BackupManifest
     bucket: str
@@ -56,6 +59,7 @@ class RestorePlan:
     roles: bool = False
     identity: Path | None = None
     steps: tuple[str, ...] = ()
+    passed_over: tuple[str, ...] = ()
 
 
 def plan(connections: Connections, options: RestoreOptions | None = None) -> RestorePlan:
@@ -68,6 +72,7 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
     settings = connections.settings
     found = backups.list_backups(connections.s3, settings.layout, settings.db_name)
     manifest = backups.choose(found, options.backup).manifest
+    passed_over = backups.passed_over(found, manifest, options.backup)
     _check_object(connections, manifest)
     _check_options(manifest, options)
     to = checked_name(options.into or options.to or f"{manifest.database}{SUFFIX}")
@@ -92,6 +97,7 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
         roles=options.roles,
         identity=options.identity,
         steps=_steps(manifest, to, options, jobs),
+        passed_over=passed_over,
     )
 
 
