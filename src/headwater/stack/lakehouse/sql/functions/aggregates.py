@@ -47,6 +47,43 @@ def _approx_percentile(call: Call) -> str:
     return f"quantile_disc({value}, {fraction}){call.over}"
 
 
+def _weighted_percentile(call: Call) -> Expr:
+    """An approximation in Trino; here the exact value at which the weights reach the fraction."""
+    value, weight, fraction = call.arguments
+    if not fraction.constant:
+        raise Unsupported("approx_percentile with a percentage that is not constant")
+    several = fraction.type.name == "array"
+    fractions = fraction.sql if several else f"[{fraction}]"
+    lists = (f"list(CAST({item} AS DOUBLE)){call.over}" for item in (value, weight))
+    found = f"hw_weighted({', '.join(lists)}, CAST({fractions} AS DOUBLE[]))"
+    kind = t.array(value.type) if several else value.type
+    return Expr(f"CAST({found if several else f'list_extract({found}, 1)'} AS {t.to_duckdb(kind)})", kind)
+
+
+# What stands for a value in a checksum: a number, or bytes.
+_SHARES = {
+    **dict.fromkeys((*t.INTEGERS, "boolean"), "hw_share_bigint(CAST({0} AS BIGINT))"),
+    "date": "hw_share_bigint(CAST(date_diff('day', DATE '1970-01-01', {0}) AS BIGINT))",
+    "timestamp": "hw_share_bigint(epoch_us({0}))",
+    "double": "hw_share_double({0})",
+    "real": "hw_share_real({0})",
+    "varchar": "hw_share_bytes(encode({0}))",
+    "varbinary": "hw_share_bytes({0})",
+}
+
+
+def _checksum(call: Call) -> str:
+    """The sum of the rows' hashes in 64 bits; NULL has one of its own."""
+    value = call.arguments[0]
+    share = _SHARES.get(value.type.name)
+    if value.type.name == "decimal" and value.type.params[0] <= 18:
+        share = f"hw_share_bigint(CAST({unscaled(value.sql, value.type.params[1])} AS BIGINT))"
+    if share is None:
+        raise Unsupported(f"checksum of a {value.type}")
+    shares = f"CAST(coalesce({share.format(value.sql)}, 11400714785074694791) AS HUGEINT)"
+    return f"hw_checksum(CAST(sum({call.distinct}{shares}){call.over} AS HUGEINT))"
+
+
 def _bool_or_count(call: Call) -> str:
     return f"count(*){call.over}" if not call.arguments else f"count({call.distinct}{call.arguments[0]}){call.over}"
 
@@ -160,6 +197,9 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("approx_distinct(any, double) -> bigint", "CAST(count(DISTINCT {0}){over} AS BIGINT)"),
     _f("approx_percentile(N, double) -> N", _approx_percentile),
     _f("approx_percentile(N, array(double)) -> array(N)", _approx_percentile),
+    _f("approx_percentile(N, double, double) -> N", _weighted_percentile),
+    _f("approx_percentile(N, double, array(double)) -> array(N)", _weighted_percentile),
+    _f("checksum(any) -> varbinary", _checksum),
     _f("geometric_mean(double) -> double", "exp(avg(ln({0})){over})"),
     _f("stddev(double) -> double", "stddev_samp({0}){over}"),
     _f("stddev_samp(double) -> double", "stddev_samp({0}){over}"),

@@ -38,6 +38,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _b("sha1(varbinary) -> varbinary", "unhex(sha1({0}))"),
     _b("sha256(varbinary) -> varbinary", "unhex(sha256({0}))"),
     _b("sha512(varbinary) -> varbinary", "hw_sha512({0})"),
+    _b("spooky_hash_v2_32(varbinary) -> varbinary", "hw_spooky_32({0})"),
+    _b("spooky_hash_v2_64(varbinary) -> varbinary", "hw_spooky_64({0})"),
     _b("substr(varbinary, bigint) -> varbinary", "hw_substr_bytes({0}, {1}, octet_length({0}))"),
     _b("substr(varbinary, bigint, bigint) -> varbinary", "hw_substr_bytes({0}, {1}, {2})"),
     _b("to_base32(varbinary) -> varchar", "hw_to_base32({0})"),

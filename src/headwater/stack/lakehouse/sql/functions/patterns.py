@@ -14,7 +14,10 @@ from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
 from headwater.stack.lakehouse.sql.routines.patterns import compiled
 
 _r = family("regular expression")
-_BEYOND_RE2 = re.compile(r"\(\?<?[=!]|\\[1-9uGZkhHR]|\\x|\(\?>|[*+?}]\+|&&|\$|\[[^\]\\]*\[(?!:)")
+_BEYOND_RE2 = re.compile(
+    r"\(\?<?[=!]|\\[1-9uGZkhHRQvVX0e]|\\x(?!\{)|\(\?>|(?<!\\)(?:[*+?]|\{[0-9,]+\})\+|&&|\$|\[[^\]\\]*\[(?!:)"
+    r"|\\[pP]\{(?:Lower|Upper|ASCII|Alpha|Digit|Alnum|Punct|Graph|Print|Blank|Cntrl|XDigit|Space)\}"
+)
 
 
 def _native(call: Call) -> str | None:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
+import sys
 from functools import lru_cache
 
+from headwater.stack.lakehouse.sql.routines.javaregex import python_pattern
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
-# What Java reads and Python does not, or reads differently.
-_FOREIGN = re.compile(r"&&|\\[pPhHvVRXGZzQE]|\\x\{|\\k<|[*+?}]\+|\(\?>|\[\[:|\(\?[a-zA-Z]*[dDU]|\[[^\]\\]*\[")
+_ATOMIC = re.compile(r"(?<!\\)[*+?}]\+|\(\?>")
 _REPLACED = re.compile(r"\\(.)|\$\{(\w+)\}|\$(\d)|(\$|\\)", re.DOTALL)
 
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> re.Pattern[str]:
-    """A Java pattern; its classes are those of ASCII."""
-    if _FOREIGN.search(pattern):
-        message = f"the regular expression {pattern} is not supported by Headwater's local Athena"
+    """A Java pattern; its classes are those of ASCII, but letters match without regard to case in all of Unicode."""
+    if sys.version_info < (3, 11) and _ATOMIC.search(pattern):
+        message = f"the regular expression {pattern} is not supported by Headwater's local Athena on Python 3.10"
         raise RoutineFailed(message, "NOT_SUPPORTED")
     try:
-        return re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern), re.ASCII)
-    except re.error as error:
+        return re.compile(python_pattern(pattern), 0 if "(?" in pattern else re.ASCII)
+    except (re.error, ValueError) as error:
+        if isinstance(error, RoutineFailed):
+            raise
         raise RoutineFailed(f"Invalid regular expression: {pattern} ({error})") from error
 
 

@@ -8,6 +8,7 @@ from headwater.stack.lakehouse.sources.csvfields import csv_fields
 from headwater.stack.lakehouse.sql.routines import (
     addresses,
     bits,
+    checksums,
     clockreads,
     clocks,
     decimals,
@@ -23,7 +24,7 @@ from headwater.stack.lakehouse.sql.routines import (
 from headwater.stack.lakehouse.sql.routines.model import Routine
 
 _MODULES = (
-    *(addresses, bits, clockreads, clocks, decimals, distributions, formatting, hashes),
+    *(addresses, bits, checksums, clockreads, clocks, decimals, distributions, formatting, hashes),
     *(jsoncalls, jsons, patterns, urls, words),
 )
 ROUTINES: tuple[Routine, ...] = (
