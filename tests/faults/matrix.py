@@ -141,7 +141,7 @@ FAULTS = (
     Fault("together", "lifecycle", "two programs write the bucket's lifecycle rules at once", HOLDS),
     Fault("together", "many", "a prune of 1,100 backups, in a versioned bucket too", HOLDS),
     Fault("together", "secrets", "a look at every process's arguments, the output, the logs, the bucket", HOLDS),
-    Fault("together", "fidelity", "large objects, identity, policies, partitions, rights, event triggers, odd names", HOLDS),
+    Fault("together", "fidelity", "large objects, identity, policies, partitions, rights, triggers, odd names", HOLDS),
     Fault("together", "memory", "ten times the data: no more memory", HOLDS),
 )  # fmt: skip
 
