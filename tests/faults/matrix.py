@@ -123,7 +123,7 @@ FAULTS = (
     Fault("physical", "copy-manifest", "the manifest is edited", LISTED),
     Fault("physical", "copy-base", "the backup that an incremental one builds on is gone", LISTED),
     Fault("physical", "log-gap", "a segment of the archived log is missing", "status names it; no recovery past it"),
-    Fault("physical", "log-damaged", "a bit of a segment flips", "nothing is rebuilt with it"),
+    Fault("physical", "log-damaged", "a bit of a segment flips", "full, with `--log`; nothing is rebuilt with it"),
     Fault("physical", "log-killed", "archiving is interrupted, its spool is lost", "taken up without a gap"),
     Fault("physical", "log-sigkill", "SIGKILL of Headwater while it archives", "its receiver ends too; no gap"),
     Fault("physical", "log-away", "S3 answers 503 for a while", "tried again; no gap"),

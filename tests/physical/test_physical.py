@@ -158,6 +158,10 @@ def test_a_damaged_segment_is_found(ready: Headwater, tmp_path: Path) -> None:
     data[len(data) // 2] ^= 1
     objects.put_bytes(s3, layout.bucket, key, bytes(data), objects.WriteOptions(metadata=head.metadata))
 
+    assert ready.physical.verify().passed
+    report = ready.physical.verify(PhysicalVerifyOptions(log=True))
+    assert not report.passed
+    assert made.end_segment.following().name in report.results[0].detail
     with pytest.raises(VerificationError, match="is damaged"):
         recover(ready, tmp_path / "data", moment)
     assert not (tmp_path / "data").exists()
@@ -333,6 +337,7 @@ def test_the_commands_do_the_same(ready: Headwater, monkeypatch: pytest.MonkeyPa
     assert isinstance(run("restore", "--at", moment.isoformat()).exception, SettingsError)
     assert isinstance(run("restore", "--at", "yesterday", "--data-directory", data).exception, SettingsError)
     assert run("backup", "create", "--physical", "--table", "orders").exit_code == 2
+    assert run("restore", "--timeline", "2").exit_code == 2
     for words in (["create", "--incremental", "--dry-run"], ["physical", "list"], ["physical", "status"]):
         assert made["cluster"] in run("backup", *words).stdout or made["id"] in run("backup", *words).stdout
 

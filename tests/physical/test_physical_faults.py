@@ -181,6 +181,7 @@ def fill(hw: Headwater, segments: int) -> None:
         clusters.close_segment(address)
 
 
+@pytest.mark.soak
 def test_s3_that_is_away_is_tried_again(ready: Headwater, monkeypatch: pytest.MonkeyPatch) -> None:
     archive(ready)
     fill(ready, 2)

@@ -243,6 +243,7 @@ def test_what_is_encrypted_comes_back_with_the_key_only(
         assert marks(address) == [1, 2]
 
 
+@pytest.mark.soak
 def test_a_limited_rate_and_plain_objects_are_what_was_asked_for(ready: Headwater) -> None:
     began = datetime.now(timezone.utc)
     made = ready.physical.create(options=PhysicalOptions(limit_rate=2 * 1024 * 1024)).backup

@@ -75,6 +75,7 @@ def test_a_moment_is_recovered_on_the_timeline_that_the_cluster_was_on(ready: He
         physical.plan_recover(ready.connections, RecoverOptions(tmp_path / "no", backup=copied.id, timeline=1))
 
 
+@pytest.mark.soak
 def test_a_position_a_restore_point_and_the_latest_are_targets_too(ready: Headwater, tmp_path: Path) -> None:
     mark(ready, 1)
     back_up(ready)

@@ -116,6 +116,7 @@ def list_(ctx: click.Context, cluster: str | None, as_json: bool) -> None:
 @click.option("--all", "all_", is_flag=True, help="Every backup.")
 @click.option("--subset", metavar="N/T", help="The Nth of T parts of all backups; T runs verify every one once.")
 @identity_option
+@click.option("--log", is_flag=True, help="Also read the archived log that follows, segment by segment.")
 @click.option("--dry-run", is_flag=True, help="Print which backups would be verified; read none.")
 @watch_options
 @cluster_option
@@ -128,6 +129,7 @@ def verify(
     all_: bool,
     subset: str | None,
     identity: Path | None,
+    log: bool,
     dry_run: bool,
     metrics: Path | None,
     ping: str | None,
@@ -147,7 +149,7 @@ def verify(
     from headwater.stages.physical import PhysicalVerifyOptions, require_passed
 
     headwater = Headwater(ctx.obj)
-    options = PhysicalVerifyOptions(level, "all" if all_ else backup, subset, cluster, identity)
+    options = PhysicalVerifyOptions(level, "all" if all_ else backup, subset, cluster, identity, log)
     if dry_run:
         emit(headwater.physical.verify_plan(options), as_json, _verify_plan_lines)
         return

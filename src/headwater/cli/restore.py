@@ -87,6 +87,8 @@ def restore(
         target = PhysicalTarget(backup, at, restore_point, timeline, data_directory, cluster, identity, tablespaces)
         restore_physical(ctx, target, dry_run=dry_run, as_json=as_json)
         return
+    if timeline or cluster or tablespaces:
+        raise click.UsageError("--timeline, --cluster and --tablespace-mapping need --at or --data-directory", ctx)
     headwater = Headwater(ctx.obj)
     options = RestoreOptions(
         backup, to, jobs, owner=not no_owner, into=into, clean=clean, tables=tables, roles=roles, identity=identity

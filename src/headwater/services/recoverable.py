@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -19,6 +20,9 @@ from headwater.wal_segments import Gap, Segment, gaps
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
+
+
+Server = tuple[str, "clusters.Slot | None"]  # the identifier of the cluster that answers, and its slot for the log
 
 
 @dataclass(frozen=True)
@@ -48,11 +52,17 @@ class Recoverable:
 
         The segment that is whole last counts: what follows a gap helps nobody.
         """
-        there, last = self.archive.names, None
-        number = manifest.end_segment.number + 1
-        while (segment := path.segment(number, manifest.segment_size)).name in there:
-            last, number = segment, number + 1
+        last = None
+        for segment in self.following(manifest, path):
+            last = segment
         return last
+
+    def following(self, manifest: PhysicalManifest, path: Path) -> Iterator[Segment]:
+        """The segments of the unbroken run that follows a backup along a path."""
+        number = manifest.end_segment.number + 1
+        while (segment := path.segment(number, manifest.segment_size)).name in self.archive.names:
+            yield segment
+            number += 1
 
     def until(self, manifest: PhysicalManifest, path: Path) -> datetime:
         """Until when a backup can be recovered along a path. Raises BackupError, AwsError."""
@@ -105,15 +115,21 @@ def load(s3: S3Client, layout: Layout, cluster: str) -> Recoverable:
 
 def statuses(s3: S3Client, layout: Layout, address: PostgresAddress, now: datetime) -> tuple[WalStatus, ...]:
     """The status of every cluster that there are physical backups or segments of. Raises BackupError, AwsError."""
-    return tuple(status(s3, layout, address, cluster, now) for cluster in list_clusters(s3, layout))
+    clusters_there = list_clusters(s3, layout)
+    server = _server(address) if clusters_there else None
+    return tuple(_status(load(s3, layout, cluster), server, now) for cluster in clusters_there)
 
 
 def status(s3: S3Client, layout: Layout, address: PostgresAddress, cluster: str, now: datetime) -> WalStatus:
-    """Look at the archive and, if it answers, at the server. Raises AwsError, BackupError."""
-    found = load(s3, layout, cluster)
+    """Look at one cluster's archive and, if it answers, at the server. Raises AwsError, BackupError."""
+    return _status(load(s3, layout, cluster), _server(address), now)
+
+
+def _status(found: Recoverable, server: Server | None, now: datetime) -> WalStatus:
+    cluster = found.backups.cluster
     usable = found.backups.usable
     newest, proven = (usable[0].manifest if usable else None), found.backups.newest_proven
-    windows, server = found.windows(), _server(address)
+    windows = found.windows()
     until = found.best(newest)[1] if newest else None
     begin = next((window.begin for window in windows if window.end == until), None)
     slot = server[1] if server is not None and server[0] == cluster else None
@@ -143,7 +159,7 @@ def status(s3: S3Client, layout: Layout, address: PostgresAddress, cluster: str,
     )
 
 
-def _server(address: PostgresAddress) -> tuple[str, clusters.Slot | None] | None:
+def _server(address: PostgresAddress) -> Server | None:
     """The identifier of the cluster at that address and its slot; None if it does not answer."""
     try:
         return clusters.identifier(address), clusters.find_slot(address, SLOT)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,13 +13,14 @@ from headwater.connections import Connections
 from headwater.errors import BackupError, SettingsError, VerificationError
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.physical_manifest import PhysicalManifest
-from headwater.services import archives, verification
+from headwater.services import archives, recoverable, verification, wal_archive
 from headwater.services.physical_backups import ListedPhysical, PhysicalBackups, chain, choose_physical, list_physical
 from headwater.services.verification import Verification, VerifyReport, VerifyResult, group_of, parse_subset
-from headwater.stages.physical.fetch import rebuild, source_of, stored_blocks
+from headwater.stages.physical.fetch import Source, rebuild, source_of, stored_blocks
 from headwater.stages.physical.listing import cluster_of
 
 LEVELS = ("head", "full")
+READERS = 4
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class PhysicalVerifyOptions:
     """``level``: head or full. ``backup``: an id, ``latest`` or ``all``. ``subset``: ``2/7`` of all.
 
     ``cluster``: a system identifier, needed only if there are backups of several; ``identity``: a file with the age
-    key, for backups that are encrypted.
+    key, for backups that are encrypted; ``log``: read the archived log that follows the backup as well.
     """
 
     level: str = "full"
@@ -34,6 +36,7 @@ class PhysicalVerifyOptions:
     subset: str | None = None
     cluster: str | None = None
     identity: Path | None = None
+    log: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ def plan_verify(connections: Connections, options: PhysicalVerifyOptions) -> Phy
     """Choose the backups. Raises BackupError, SettingsError, AwsError."""
     if options.level not in LEVELS:
         raise SettingsError(f"level {options.level!r} is not known", hint=f"use {' or '.join(LEVELS)}")
+    if options.log and options.level != "full":
+        raise SettingsError("the log can only be read with level full")
     found = list_physical(connections.s3, connections.settings.layout, cluster_of(connections, options.cluster))
     chosen, sizes = _chosen(found, options), {item.manifest.id: item.manifest.dump.size for item in found.backups}
     to_read = 0 if options.level == "head" else sum(sizes.get(id_, 0) for item in chosen for id_ in item.chain)
@@ -124,7 +129,24 @@ def _proof(item: ListedPhysical, plan: PhysicalVerifyPlan, connections: Connecti
                 pass
         rebuild(source, links, Path(folder) / "data", on_progress)
     read = sum(manifest.dump.size for manifest in links)
-    return f"{read:,} bytes read back, digests equal, every file is what PostgreSQL sent{_with(links)}"
+    said = f"{read:,} bytes read back, digests equal, every file is what PostgreSQL sent{_with(links)}"
+    if plan.options.log:
+        said += f"; {_read_log(item.manifest, source, connections, on_progress)} segments of log after it are whole"
+    return said
+
+
+def _read_log(manifest: PhysicalManifest, source: Source, connections: Connections, on_progress: OnProgress) -> int:
+    """Unpack and compare the unbroken log that follows a backup; how many segments. Raises VerificationError."""
+    found = recoverable.load(connections.s3, connections.settings.layout, manifest.cluster)
+    names = [segment.name for segment in found.following(manifest, found.best(manifest)[0])]
+
+    def read(name: str) -> None:
+        wal_archive.fetch(found.store, name, source.store.identities)
+
+    with ThreadPoolExecutor(READERS, "headwater-log") as executor:
+        for done, (name, _) in enumerate(zip(names, executor.map(read, names), strict=True), 1):
+            on_progress(Progress("log", done, len(names), "segments", name))
+    return len(names)
 
 
 def _with(links: tuple[PhysicalManifest, ...]) -> str:

@@ -225,7 +225,9 @@ class _Run:
             if options.seconds is not None and now - begun >= options.seconds:
                 return
             if not options.once and now - ended >= options.switch_seconds:
-                if clusters.log_position(self._address) != self._position:  # an idle server needs no segments
+                if (
+                    clusters.log_position(self._address) != self._position
+                ):  # PostgreSQL notes now and then that it idles
                     self._end_segment()
                     self._position = clusters.log_position(self._address)
                 ended = now
