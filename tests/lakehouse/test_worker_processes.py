@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
-from athena_fixtures import AthenaClient, FolderStorage
+from athena_fixtures import SCOPE, AthenaClient, FolderStorage
 
 from headwater.stack.lakehouse.engine import Engine
 from headwater.stack.lakehouse.model import EngineSettings, Scope
@@ -152,3 +153,19 @@ def test_queries_that_spill_at_once_do_not_mix_their_rows(tmp_path: Path) -> Non
         found = list(pool.map(run, range(4)))
     assert found == [duckdb.connect().execute(summed).fetchone()] * 4
     engine.close()
+
+
+def test_an_execution_that_runs_is_answered_from_memory_as_from_the_disk(athena: AthenaClient) -> None:
+    rows = "UNNEST(sequence(1, 9999)) a(x) CROSS JOIN UNNEST(sequence(1, 9999)) b(y)"
+    running = athena.start(f"SELECT sum(length(CAST(x * y AS varchar))) FROM {rows}")
+    target, body = "AmazonAthena.GetQueryExecution", json.dumps({"QueryExecutionId": running}).encode()
+    while athena.call("GetQueryExecution", QueryExecutionId=running)["QueryExecution"]["Status"]["State"] != "RUNNING":
+        time.sleep(0.002)
+    known = athena.lakehouse.at_once(target, SCOPE, body)
+    assert known is not None
+    assert json.loads(known) == athena.call("GetQueryExecution", QueryExecutionId=running)
+    assert athena.lakehouse.at_once(target, Scope("111122223333", SCOPE.region), body) is None
+    athena.call("StopQueryExecution", QueryExecutionId=running)
+    assert athena.wait(running)["Status"]["State"] == "CANCELLED"
+    assert athena.lakehouse.at_once(target, SCOPE, body) is None
+    assert athena.lakehouse.at_once(target, SCOPE, b"[]") is None

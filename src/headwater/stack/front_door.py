@@ -26,6 +26,10 @@ _MUTATING = ("PUT", "POST", "DELETE")
 class Service(Protocol):
     """What the front door needs of the lakehouse."""
 
+    def at_once(self, target: str, scope: Scope, body: bytes) -> bytes | None:
+        """Answer what needs no wait; ``None`` for all else."""
+        ...
+
     def call(self, target: str, scope: Scope, body: bytes) -> tuple[int, bytes]:
         """Answer one request; blocking."""
         ...
@@ -66,10 +70,13 @@ class FrontDoor:
             await self._ministack(scope, receive, send)
 
     async def _answer_lakehouse(self, target: str, authorization: str, receive: Receive, send: Send) -> None:
-        body = await _body(receive)
-        loop = asyncio.get_running_loop()
-        call = partial(self._lakehouse.call, target, caller(authorization), body)
-        status, answer = await loop.run_in_executor(self._workers, call)
+        body, scope = await _body(receive), caller(authorization)
+        known = self._lakehouse.at_once(target, scope, body)
+        if known is not None:
+            status, answer = 200, known
+        else:
+            call = partial(self._lakehouse.call, target, scope, body)
+            status, answer = await asyncio.get_running_loop().run_in_executor(self._workers, call)
         await _answer(send, status, answer, "application/x-amz-json-1.1")
 
     async def _answer_durably(self, scope: Message, receive: Receive, send: Send) -> None:

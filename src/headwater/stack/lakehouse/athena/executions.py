@@ -51,6 +51,8 @@ class AthenaStore:
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
         self._connection.executescript(_SCHEMA)
+        # Those that have not ended, as they were last stored: clients ask for nothing as often.
+        self._unfinished: dict[str, tuple[Scope, str]] = {}
 
     def close(self) -> None:
         """Release the file."""
@@ -82,7 +84,20 @@ class AthenaStore:
             if earlier != request:
                 raise invalid_request("Idempotent parameters do not match", "IDEMPOTENT_PARAMETER_MISMATCH") from None
             return known
+        self._remember(scope, execution)
         return str(execution["QueryExecutionId"])
+
+    def unfinished(self, scope: Scope, identifier: str) -> str | None:
+        """The JSON of an execution that has not ended, without a look at the disk; ``None`` for any other."""
+        owner, document = self._unfinished.get(identifier, (scope, None))
+        return document if owner == scope else None
+
+    def _remember(self, scope: Scope, execution: GlueJson) -> None:
+        identifier = execution["QueryExecutionId"]
+        if execution["Status"]["State"] in TERMINAL:
+            self._unfinished.pop(identifier, None)
+        else:
+            self._unfinished[identifier] = (scope, json.dumps(execution))
 
     def get(self, scope: Scope, identifier: str) -> Stored:
         """One execution. Raises ``InvalidRequestException`` when the account has none of that id."""
@@ -108,7 +123,11 @@ class AthenaStore:
         )
         state = execution["Status"]["State"]
         values = (json.dumps(execution), state, json.dumps(list(columns)), rows, execution["QueryExecutionId"])
-        return bool(self._query(sql, values))
+        stored = bool(self._query(sql, values))
+        known = self._unfinished.get(execution["QueryExecutionId"])
+        if stored and known is not None:
+            self._remember(known[0], execution)
+        return stored
 
     def listing(
         self, scope: Scope, work_group: str, after: tuple[float, str] | None, limit: int
