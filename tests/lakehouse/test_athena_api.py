@@ -221,6 +221,19 @@ def test_metadata_flattens_the_storage_of_a_table_and_of_a_view(athena: AthenaCl
     assert [item["Parameters"] for item in listed] == [table, view]
 
 
+def test_managed_query_results_are_refused_when_they_are_asked_for(tmp_path: Path) -> None:
+    athena = make_client(tmp_path)
+    managed = {"ManagedQueryResultsConfiguration": {"Enabled": True}}
+    for operation, name, key in (("Create", "Name", ""), ("Update", "WorkGroup", "Updates")):
+        settings = {f"{setting}{key}": value for setting, value in managed.items()}
+        refused = athena.refused(
+            f"{operation}WorkGroup", **{name: "primary" if key else "w", f"Configuration{key}": settings}
+        )
+        assert "ManagedQueryResultsConfiguration" in refused["message"]
+    athena.call("CreateWorkGroup", Name="w", Configuration={"ManagedQueryResultsConfiguration": {"Enabled": False}})
+    athena.lakehouse.close()
+
+
 def test_work_groups_are_kept_and_give_the_output_location(tmp_path: Path) -> None:
     client = make_client(tmp_path)
     client.call(

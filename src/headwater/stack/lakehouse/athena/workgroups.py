@@ -113,6 +113,12 @@ def _check(configuration: GlueJson) -> None:
     selected = (configuration.get("EngineVersion") or {}).get("SelectedEngineVersion") or "AUTO"
     if selected not in ("AUTO", _VERSION):
         raise invalid_request(f"Engine version {selected} is not supported by Headwater's local Athena.")
+    for name in ("ManagedQueryResultsConfiguration", "ManagedQueryResultsConfigurationUpdates"):
+        if (configuration.get(name) or {}).get("Enabled"):
+            message = (
+                f"{name} is not supported by Headwater's local Athena: give ResultConfiguration an OutputLocation."
+            )
+            raise invalid_request(message)
 
 
 def _engine(configuration: GlueJson) -> GlueJson:
