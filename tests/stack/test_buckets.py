@@ -149,3 +149,17 @@ def test_an_unknown_ministack_is_left_as_it_is() -> None:
     other._crc32c = lambda body: 0  # type: ignore[attr-defined] # a function of another meaning
     assert not fast_checksums.install(other)
     assert other._crc32c(b"x") == 0
+
+
+def test_a_failed_condition_is_named_as_s3_names_it(stack: StackInfo) -> None:
+    client = s3(stack)
+    client.create_bucket(Bucket="conditions")
+    client.put_object(Bucket="conditions", Key="k", Body=b"old")
+    with pytest.raises(ClientError) as exists:
+        client.put_object(Bucket="conditions", Key="k", Body=b"new", IfNoneMatch="*")
+    assert exists.value.response["Error"]["Condition"] == "If-None-Match"
+    with pytest.raises(ClientError) as differs:
+        client.put_object(Bucket="conditions", Key="k", Body=b"new", IfMatch='"0"')
+    error = differs.value.response["Error"]
+    assert (error["Code"], error["Condition"]) == ("PreconditionFailed", "If-Match")
+    assert client.get_object(Bucket="conditions", Key="k")["Body"].read() == b"old"

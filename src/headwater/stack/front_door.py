@@ -12,6 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from headwater.stack.buckets import Application, Message, Receive, Send
+from headwater.stack.conditions import naming_condition
 from headwater.stack.lakehouse.model import Scope
 
 HEALTH_PATH = "/_headwater/health"
@@ -67,7 +68,7 @@ class FrontDoor:
         elif scope["method"] in _MUTATING and _is_bucket_level(scope["path"]):
             await self._answer_durably(scope, receive, send)
         else:
-            await self._ministack(scope, receive, send)
+            await self._ministack(scope, receive, naming_condition(headers, send))
 
     async def _answer_lakehouse(self, target: str, authorization: str, receive: Receive, send: Send) -> None:
         body, scope = await _body(receive), caller(authorization)
