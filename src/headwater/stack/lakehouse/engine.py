@@ -103,9 +103,11 @@ class Session:
         self._known_footers: dict[str, _Footer] = {}
         self._whole_chunks = True
         self.connection = duckdb.connect(":memory:")
-        threads = settings.threads or (os.cpu_count() or 1)
+        processors = os.cpu_count() or 1
+        threads = settings.threads or processors
         memory = settings.memory_bytes // settings.slots
-        self._most_bytes = memory // (4 * threads)
+        # The same for instances of fewer threads: how a file is read must not depend on where a query runs.
+        self._most_bytes = memory // (4 * max(threads, processors))
         for statement in (
             f"SET threads = {threads}",
             f"SET memory_limit = '{memory // 1024}KiB'",
