@@ -108,7 +108,7 @@ class AthenaApi:
         if started != identifier:
             return {"QueryExecutionId": started}
         if earlier is not None:
-            self._store.save(execution, earlier.columns, earlier.rows)
+            self._store.save(earlier.execution, earlier.columns, earlier.rows)
         else:
             configuration = group["Configuration"]
             enforced = bool(configuration.get("EnforceWorkGroupConfiguration"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore, Stored
@@ -43,7 +44,7 @@ def new_record(identifier: str, request: GlueJson, statement: Statement, results
 
 
 def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJson, now: float) -> Stored | None:
-    """A result young enough for ResultReuseConfiguration; the record is then complete."""
+    """What the execution ends with when a result is young enough for its ResultReuseConfiguration."""
     wanted: dict[str, Any] = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
     if not wanted.get("Enabled") or execution.get("SubstatementType") != "SELECT":
         return None
@@ -52,16 +53,19 @@ def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJ
         known = earlier.execution
         same = ("QueryExecutionContext", "ExecutionParameters", "SubstatementType")
         if all(known.get(key) == execution.get(key) for key in same):
-            execution["ResultConfiguration"] = known["ResultConfiguration"]
-            execution["Status"] |= {"State": "SUCCEEDED", "CompletionDateTime": now}
             times = ("EngineExecutionTimeInMillis", "QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis")
-            execution["Statistics"] = {
+            statistics = {
                 **dict.fromkeys(times, 1),
                 "DataScannedInBytes": 0,
                 "TotalExecutionTimeInMillis": 3,
                 "ResultReuseInformation": {"ReusedPreviousResult": True},
             }
-            return earlier
+            ended = {
+                "ResultConfiguration": known["ResultConfiguration"],
+                "Status": execution["Status"] | {"State": "SUCCEEDED", "CompletionDateTime": now},
+                "Statistics": statistics,
+            }
+            return replace(earlier, execution=execution | ended)
     return None
 
 
