@@ -182,7 +182,7 @@ FAILURES: list[tuple[str, str]] = [
     ("'1' IN (1, 2)", "TYPE_MISMATCH"),
     ("CAST('abc' AS integer)", "INVALID_CAST_ARGUMENT: Cannot cast 'abc' to INT"),
     ("CAST('x' AS date)", "INVALID_CAST_ARGUMENT: Value cannot be cast to date: x"),
-    ("CAST(ARRAY[1] AS varchar)", "TYPE_MISMATCH: line 1:19: Cannot cast array(integer) to varchar"),
+    ("CAST(ARRAY[1] AS varchar)", "TYPE_MISMATCH: line 1:8: Cannot cast array(integer) to varchar"),
     (
         "DATE '2020-01-01' + INTERVAL '2' HOUR",
         "INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date",

@@ -8,6 +8,7 @@ from headwater.stack.lakehouse.sql.casts import local_time
 from headwater.stack.lakehouse.sql.coerce import as_decimal, coerce, common_type
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.zones import instant
 
 _DIVISION_BY_ZERO = "'DIVISION_BY_ZERO: Division by zero'"
 
@@ -160,8 +161,10 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
     if interval.type == t.YEAR_TO_MONTH:
         if moment.type.name == "time":
             raise Unsupported("adding months to a time")
-        _needs_utc(moment)
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
+        if moment.type.name == "timestamptz":
+            local = f"{local_time(moment)} + to_months({sign}{interval.sql})"
+            shifted = instant(local, moment.type.zone or "UTC")
     elif moment.type.name == "date":
         message = "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'"
         refusal = fail(message, t.BIGINT, interval.sql)
@@ -174,12 +177,6 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
         kind = t.Type(moment.type.name, (precision,), zone=moment.type.zone)
         return Expr(f"CAST({shifted} AS {t.to_duckdb(kind)})", kind)
     return Expr(f"CAST({shifted} AS {t.to_duckdb(moment.type)})", moment.type)
-
-
-def _needs_utc(moment: Expr) -> None:
-    if moment.type.name == "timestamptz" and moment.type.zone != "UTC":
-        local_time(moment)
-        raise Unsupported("adding months to a timestamp in a time zone other than UTC")
 
 
 def _distance(left: Expr, right: Expr) -> Expr:

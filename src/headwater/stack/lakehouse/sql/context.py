@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -110,6 +111,12 @@ class Context:
             return self.position(node)
         place = max(self.sql.rfind(sign, max(ends) + 1, min(starts)) for sign in signs)
         return position(self.sql, place) if place >= 0 else self.position(node)
+
+    def before(self, node: exp.Expression, word: str) -> Position:
+        """Line and column of the keyword that a node follows."""
+        starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
+        places = [found.start() for found in re.finditer(word, self.sql[: min(starts, default=0)], re.IGNORECASE)]
+        return position(self.sql, places[-1]) if places else self.position(node)
 
     def relation_name(self) -> str:
         """A fresh alias."""

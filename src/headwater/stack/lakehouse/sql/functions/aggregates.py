@@ -60,6 +60,12 @@ def _weighted_percentile(call: Call) -> Expr:
     return Expr(f"CAST({found if several else f'list_extract({found}, 1)'} AS {t.to_duckdb(kind)})", kind)
 
 
+def _numeric_histogram(call: Call) -> str:
+    buckets, value = call.arguments[0], call.arguments[1]
+    weight = call.arguments[2].sql if len(call.arguments) > 2 else "CAST(1 AS DOUBLE)"
+    return f"hw_numeric_histogram(any_value({buckets}){call.over}, list({value}){call.over}, list({weight}){call.over})"
+
+
 # What stands for a value in a checksum: a number, or bytes.
 _SHARES = {
     **dict.fromkeys((*t.INTEGERS, "boolean"), "hw_share_bigint(CAST({0} AS BIGINT))"),
@@ -162,6 +168,9 @@ def _reduce_agg(call: Call) -> Expr:
     return Expr(f"CASE WHEN count({value}){call.over} > 0 THEN {folded} END", start.type)
 
 
+# What has no finite value is NULL: one row has no correlation.
+_FINITE = "CASE WHEN isfinite({0}({{0}}, {{1}}){{over}}) THEN {0}({{0}}, {{1}}){{over}} END"
+
 _SKEWNESS = (
     "CASE WHEN count({0}){over} > 2 THEN skewness({0}){over} * (count({0}){over} - 2) "
     "/ sqrt(count({0}){over} * (count({0}){over} - 1)) END"
@@ -200,6 +209,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("approx_percentile(N, double, double) -> N", _weighted_percentile),
     _f("approx_percentile(N, double, array(double)) -> array(N)", _weighted_percentile),
     _f("checksum(any) -> varbinary", _checksum),
+    _f("numeric_histogram(bigint, double) -> map(double, double)", _numeric_histogram),
+    _f("numeric_histogram(bigint, double, double) -> map(double, double)", _numeric_histogram),
     _f("geometric_mean(double) -> double", "exp(avg(ln({0})){over})"),
     _f("stddev(double) -> double", "stddev_samp({0}){over}"),
     _f("stddev_samp(double) -> double", "stddev_samp({0}){over}"),
@@ -209,9 +220,9 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("var_pop(double) -> double", "var_pop({0}){over}"),
     _f("covar_pop(double, double) -> double", "covar_pop({0}, {1}){over}"),
     _f("covar_samp(double, double) -> double", "covar_samp({0}, {1}){over}"),
-    _f("corr(double, double) -> double", "corr({0}, {1}){over}"),
-    _f("regr_slope(double, double) -> double", "regr_slope({0}, {1}){over}"),
-    _f("regr_intercept(double, double) -> double", "regr_intercept({0}, {1}){over}"),
+    _f("corr(double, double) -> double", _FINITE.format("corr")),
+    _f("regr_slope(double, double) -> double", _FINITE.format("regr_slope")),
+    _f("regr_intercept(double, double) -> double", _FINITE.format("regr_intercept")),
     _f("avg(L) -> L", "CAST(round(avg({distinct}{0}){over}) AS {result})"),
     _f("sum(L) -> L", "CAST(sum({distinct}{0}){over} AS {result})"),
     _f("approx_most_frequent(bigint, T, bigint) -> map(T, bigint)", _most_frequent),

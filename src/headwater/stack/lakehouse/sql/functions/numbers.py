@@ -156,7 +156,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("ln(double) -> double", _log_of("ln({0})")),
     _f("log2(double) -> double", _log_of("log2({0})")),
     _f("log10(double) -> double", _log_of("log10({0})")),
-    _f("log(double, double) -> double", "(ln({1}) / ln({0}))"),
+    _f("log(double, double) -> double", f"({_log_of('ln({0})').replace('{0}', '{1}')}) / ({_log_of('ln({0})')})"),
     _f("mod(N, M) -> N", _mod),
     _f("pow(double, double) -> double", "pow({0}, {1})"),
     _f("power(double, double) -> double", "pow({0}, {1})"),

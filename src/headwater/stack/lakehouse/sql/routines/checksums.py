@@ -100,6 +100,44 @@ def _weighted(values: Sequence[float | None], weights: Sequence[float | None], f
     return [pairs[min(bisect_left(reached, fraction * whole), len(pairs) - 1)][0] for fraction in fractions]
 
 
+_BUFFER = 100
+
+
+def numeric_histogram(count: int, values: Sequence[float | None], weights: Sequence[float | None]) -> Any:
+    """At most ``count`` buckets: of neighbours, the two whose merging adds least to the variance become one.
+
+    >>> numeric_histogram(2, [1.0, 2.0, 10.0], [1.0, 1.0, 1.0])
+    {1.5: 2.0, 10.0: 1.0}
+    """
+    if count < 2:
+        raise RoutineFailed("numeric_histogram bucket count must be greater than one")
+    buckets: list[tuple[float, float]] = []
+    for value, weight in zip(values, weights, strict=True):
+        if value is None or weight is None:
+            continue
+        if len(buckets) == count + _BUFFER:
+            buckets = _compacted(buckets, count)
+        buckets.append((value, weight))
+    return dict(_compacted(buckets, count)) if buckets else None
+
+
+def _compacted(buckets: list[tuple[float, float]], count: int) -> list[tuple[float, float]]:
+    together: dict[float, float] = {}
+    for value, weight in sorted(buckets, key=lambda bucket: bucket[0]):
+        together[value] = together.get(value, 0.0) + weight
+    found = list(together.items())
+    while len(found) > count:
+        place = min(range(len(found) - 1), key=lambda i: _penalty(found[i], found[i + 1]))
+        (a, left), (b, right) = found[place], found[place + 1]
+        found[place : place + 2] = [((a * left + b * right) / (left + right), left + right)]
+    return found
+
+
+def _penalty(a: tuple[float, float], b: tuple[float, float]) -> float:
+    whole = a[1] + b[1]
+    return whole * (a[0] - b[0]) ** 2 * (a[1] * b[1] / whole**2)
+
+
 _LISTS = ["DOUBLE[]"] * 3
 ROUTINES = (
     Routine("hw_share_bigint", _share(lambda value: struct.pack("<q", value)), ["BIGINT"], "UBIGINT"),
@@ -110,4 +148,5 @@ ROUTINES = (
     Routine("hw_spooky_64", lambda data: struct.pack(">Q", spooky(data)), ["BLOB"], "BLOB"),
     Routine("hw_spooky_32", lambda data: struct.pack(">I", spooky(data) & 2**32 - 1), ["BLOB"], "BLOB"),
     Routine("hw_weighted", _weighted, _LISTS, "DOUBLE[]"),
+    Routine("hw_numeric_histogram", numeric_histogram, ["BIGINT", "DOUBLE[]", "DOUBLE[]"], "MAP(DOUBLE, DOUBLE)"),
 )

@@ -62,7 +62,7 @@ def paren_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def cast_rule(self: Expressions, node: exp.Expression) -> Expr:
-    target, position = type_of(node.args["to"]), self.context.position(node)
+    target, position = type_of(node.args["to"]), self.context.before(node, r"\b(?:TRY_)?CAST\s*\(")
     return cast(self.translate(node.this), target, safe=isinstance(node, exp.TryCast), position=position)
 
 
