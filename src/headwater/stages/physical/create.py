@@ -23,7 +23,7 @@ from headwater.services.archives import ObjectStore
 from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.physical_backups import list_physical
-from headwater.services.programs import Program, ends_with_us
+from headwater.services.programs import Program, bound_to_us
 from headwater.services.spool import spool_folder
 from headwater.services.storage import slowed
 from headwater.stages.physical.base import TarWatch
@@ -178,11 +178,11 @@ def _send(
         *([f"--incremental={incremental}"] if incremental else []),
     ]
     total, warnings = plan.cluster.size >> 20, list[str]()
-    before = ends_with_us() if spool else ()
     with (
         _removed(spool),
         SpooledTemporaryFile(IN_MEMORY) as files,
-        Program(arguments, tools.login(connections.postgres("postgres")), before) as program,
+        Program(arguments, tools.login(connections.postgres("postgres"))) as program,
+        bound_to_us(program.pid),
     ):
         watch = TarWatch(files)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from headwater.connections import Connections
@@ -38,7 +38,7 @@ class PhysicalPrunePlan:
     segments: tuple[Segment, ...]
     orphans: tuple[Orphan, ...]
     backups: tuple[ListedPhysical, ...]
-    archived: tuple[Segment, ...]
+    archived: tuple[Segment, ...] = field(repr=False)
 
     @property
     def removed(self) -> tuple[PhysicalManifest, ...]:

@@ -16,7 +16,7 @@ from headwater.errors import BackupError, SettingsError
 from headwater.model import OnProgress, PostgresAddress, no_progress
 from headwater.services import buckets, clusters, codec, tools, wal_archive
 from headwater.services.preflight import bucket_facts, judge_bucket
-from headwater.services.programs import Program, ends_with_us
+from headwater.services.programs import Program, bound_to_us
 from headwater.services.storage import USUAL, Storage
 from headwater.services.wal_archive import SLOT, WalStore
 from headwater.stages.wal.shipping import Shipping
@@ -142,8 +142,9 @@ def archive(
     ]
     with (
         Shipping(plan.spool, store, options.limit_rate, on_progress) as shipping,
+        Program(arguments, tools.login(address)) as receiver,
         # It writes files, not to us: killed with us, or the slot would stay in use and the spool would fill.
-        Program(arguments, tools.login(address), ends_with_us()) as receiver,
+        bound_to_us(receiver.pid),
     ):
         run = _Run(plan, address, shipping, receiver)
         run.until_done(stopped)
@@ -168,7 +169,7 @@ def drop_slot(connections: Connections) -> bool:
     """
     address = connections.postgres("postgres")
     dropped = clusters.drop_slot(address, SLOT)
-    for left in _spool(connections, clusters.observe(address).identifier).glob(f"*{PARTIAL}"):
+    for left in _spool(connections, clusters.identifier(address)).glob(f"*{PARTIAL}"):
         left.unlink()
     return dropped
 
