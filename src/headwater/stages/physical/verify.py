@@ -131,7 +131,7 @@ def _proof(item: ListedPhysical, plan: PhysicalVerifyPlan, connections: Connecti
     read = sum(manifest.dump.size for manifest in links)
     said = f"{read:,} bytes read back, digests equal, every file is what PostgreSQL sent{_with(links)}"
     if plan.options.log:
-        said += f"; {_read_log(item.manifest, source, connections, on_progress)} segments of log after it are whole"
+        said += f"; {_read_log(item.manifest, source, connections, on_progress)} segments of the log after it are whole"
     return said
 
 
