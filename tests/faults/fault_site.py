@@ -74,7 +74,7 @@ class Site:
         """The same project, with every S3 request going to ``endpoint``."""
         self.monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
         other = Headwater(settings=self.headwater.settings)
-        assert other.connections.s3.meta.endpoint_url == endpoint
+        assert other.connections.s3.meta.endpoint_url == other.connections.sts.meta.endpoint_url == endpoint
         self.monkeypatch.setenv("AWS_ENDPOINT_URL", self.stack.endpoint_url)
         return other
 

@@ -84,6 +84,7 @@ FAULTS = (
     Fault("provider", "no-checksum", "Content-MD5 is refused as well: read back", RECORDED),
     Fault("provider", "no-checksum-flip", "the same, and a bit of a part changes on the way", REFUSED),
     Fault("provider", "nothing", "conditions and checksums are refused", RECORDED),
+    Fault("provider", "no-tags", "object tags are refused, and there is neither STS nor lifecycle", RECORDED),
     Fault("killed", "before-create", "before the upload begins", KEPT_OUT),
     Fault("killed", "after-create", "after the upload began", KEPT_OUT),
     Fault("killed", "before-part-1", "before part 1", KEPT_OUT),

@@ -76,7 +76,7 @@ def test_a_lock_needs_a_bucket_that_locks(site: Site) -> None:
 
 
 def test_rights_that_are_missing_only_for_looking_do_no_harm(site: Site) -> None:
-    rules = [Rule(r"GET .*\?(versioning|object-lock)", proxy.fail(403, "AccessDenied"), 100)]
+    rules = [Rule(r"GET .*\?(versioning|object-lock|lifecycle)", proxy.fail(403, "AccessDenied"), 100)]
     with proxy.faults(site.stack.endpoint_url, *rules) as denied:
         made = site.through(denied.url).backup_create().backup
     assert made.integrity["versioning"] == "unknown"

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from botocore.exceptions import ClientError
 
-from headwater.errors import BucketError
+from headwater.errors import AwsError, BucketError
 from headwater.services.aws import aws_errors, error_code
+from headwater.services.guards import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -42,13 +43,14 @@ def account_id(sts: STSClient) -> str:
 
 
 def region_of(s3: S3Client, bucket: str, account: str) -> str | None:
-    """The region of a bucket that belongs to ``account``; None if there is no such bucket.
+    """The region of a bucket that belongs to ``account`` (empty: whoever's); None if there is no such bucket.
 
     Raises BucketError if it is someone else's, or may not be used with these credentials: S3 does not tell which.
     """
     with aws_errors(f"look at bucket {bucket}"):
         try:
-            found = s3.head_bucket(Bucket=bucket, ExpectedBucketOwner=account)
+            owner: Any = {"ExpectedBucketOwner": account} if account else {}
+            found = s3.head_bucket(Bucket=bucket, **owner)
         except ClientError as error:
             if error_code(error) in ("404", "NoSuchBucket"):
                 return None
@@ -62,12 +64,25 @@ def region_of(s3: S3Client, bucket: str, account: str) -> str | None:
     return found.get("BucketRegion") or headers.get("x-amz-bucket-region") or "us-east-1"
 
 
-def require(s3: S3Client, sts: STSClient, bucket: str) -> str:
-    """The account that a bucket and these credentials belong to. Raises BucketError if it is missing or not mine."""
-    account = account_id(sts)
+def require(s3: S3Client, sts: STSClient, bucket: str) -> None:
+    """Raise BucketError unless there is this bucket, and it belongs to the account of these credentials.
+
+    Where a provider has no STS, there are no accounts to mix up: then only that there is this bucket is looked at.
+    """
+    try:
+        account = account_id(sts)
+    except AwsError as error:
+        if not isinstance(error.__cause__, ClientError) or not _unknown(error.__cause__):
+            raise
+        account = ""
     if region_of(s3, bucket, account) is None:
         raise BucketError(f"bucket {bucket} does not exist", hint="run `headwater bucket` to create it")
-    return account
+
+
+def _unknown(error: ClientError) -> bool:
+    """Whether a provider does not know an operation at all."""
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+    return refused(error) or status == 405 or error_code(error) in ("InvalidAction", "UnknownOperationException")
 
 
 def observe(s3: S3Client, bucket: str, account: str) -> BucketState | None:

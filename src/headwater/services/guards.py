@@ -42,12 +42,14 @@ _REFUSALS = (
 class Guards:
     """What one write asked for. ``condition``: that there is no such object yet; ``checksum``: of its bytes.
 
-    ``whole``: at a multipart upload's completion, the object's size and checksum.
+    ``whole``: at a multipart upload's completion, the object's size and checksum. ``tags``: that it is tagged, which
+    guards nothing, but is refused in the same way.
     """
 
     condition: bool = True
     checksum: Checksum = "crc32"
     whole: bool = True
+    tags: bool = True
 
     def headers(self, crc: int, blocks: Callable[[], Iterable[bytes]]) -> dict[str, Any]:
         """The arguments of PutObject or UploadPart that carry the checksum of a body with this CRC32."""
@@ -64,21 +66,23 @@ class Guards:
 FULL = Guards()
 
 
-def for_put(condition: bool) -> Iterable[Guards]:
+def for_put(condition: bool, tagged: bool = False) -> Iterable[Guards]:
     """What to try, from all to nothing, losing as little as possible.
 
     >>> [guards.checksum for guards in for_put(False)]
     ['crc32', 'md5', 'none']
     """
-    for checksum in _ORDER:
-        yield from (Guards(asked, checksum) for asked in ((True, False) if condition else (False,)))
+    for tags in (True, False) if tagged else (True,):
+        for checksum in _ORDER:
+            yield from (Guards(asked, checksum, tags=tags) for asked in ((True, False) if condition else (False,)))
 
 
-def for_upload(guards: Guards) -> Iterable[Guards]:
+def for_upload(guards: Guards, tagged: bool = False) -> Iterable[Guards]:
     """What to try at the beginning of a multipart upload: one checksum of the whole, one of the parts', none."""
-    yield guards
-    yield Guards(guards.condition, "crc32", False)
-    yield Guards(guards.condition, "md5", False)
+    for tags in (True, False) if tagged else (True,):
+        yield Guards(guards.condition, guards.checksum, tags=tags)
+        yield Guards(guards.condition, "crc32", False, tags)
+        yield Guards(guards.condition, "md5", False, tags)
 
 
 def not_above(guards: Guards, most: Guards) -> bool:
@@ -90,9 +94,9 @@ def for_completion(guards: Guards) -> Iterable[Guards]:
     """What to try at the completion of an upload whose parts were written with ``guards``."""
     for whole in (True, False):
         for asked in (True, False) if guards.condition else (False,):
-            yield Guards(asked, guards.checksum, whole)
+            yield Guards(asked, guards.checksum, whole, guards.tags)
     if guards.checksum == "crc32":
-        yield Guards(False, "none", False)
+        yield Guards(False, "none", False, guards.tags)
 
 
 def refused(error: ClientError) -> bool:

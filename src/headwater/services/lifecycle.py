@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from headwater.errors import AwsError
 from headwater.services.aws import aws_errors, error_code
+from headwater.services.guards import refused
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 Rule = dict[str, Any]
+log = logging.getLogger(__name__)
 
 
 def rules(s3: S3Client, bucket: str) -> list[Rule]:
@@ -24,6 +28,20 @@ def rules(s3: S3Client, bucket: str) -> list[Rule]:
             if error_code(error) == "NoSuchLifecycleConfiguration":
                 return []
             raise
+
+
+def rules_if_told(s3: S3Client, bucket: str) -> list[Rule]:
+    """The same; none where the provider has no such rules, or does not let us see them, which is logged."""
+    try:
+        return rules(s3, bucket)
+    except AwsError as error:
+        cause = error.__cause__
+        if isinstance(cause, ClientError) and error_code(cause) == "AccessDenied":
+            log.warning("cannot see whether lifecycle rules expire backups: %s", error)
+            return []
+        if isinstance(cause, ClientError) and (refused(cause) or error_code(cause) == "MethodNotAllowed"):
+            return []
+        raise
 
 
 def put_rules(s3: S3Client, bucket: str, wanted: Sequence[Rule]) -> None:

@@ -31,6 +31,7 @@ IN_FLIGHT_BYTES = 128 * MIB
 DAMAGED = ("BadDigest", "InvalidDigest", "XAmzContentChecksumMismatch")
 DAMAGED_ATTEMPTS = 3
 NO_CONDITION = "refused by this provider; looked for before, read back afterwards"
+NO_TAGS = "refused by this provider: lifecycle rules cannot go by them"
 log = logging.getLogger(__name__)
 
 
@@ -51,7 +52,9 @@ class WrittenObject:
     def integrity(self, versioning: str) -> dict[str, str]:
         """Which checks this provider did, in words, for a manifest."""
         whole = "crc32 of the whole" if "-" not in self.crc32 else "crc32 of the parts' crc32s"
+        untagged = {} if self.guards.tags else {"tags": NO_TAGS}
         return {
+            **untagged,
             "part_checksum": self.guards.checksum,
             "object_checksum": whole,
             "conditional_write": "if-none-match" if self.guards.condition else NO_CONDITION,
@@ -173,12 +176,12 @@ class MultipartWriter:
             if self._want_full and guards.whole:
                 declared["ChecksumType"] = "FULL_OBJECT"
             return self._s3.create_multipart_upload(
-                Bucket=self._bucket, Key=self._key, **declared, **self._options.request()
+                Bucket=self._bucket, Key=self._key, **declared, **self._options.request(tagged=guards.tags)
             )
 
         with aws_errors(f"begin the upload of s3://{self._bucket}/{self._key}"):
-            accepted, answer = first_accepted(self._s3, for_upload(self._guards), create)
-        self._guards = replace(self._guards, checksum=accepted.checksum)
+            accepted, answer = first_accepted(self._s3, for_upload(self._guards, bool(self._options.tags)), create)
+        self._guards = replace(self._guards, checksum=accepted.checksum, tags=accepted.tags)
         # A provider that does not know the type leaves it out of the answer.
         kind = answer.get("ChecksumType")
         self._full, self._name_checksum = kind == "FULL_OBJECT", self._want_full and kind is not None

@@ -75,10 +75,10 @@ class WriteOptions:
     if_none_match: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
 
-    def request(self) -> dict[str, Any]:
+    def request(self, *, tagged: bool = True) -> dict[str, Any]:
         """The arguments that PutObject and CreateMultipartUpload share."""
         given: dict[str, Any] = {"ContentType": self.content_type, **self.extra}
-        if self.tags:
+        if self.tags and tagged:
             given["Tagging"] = urlencode(self.tags)
         if self.metadata:
             given["Metadata"] = dict(self.metadata)
@@ -244,14 +244,15 @@ def _put(s3: S3Client, bucket: str, key: str, body: bytes | FileIO, options: Wri
     def put(guards: Guards) -> str:
         if options.if_none_match and not guards.condition and head(s3, bucket, key) is not None:
             raise ObjectExists(f"s3://{bucket}/{key} is already there; it was not replaced")
-        named: Any = {**options.request(), **guards.headers(crc, blocks), **_condition(options, guards)}
+        named: Any = {**guards.headers(crc, blocks), **_condition(options, guards)}
+        named |= options.request(tagged=guards.tags)
         if not isinstance(body, bytes):
             body.seek(0)
         return s3.put_object(Bucket=bucket, Key=key, Body=body, **named)["ETag"].strip('"')
 
     with aws_errors(f"write s3://{bucket}/{key}"):
         try:
-            guards, etag = first_accepted(s3, for_put(options.if_none_match), put)
+            guards, etag = first_accepted(s3, for_put(options.if_none_match, bool(options.tags)), put)
         except ClientError as error:
             if (written := _written_before(error, s3, (bucket, key), crc32_base64(crc))) is not None:
                 return PutObject(written, FULL)

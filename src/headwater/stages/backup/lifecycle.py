@@ -209,7 +209,7 @@ def protect_if_ruled(connections: Connections) -> None:
     """Renew the protection if the bucket has our expiring rule; otherwise there is nothing to protect from."""
     settings = connections.settings
     expiring = our_rules("", settings.db_name, settings.retention_days, expire=True)[0]["ID"]
-    if any(rule.get("ID") == expiring for rule in lifecycle.rules(connections.s3, settings.bucket_name)):
+    if any(rule.get("ID") == expiring for rule in lifecycle.rules_if_told(connections.s3, settings.bucket_name)):
         protect(connections)
 
 
