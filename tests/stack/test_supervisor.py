@@ -107,6 +107,18 @@ def test_what_was_acknowledged_is_there_after_kill_9_of_everything(state: Path) 
 
 def test_the_processes_that_run_queries_end_with_the_supervisor(state: Path) -> None:
     stack = ensure_running(state)
+    s3(stack).create_bucket(Bucket="results")  # type: ignore[attr-defined]
+    athena = boto3.client(
+        "athena",
+        endpoint_url=stack.endpoint_url,
+        aws_access_key_id="000000000000",
+        aws_secret_access_key="x",
+        region_name="us-east-1",
+    )
+    # It holds Python's lock in its process for years.
+    hangs = r"SELECT regexp_like('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', '^(?=a)(a+)+$')"
+    athena.start_query_execution(QueryString=hangs, ResultConfiguration={"OutputLocation": "s3://results/"})
+    time.sleep(0.5)
     deadline = time.monotonic() + 20
     while not (started := workers(stack.pid)) and time.monotonic() < deadline:
         time.sleep(0.05)

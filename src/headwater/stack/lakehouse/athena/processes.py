@@ -37,11 +37,11 @@ class WorkerSettings:
     niceness: int = 0
 
 
-def work(connection: Connection, settings: WorkerSettings) -> None:
+def work(connection: Connection, lifeline: Connection, settings: WorkerSettings) -> None:
     """The worker process."""
     from headwater.stack.lakehouse.athena import worker  # not in the process that serves S3, which needs no engine
 
-    worker.work(connection, settings)
+    worker.work(connection, lifeline, settings)
 
 
 class Processes:
@@ -129,9 +129,11 @@ class _Process:
 
     def __init__(self, context: Any, settings: WorkerSettings) -> None:
         self._connection, theirs = context.Pipe()
-        self._process = context.Process(target=work, args=(theirs, settings), daemon=True)
+        lifeline, self._lifeline = context.Pipe(duplex=False)
+        self._process = context.Process(target=work, args=(theirs, lifeline, settings), daemon=True)
         self._process.start()
         theirs.close()
+        lifeline.close()
         self._sending = threading.Lock()
         self._connection.recv()
 
@@ -166,6 +168,7 @@ class _Process:
     def close(self) -> None:
         """End it."""
         self._connection.close()
+        self._lifeline.close()
         self._process.join(STOP_SECONDS)
         self._process.kill()
         self._process.join()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import ctypes
+import fcntl
 import os
 import queue
 import signal
@@ -24,8 +24,6 @@ from headwater.stack.lakehouse.engine import Engine
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed
 from headwater.stack.lakehouse.model import Files, Scope, StoredObject
 from headwater.stack.lakehouse.sql.functions.registry import registry
-
-_PR_SET_PDEATHSIG = 1
 
 
 class ParentStorage:
@@ -112,9 +110,9 @@ def _failure(error: Exception) -> Failure:
     return Failure("INTERNAL_ERROR: Headwater's local Athena failed on this query", 1, 233)
 
 
-def work(connection: Connection, settings: WorkerSettings) -> None:
+def work(connection: Connection, lifeline: Connection, settings: WorkerSettings) -> None:
     """The process: make the engine ready, say so, and run statements."""
-    _end_with_parent()
+    _end_with(lifeline)
     os.nice(settings.niceness)
     worker = Worker(connection)
     threading.Thread(target=worker.listen, name="parent", daemon=True).start()
@@ -128,8 +126,14 @@ def work(connection: Connection, settings: WorkerSettings) -> None:
     worker.serve(executor)
 
 
-def _end_with_parent() -> None:
-    """On Linux the kernel ends this process with the one that made it; elsewhere the closed connection does."""
+def _end_with(lifeline: Connection) -> None:
+    """On Linux the kernel ends this process when the other end is closed; elsewhere ``listen`` does.
+
+    What hangs does not listen: a thread that keeps Python's lock would go on for ever, long after the stack.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the command at the terminal
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        signal.signal(signal.SIGIO, signal.SIG_DFL)
+        fcntl.fcntl(lifeline.fileno(), fcntl.F_SETOWN, os.getpid())
+        flags = fcntl.fcntl(lifeline.fileno(), fcntl.F_GETFL)
+        fcntl.fcntl(lifeline.fileno(), fcntl.F_SETFL, flags | os.O_ASYNC)
