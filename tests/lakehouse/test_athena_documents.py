@@ -111,6 +111,9 @@ def test_a_young_result_is_used_again_when_asked(athena: AthenaClient) -> None:
     results = [athena.call("GetQueryResults", QueryExecutionId=e["QueryExecutionId"]) for e in (first, second)]
     assert results[0] == results[1]
     assert [c["Name"] for c in results[1]["ResultSet"]["ResultSetMetadata"]["ColumnInfo"]] == ["_col0"]
+    elsewhere = {"ResultConfiguration": {"OutputLocation": "s3://results/elsewhere/"}}
+    third = athena.run("SELECT random()", **reuse, **elsewhere)
+    assert third["Statistics"]["ResultReuseInformation"] == {"ReusedPreviousResult": False}
     assert athena.rows("SELECT random()") != athena.result(first["QueryExecutionId"])[1:]
 
 

@@ -143,6 +143,22 @@ def test_columns_are_added_renamed_widened_and_dropped(athena: AthenaClient) -> 
     assert "Duplicate" in athena.failure("ALTER TABLE t ADD COLUMNS (key int)")
 
 
+def test_a_shown_statement_makes_the_same_table_again(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE TABLE t (id int COMMENT 'key', name string, ts timestamp) "
+        "PARTITIONED BY (bucket(4, id), truncate(2, name), day(ts), name) LOCATION 's3://data/t/' "
+        "TBLPROPERTIES ('table_type'='ICEBERG', 'write_compression'='zstd')"
+    )
+    lines = athena.result(athena.run("SHOW CREATE TABLE t")["QueryExecutionId"])
+    shown = "\n".join(line or "" for (line,) in lines)
+    assert shown.startswith("CREATE TABLE t (\n  `id` int COMMENT 'key',\n  `name` string,\n  `ts` timestamp)")
+    assert "PARTITIONED BY (bucket(4, `id`), truncate(2, `name`), day(`ts`), `name`)" in shown
+    athena.run("DROP TABLE t")
+    athena.run(shown)
+    assert athena.result(athena.run("SHOW CREATE TABLE t")["QueryExecutionId"]) == lines
+    assert "a table, not a view" in athena.failure("SHOW CREATE VIEW t")
+
+
 def test_a_table_is_renamed_and_dropped_with_its_data(athena: AthenaClient) -> None:
     athena.run(CREATE)
     athena.run("INSERT INTO t VALUES (1, 'a')")

@@ -52,7 +52,7 @@ def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJ
     for earlier in store.succeeded(scope, execution["WorkGroup"], execution["Query"], youngest):
         known = earlier.execution
         same = ("QueryExecutionContext", "ExecutionParameters", "SubstatementType")
-        if all(known.get(key) == execution.get(key) for key in same):
+        if all(known.get(key) == execution.get(key) for key in same) and _settings(known) == _settings(execution):
             times = ("EngineExecutionTimeInMillis", "QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis")
             statistics = {
                 **dict.fromkeys(times, 1),
@@ -67,6 +67,12 @@ def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJ
             }
             return replace(earlier, execution=execution | ended)
     return None
+
+
+def _settings(execution: GlueJson) -> GlueJson:
+    """How results are stored, and below which place."""
+    configuration: GlueJson = execution["ResultConfiguration"]
+    return {**configuration, "OutputLocation": configuration["OutputLocation"].rpartition("/")[0]}
 
 
 def result_settings(request: GlueJson, group: GlueJson) -> GlueJson:

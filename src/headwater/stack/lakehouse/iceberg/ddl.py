@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, task_failed
 from headwater.stack.lakehouse.hive.types import parse_type
 from headwater.stack.lakehouse.iceberg.create import PROPERTIES, create_iceberg_table
+from headwater.stack.lakehouse.iceberg.describe import create_statement
 from headwater.stack.lakehouse.iceberg.tables import COMMIT_ATTEMPTS, IcebergTables, commit_error
 from headwater.stack.lakehouse.iceberg.types import Ids, from_hive
 from headwater.stack.lakehouse.model import Column, GlueJson, split_s3_uri
@@ -109,6 +110,13 @@ def _rename(statement: ast.RenameTable, glue: GlueJson, context: DdlContext) -> 
     return DdlResult("ALTER_TABLE_RENAME")
 
 
+def _show_create(statement: ast.ShowCreateTable, glue: GlueJson, context: DdlContext) -> DdlResult:
+    if statement.view:
+        raise QueryFailed(f"line 1:1: '{glue['DatabaseName']}.{glue['Name']}' is a table, not a view")
+    lines = create_statement(_open(glue, context), str(statement.table)).split("\n")
+    return DdlResult("SHOW_CREATE_TABLE", (Column("createtab_stmt", "string"),), [(x,) for x in lines], "UTILITY")
+
+
 # Any: each function takes the statement of its own key, which a mapping's type cannot say.
 STATEMENTS: Mapping[type, Callable[[Any, GlueJson, DdlContext], DdlResult]] = MappingProxyType(
     {
@@ -119,6 +127,7 @@ STATEMENTS: Mapping[type, Callable[[Any, GlueJson, DdlContext], DdlResult]] = Ma
         ast.SetProperties: _set_properties,
         ast.UnsetProperties: _unset_properties,
         ast.RenameTable: _rename,
+        ast.ShowCreateTable: _show_create,
     }
 )
 _REFUSED = (
