@@ -40,7 +40,7 @@ def athena(tmp_path: Path) -> Iterator[AthenaClient]:
             "AmazonAthena.CreateWorkGroup",
             {"Name": "no spaces", "Tags": [{"Key": "k" * 129}]},
             "InvalidRequestException",
-            "2 validation errors detected: Value 'no spaces' at 'name' failed to satisfy constraint: "
+            "2 validation errors detected: Value at 'name' failed to satisfy constraint: "
             "Member must satisfy regular expression pattern: [a-zA-Z0-9._-]{1,128}; Value",
         ),
         (
@@ -53,7 +53,7 @@ def athena(tmp_path: Path) -> Iterator[AthenaClient]:
             "AmazonAthena.GetQueryResults",
             {"QueryExecutionId": "x", "MaxResults": 1001},
             "InvalidRequestException",
-            "Value '1001' at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to",
+            "Value at 'maxResults' failed to satisfy constraint: Member must have value less than or equal to",
         ),
         ("AmazonAthena.GetQueryResults", {"QueryExecutionId": 5}, "SerializationException", "must be a string"),
         ("AWSGlue.GetTable", {"DatabaseName": "d"}, "ValidationException", "Value null at 'name'"),
@@ -76,6 +76,7 @@ def test_a_request_outside_of_the_contract_is_refused(
     status, body = athena.lakehouse.call(target, SCOPE, json.dumps(request_body).encode())
     answer = json.loads(body)
     assert (status, answer["__type"]) == (400, code)
+    assert answer.get("ErrorCode") == answer.get("AthenaErrorCode")
     assert message in answer["message"]
 
 
@@ -174,3 +175,64 @@ def test_metadata_lists_name_what_is_asked_for(athena: AthenaClient) -> None:
     both = athena.call("ListTableMetadata", **tables, AttributesToGet=["NAME", "TABLE_TYPE"])["TableMetadataList"]
     assert both == [{"Name": "t", "TableType": "EXTERNAL_TABLE"}]
     assert athena.refused("ListTableMetadata", **tables, AttributesToGet=["TABLE_TYPE"])
+
+
+@pytest.mark.parametrize(
+    ("sql", "kind"),
+    [
+        ("SELECT 1 / 0", 1001),
+        ("SELECT 1 = 'a'", 1002),
+        ("SELECT nope FROM (VALUES 1) t(x)", 1006),
+        ("SELECT CAST('a' AS int)", 1100),
+        ("SELECT sequence(1, 2, 0)", 1106),
+        ("SELECT * FROM (VALUES 1) t MATCH_RECOGNIZE (PATTERN (A) DEFINE A AS true)", 1200),
+        ("SELECT * FROM nope.nope", 1301),
+        ("SELECT nope(1)", 1303),
+    ],
+)
+def test_failures_have_the_error_type_that_athena_gives_them(athena: AthenaClient, sql: str, kind: int) -> None:
+    error = athena.wait(athena.start(sql))["Status"]["AthenaError"]
+    assert (error["ErrorCategory"], error["ErrorType"], error["Retryable"]) == (2, kind, False)
+
+
+def test_what_is_not_found_has_a_code_of_its_own(athena: AthenaClient) -> None:
+    codes = {
+        "QUERY_EXECUTION_NOT_FOUND": ("StopQueryExecution", {"QueryExecutionId": "nope"}),
+        "NAMED_QUERY_NOT_FOUND": ("GetNamedQuery", {"NamedQueryId": "nope"}),
+        "INVALID_INPUT": ("GetWorkGroup", {"WorkGroup": "nope"}),
+    }
+    for code, (operation, request) in codes.items():
+        assert athena.refused(operation, **request)["AthenaErrorCode"] == code
+
+
+def test_only_statements_with_a_count_and_queries_have_an_update_count(athena: AthenaClient) -> None:
+    def count(sql: str) -> int | None:
+        identifier = athena.run(sql)["QueryExecutionId"]
+        return athena.call("GetQueryResults", QueryExecutionId=identifier).get("UpdateCount")
+
+    assert [count("CREATE DATABASE lake"), count("SHOW DATABASES"), count("SELECT 1")] == [None, 0, 0]
+    assert count("CREATE TABLE t AS SELECT 1 AS a") == 1
+
+
+def test_a_token_is_held_against_query_database_and_place(athena: AthenaClient) -> None:
+    token = {"ClientRequestToken": "t" * 32}
+    first = athena.start("SELECT ?", ExecutionParameters=["1"], **token)
+    assert athena.start("SELECT ?", ExecutionParameters=["2"], **token) == first
+    elsewhere = {"ResultConfiguration": {"OutputLocation": f"{OUTPUT}else/"}}
+    refusal = athena.refused("StartQueryExecution", QueryString="SELECT ?", **token, **elsewhere)
+    assert refusal["AthenaErrorCode"] == "IDEMPOTENT_PARAMETER_MISMATCH"
+
+
+def test_statements_are_classified_as_athena_classifies_them(athena: AthenaClient) -> None:
+    def kind(sql: str) -> tuple[str, str]:
+        execution = athena.run(sql)
+        return execution["StatementType"], execution["SubstatementType"]
+
+    athena.run("CREATE DATABASE lake")
+    iceberg = "CREATE TABLE i WITH (table_type = 'ICEBERG', is_external = false, location = 's3://data/i/')"
+    made = athena.run(f"{iceberg} AS SELECT 1 AS a")
+    assert made["ResultConfiguration"]["OutputLocation"] == f"{OUTPUT}{made['QueryExecutionId']}"
+    assert kind("EXPLAIN SELECT 1") == ("DML", "EXPLAIN")
+    assert kind("OPTIMIZE i REWRITE DATA USING BIN_PACK") == ("DDL", "CREATE_TABLE_AS_SELECT")
+    assert kind("VACUUM i") == ("DML", "VACUUM_TABLE")
+    assert kind("ALTER TABLE i ADD COLUMNS (b string)") == ("DDL", "ALTER_TABLE_ADD_COLUMN")

@@ -46,7 +46,7 @@ class Contract:
         rule = self._input_of(operation)
         if rule is None or _fits(rule, request):
             return
-        found = list(_complaints(rule, request, ""))
+        found = list(_complaints(rule, request, "", self._service == "athena"))
         errors = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected"
         message = f"{errors}: {'; '.join(found)}"
         raise invalid_request(message) if self._service == "athena" else ApiError("ValidationException", message)
@@ -136,27 +136,28 @@ def _fits(rule: _Rule, value: Any) -> bool:
     return all(_fits(key, name) and (inner is None or _fits(item, inner)) for name, inner in value.items())
 
 
-def _complaints(rule: _Rule, value: Any, path: str) -> Iterator[str]:
+def _complaints(rule: _Rule, value: Any, path: str, plain: bool) -> Iterator[str]:
     if type(value) not in rule.kinds:
         raise ApiError("SerializationException", f"{path or 'The request'} must be {rule.words}.")
     for holds, message in rule.limits:
         if not holds(value):
-            yield f"Value {_shown(value)} at '{path}' failed to satisfy constraint: {message}"
+            # Athena does not repeat the value.
+            yield f"Value{'' if plain else ' ' + _shown(value)} at '{path}' failed to satisfy constraint: {message}"
     for name, required, member in rule.members:
         place = f"{path}{'.' if path else ''}{name[:1].lower()}{name[1:]}"
         given = value.get(name)
         if given is not None:
-            yield from _complaints(member, given, place)
+            yield from _complaints(member, given, place, plain)
         elif required:
             yield f"Value null at '{place}' failed to satisfy constraint: Member must not be null"
     if rule.key is not None and rule.item is not None:
         for name, item in value.items():
-            yield from _complaints(rule.key, name, f"{path}.key")
+            yield from _complaints(rule.key, name, f"{path}.key", plain)
             if item is not None:
-                yield from _complaints(rule.item, item, f"{path}.{name}.member")
+                yield from _complaints(rule.item, item, f"{path}.{name}.member", plain)
     elif rule.item is not None:
         for number, item in enumerate(value, 1):
-            yield from _complaints(rule.item, item, f"{path}.{number}.member")
+            yield from _complaints(rule.item, item, f"{path}.{number}.member", plain)
 
 
 def _shown(value: Any) -> str:

@@ -104,7 +104,7 @@ class AthenaApi:
         execution = new_record(identifier, request, statement, results, self._clock())
         token = request.get("ClientRequestToken")
         earlier = reused(self._store, scope, request, execution, self._clock())
-        started = self._store.add(scope, execution, token, json.dumps(request, sort_keys=True))
+        started = self._store.add(scope, execution, token, _compared(request))
         if started != identifier:
             return {"QueryExecutionId": started}
         if earlier is not None:
@@ -134,7 +134,7 @@ class AthenaApi:
                 found.append(stored.execution)
                 continue
             message = f"QueryExecution {identifier} was not found"
-            code = "INVALID_QUERY_EXECUTION_ID"
+            code = "QUERY_EXECUTION_NOT_FOUND"
             missing.append({"QueryExecutionId": identifier, "ErrorCode": code, "ErrorMessage": message})
         return {"QueryExecutions": found, "UnprocessedQueryExecutionIds": missing}
 
@@ -168,6 +168,8 @@ class AthenaApi:
             raise invalid_request(f"MaxResults is more than maximum allowed length {_MAX_PAGE}")
         stored = self._store.get(scope, identifier)
         state = stored.execution["Status"]["State"]
+        if state == "CANCELLED":
+            raise invalid_request("Could not find results", "RESULT_NOT_FOUND")
         if state != "SUCCEEDED":
             kind = (
                 "Query did not finish successfully. Final query state: "
@@ -180,12 +182,14 @@ class AthenaApi:
         pages = manifest_page if request.get("QueryResultType") == "DATA_MANIFEST" else result_page
         page = pages(self._storage, stored, offset, limit)
         answer: GlueJson = {
-            "UpdateCount": stored.rows if stored.execution.get("SubstatementType") in COUNTED else 0,
             "ResultSet": {
                 "Rows": [{"Data": [{} if v is None else {"VarCharValue": v} for v in row]} for row in page.rows],
                 "ResultSetMetadata": {"ColumnInfo": stored.columns},
             },
         }
+        counted = stored.execution.get("SubstatementType") in COUNTED
+        if counted or stored.execution["StatementType"] != "DDL":
+            answer["UpdateCount"] = stored.rows if counted else 0
         if page.next_offset is not None:
             answer["NextToken"] = encode_token(identifier, page.next_offset)
         return answer
@@ -201,6 +205,12 @@ class AthenaApi:
         scanned = statistics.get("DataScannedInBytes", 0)
         rows = {"InputBytes": scanned, "OutputRows": stored.rows}
         return {"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}}
+
+
+def _compared(request: GlueJson) -> str:
+    """What must be the same when a token comes again; Athena compares nothing else."""
+    context, results = request.get("QueryExecutionContext") or {}, request.get("ResultConfiguration") or {}
+    return json.dumps([request["QueryString"], context.get("Database"), results.get("OutputLocation")])
 
 
 def _catalog_of(request: GlueJson) -> str:

@@ -55,7 +55,7 @@ class Documents:
         identifier = request.get("NamedQueryId") or ""
         found = self._store.document(NAMED_QUERY, scope, identifier)
         if found is None:
-            raise invalid_request(f"Named query {identifier} does not exist.")
+            raise invalid_request(f"Named query {identifier} does not exist.", "NAMED_QUERY_NOT_FOUND")
         return found
 
     def _batch_get(self, scope: Scope, request: GlueJson) -> GlueJson:

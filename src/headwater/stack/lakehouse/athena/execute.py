@@ -96,7 +96,7 @@ class Executor:
                 outcome = run_select(self._run_in(job, session), statement, result)
             stored = time.monotonic()
             self._put(job.scope, f"{job.output}.metadata", metadata_object(outcome.columns), _BINARY)
-            self._put(job.scope, job.output, result, "text/csv")
+            self._put(job.scope, job.output, result, _BINARY)
             return outcome.after_service(time.monotonic() - stored)
         finally:
             result.unlink(missing_ok=True)
@@ -119,7 +119,7 @@ class Executor:
         result = execute_ddl(ddl.statement, context)
         infos = [text_column_info(column.name) for column in result.columns]
         lines = ["\t".join(value or "" for value in row) for row in result.rows]
-        self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "text/plain")
+        self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "binary/octet-stream")
         if infos:
             self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
         return Outcome(infos, len(lines), statement=result.statement_type, substatement=result.substatement_type)
@@ -127,7 +127,7 @@ class Executor:
     def _text(self, job: Job, lines: tuple[str, ...], substatement: str, column: str = "", scanned: int = 0) -> Outcome:
         infos = [column_info(column, t.VARCHAR)] if column else []
         self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
-        self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "text/plain")
+        self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "binary/octet-stream")
         return Outcome(infos, len(lines), scanned, substatement=substatement)
 
     def _write(self, job: Job, statement: WriteStatement, control: Control) -> Outcome:

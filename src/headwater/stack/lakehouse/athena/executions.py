@@ -103,7 +103,7 @@ class AthenaStore:
         """One execution. Raises ``InvalidRequestException`` when the account has none of that id."""
         found = self.find(scope, identifier)
         if found is None:
-            raise invalid_request(f"QueryExecution {identifier} was not found")
+            raise invalid_request(f"QueryExecution {identifier} was not found", "QUERY_EXECUTION_NOT_FOUND")
         return found
 
     def find(self, scope: Scope, identifier: str) -> Stored | None:

@@ -62,7 +62,7 @@ class Failure:
 
     reason: str
     category: int = 2
-    error_type: int = 1006
+    error_type: int = 1000
     bytes_scanned: int = 0
     stopped: bool = False
 

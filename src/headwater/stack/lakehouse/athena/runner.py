@@ -66,7 +66,7 @@ class Runner:
             self._failed(execution, failure.reason, failure.category, failure.error_type)
         except ApiError as error:
             outcome = Outcome()
-            self._failed(execution, error.message, 2, 1006)
+            self._failed(execution, error.message, 2, 1000)
         except Exception:  # noqa: BLE001 - whatever goes wrong, the execution must end, and never with a local path
             traceback.print_exc()
             outcome = Outcome()

@@ -15,7 +15,7 @@ from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError
 from headwater.stack.lakehouse.hive.parser import parse as parse_ddl
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
 from headwater.stack.lakehouse.sql.parse import parse_query
-from headwater.stack.lakehouse.writes.ast import CreateTableAs, Write
+from headwater.stack.lakehouse.writes.ast import CreateTableAs, Optimize, Vacuum, Write
 from headwater.stack.lakehouse.writes.parse import parse_write
 from headwater.stack.lakehouse.writes.tokens import Tokens
 
@@ -116,10 +116,15 @@ def shape_of(statement: Statement) -> Shape:
     if isinstance(statement, DdlStatement | PrepareStatement | DeallocateStatement):
         return Shape("DDL", suffix=".txt")
     if isinstance(statement, ExplainStatement):
-        return Shape("UTILITY", "EXPLAIN", ".txt")
+        return Shape("DML", "EXPLAIN", ".txt")
     if isinstance(statement, WriteStatement):
         if isinstance(statement.write, CreateTableAs):
-            return Shape("DDL", "CREATE_TABLE_AS_SELECT", "", "tables/")
+            iceberg = str(statement.write.properties.get("table_type", "")).upper() == "ICEBERG"
+            return Shape("DDL", "CREATE_TABLE_AS_SELECT", "", "" if iceberg else "tables/")
+        if isinstance(statement.write, Optimize):
+            return Shape("DDL", "CREATE_TABLE_AS_SELECT", "")
+        if isinstance(statement.write, Vacuum):
+            return Shape("DML", "VACUUM_TABLE", "")
         return Shape("DML", type(statement.write).__name__.upper(), "")
     return Shape("DML", "SELECT" if isinstance(statement, SelectStatement) else "")
 

@@ -49,7 +49,7 @@ class WorkGroups:
             made = _work_group(_PRIMARY, "", {"EnforceWorkGroupConfiguration": False}, self._clock())
             self._store.put_document(_KIND, scope, name, made)
             return made
-        raise invalid_request(f"WorkGroup {name} is not found.", "WORKGROUP_NOT_FOUND")
+        raise invalid_request(f"WorkGroup {name} is not found.")
 
     def enabled(self, scope: Scope, name: str) -> GlueJson:
         """A work group that queries may run in."""

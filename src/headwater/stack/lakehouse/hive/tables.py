@@ -172,7 +172,7 @@ def add_columns(statement: ast.AddColumns, context: DdlContext) -> DdlResult:
     descriptor = _descriptor(table, statement.partition, context)
     columns = [*(descriptor.get("Columns") or []), *glue_columns(statement.columns)]
     _store_columns(table, statement.partition, columns, context)
-    return DdlResult("ALTER_TABLE_ADD_COLUMNS")
+    return DdlResult("ALTER_TABLE_ADD_COLUMN")
 
 
 def replace_columns(statement: ast.ReplaceColumns, context: DdlContext) -> DdlResult:

@@ -59,7 +59,7 @@ def _add_columns(statement: ast.AddColumns, glue: GlueJson, context: DdlContext)
         for column in statement.columns:
             _check_new(table, column.name)
             update.add_column(column.name, from_hive(parse_type(column.type), Ids()), doc=column.comment)
-    return DdlResult("ALTER_TABLE_ADD_COLUMNS")
+    return DdlResult("ALTER_TABLE_ADD_COLUMN")
 
 
 def _change_column(statement: ast.ChangeColumn, glue: GlueJson, context: DdlContext) -> DdlResult:
