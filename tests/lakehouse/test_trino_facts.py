@@ -23,25 +23,61 @@ def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
     client.lakehouse.close()
 
 
+Fact = tuple[str, str]
+TOGETHER = 30
+QUERIES = ("SELECT", "WITH", "VALUES", "TABLE")
+
+
+def facts(table: Path) -> list[Fact]:
+    """The texts of a table with what is expected of them."""
+    lines = table.read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("\t") for line in lines if line.strip() and not line.startswith("#")]
+    return [(text, expected) for text, expected in pairs]
+
+
+def is_query(text: str) -> bool:
+    return text.split(maxsplit=1)[0].upper() in QUERIES
+
+
 def outcome(athena: AthenaClient, text: str) -> str:
     """The rows as the tables write them, or the error behind a ``!``."""
-    query = text if text.split(maxsplit=1)[0].upper() in ("SELECT", "WITH", "VALUES", "TABLE") else f"SELECT {text}"
     try:
-        rows = athena.rows(query)
+        rows = athena.rows(text if is_query(text) else f"SELECT {text}")
     except AssertionError as failure:
         return f"!{failure}"
     return "|".join(",".join("\\N" if cell is None else cell for cell in row) for row in rows)
 
 
+def holds(got: str, expected: str) -> bool:
+    if expected.startswith("!"):
+        return got.startswith(expected)
+    return got == expected or (expected == "~" and not got.startswith("!"))
+
+
+def hold_together(athena: AthenaClient, some: list[Fact]) -> bool:
+    """Whether expressions have their values in one SELECT, which takes a tenth of the time."""
+    try:
+        rows = athena.rows("SELECT " + ", ".join(f"({text})" for text, _ in some))
+    except AssertionError:
+        return False
+    cells = ["\\N" if cell is None else cell for cell in rows[0]] if len(rows) == 1 else []
+    return len(cells) == len(some) and all(
+        holds(cell, expected) for cell, (_, expected) in zip(cells, some, strict=True)
+    )
+
+
 @pytest.mark.parametrize("table", TABLES, ids=[table.stem for table in TABLES])
 def test_the_facts_of_a_family_hold(athena: AthenaClient, table: Path) -> None:
+    every = facts(table)
+    values = [fact for fact in every if not is_query(fact[0]) and not fact[1].startswith("!")]
+    alone = [fact for fact in every if fact not in values]
+    for start in range(0, len(values), TOGETHER):
+        some = values[start : start + TOGETHER]
+        if not hold_together(athena, some):
+            alone.extend(some)
     wrong = []
-    for line in table.read_text(encoding="utf-8").splitlines():
-        if not line.strip() or line.startswith("#"):
-            continue
-        text, expected = line.split("\t")
+    for text, expected in alone:
         got = outcome(athena, text)
-        holds = got.startswith(expected) if expected.startswith("!") else expected in (got, "~")
-        if not holds or (expected == "~" and got.startswith("!")):
+        if not holds(got, expected):
             wrong.append(f"{text}\n    gives    {got}\n    expected {expected}")
     assert not wrong, "\n".join(wrong)
