@@ -199,6 +199,10 @@ REFUSALS: list[tuple[str, str]] = [
         "SELECT CAST(x AS timestamp with time zone) FROM (VALUES '2025-01-02 03:04 Europe/Berlin') t(x)",
         "NOT_SUPPORTED: CAST from varchar to timestamp(3) with time zone of a text in a zone other than UTC",
     ),
+    (
+        "SELECT TRY(CAST(x AS timestamp with time zone)) FROM (VALUES '2025-01-02 03:04 Europe/Berlin') t(x)",
+        "NOT_SUPPORTED: CAST from varchar to timestamp(3) with time zone of a text in a zone other than UTC",
+    ),
     ("SELECT CAST('local' AS ipaddress)", "INVALID_CAST_ARGUMENT: Cannot cast value to IPADDRESS: local"),
     ("SELECT CAST(x AS time with time zone) FROM (VALUES '12:00') t(x)", "NOT_SUPPORTED: CAST from varchar to time"),
     ("SELECT 1 / DECIMAL '0.0'", "DIVISION_BY_ZERO"),

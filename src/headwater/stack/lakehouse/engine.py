@@ -99,6 +99,7 @@ class Session:
         self._kept: list[str] = []
         self._files: list[Path] = []
         self._counted = 0
+        self._refused: list[str] = []
         self._footers: dict[str, _Footer] = {}
         self._known_footers: dict[str, _Footer] = {}
         self._whole_chunks = True
@@ -132,7 +133,7 @@ class Session:
         ):
             self.connection.execute(statement)
             if statement is MACROS[-1]:
-                routines.register(self.connection)
+                routines.register(self.connection, self._refused.append)
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """Run a query and stream its result; memory holds one batch."""
@@ -198,8 +199,13 @@ class Session:
     def _bytes_read(self, connection: duckdb.DuckDBPyConnection) -> int:
         return self._counted + _scanned(connection.execute(_READS).fetchall(), str(self._scratch), self._footers.copy())
 
+    def refusal(self) -> str | None:
+        """What the query met that is not supported, also where TRY made NULL of it."""
+        return self._refused[0] if self._refused else None
+
     def reset(self) -> None:
         """Forget what was read."""
+        self._refused.clear()
         self.connection.execute("CALL truncate_duckdb_logs()")
         self._counted = 0
         self._footers = {}

@@ -77,6 +77,8 @@ def reported(session: Session) -> Iterator[None]:
     """DuckDB's errors become Athena's, and each failure carries the bytes read until then."""
     try:
         yield
+        if (refusal := session.refusal()) is not None:
+            raise QueryFailed(refusal)
     except duckdb.Error as error:
         raise _with_bytes(translated(error), session) from error
     except QueryFailed as failure:

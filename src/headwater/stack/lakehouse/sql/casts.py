@@ -8,7 +8,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.clocktimes import MICROSECONDS, rounded_time, time_from_text
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
-from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, null_of, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, null_of, quote_text, refused
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.jsonreads import nested_value
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
@@ -259,7 +259,8 @@ def _zoned_text(sql: str, target: t.Type, safe: bool) -> str:
     texts = [quote_text(rf"{moment} ?({zone})?\s*") for zone in (_UTC, _ZONE)]
     in_utc, in_any = (f"regexp_full_match({sql}, {text})" for text in texts)
     what = Unsupported(f"CAST from varchar to {target} of a text in a zone other than UTC")
-    elsewhere = fail(quote_text(f"{what}: ") + f" || {sql}", target)
+    text = str(what).removeprefix("NOT_SUPPORTED: ")
+    elsewhere = refused(f"{quote_text(f'{text}: ')} || {sql}", target)
     otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
     return (
         f"CASE WHEN {in_utc} THEN {converted} WHEN {in_any} THEN {elsewhere} "

@@ -53,6 +53,14 @@ def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:
     return f"list_extract(CAST([] AS {t.to_duckdb(kind)}[]), {attempt})"
 
 
+def refused(message_sql: str, kind: t.Type) -> str:
+    """An expression that ends the query with NOT_SUPPORTED when a row reaches it, even inside of TRY.
+
+    The message has to depend on the row: a constant would be computed before the first one is read.
+    """
+    return f"list_extract(CAST([] AS {t.to_duckdb(kind)}[]), hw_refuse({message_sql}))"
+
+
 def attempt(sql: str) -> str:
     """The value, or NULL where computing it fails.
 

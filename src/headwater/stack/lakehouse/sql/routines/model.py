@@ -6,12 +6,34 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+NOT_SUPPORTED = "NOT_SUPPORTED"
+
 
 class RoutineFailed(ValueError):
     """Ends the query; the message begins with Athena's error code."""
 
     def __init__(self, message: str, code: str = "INVALID_FUNCTION_ARGUMENT") -> None:
         super().__init__(f"{code}: {message}")
+        self.code = code
+
+
+def refuse(message: str) -> int:
+    """Ends the query with NOT_SUPPORTED, from SQL."""
+    raise RoutineFailed(message, NOT_SUPPORTED)
+
+
+def watched(run: Callable[..., Any], refused: Callable[[str], None]) -> Callable[..., Any]:
+    """The function, telling of what it does not support: the error alone would be NULL inside of TRY."""
+
+    def call(*values: Any) -> Any:
+        try:
+            return run(*values)
+        except RoutineFailed as failure:
+            if failure.code == NOT_SUPPORTED:
+                refused(str(failure))
+            raise
+
+    return call
 
 
 @dataclass(frozen=True)

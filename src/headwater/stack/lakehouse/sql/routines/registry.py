@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import duckdb
 
 from headwater.stack.lakehouse.sources.csvfields import csv_fields
@@ -21,20 +24,22 @@ from headwater.stack.lakehouse.sql.routines import (
     urls,
     words,
 )
-from headwater.stack.lakehouse.sql.routines.model import Routine
+from headwater.stack.lakehouse.sql.routines.model import Routine, refuse, watched
 
 _MODULES = (
     *(addresses, bits, checksums, clockreads, clocks, decimals, distributions, formatting, hashes),
     *(jsoncalls, jsons, patterns, urls, words),
 )
 ROUTINES: tuple[Routine, ...] = (
+    Routine("hw_refuse", refuse, ["VARCHAR"], "INTEGER"),
     Routine("hw_opencsv", csv_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
     *(routine for module in _MODULES for routine in module.ROUTINES),
 )
 
 
-def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the routines known to a connection."""
-    for routine in ROUTINES:
+def register(connection: duckdb.DuckDBPyConnection, refused: Callable[[str], None]) -> None:
+    """Make the routines known to a connection; ``refused`` hears of each value that one of them does not support."""
+    for known in ROUTINES:
+        routine = replace(known, run=watched(known.run, refused))
         parameters = None if routine.parameters is None else list(routine.parameters)
         connection.create_function(routine.name, routine.callback, parameters, routine.result, null_handling="special")  # type: ignore[call-overload]  # the stubs want enums
