@@ -213,6 +213,7 @@ def key(tmp_path: Path) -> Callable[[], tuple[str, Path]]:
     return make
 
 
+@pytest.mark.soak
 def test_what_is_encrypted_comes_back_with_the_key_only(
     ready: Headwater, tmp_path: Path, key: Callable[[], tuple[str, Path]]
 ) -> None:

@@ -41,6 +41,7 @@ def promoted(hw: Headwater, folder: Path, at: datetime) -> Iterator[Headwater]:
         yield other
 
 
+@pytest.mark.soak
 def test_a_moment_is_recovered_on_the_timeline_that_the_cluster_was_on(ready: Headwater, tmp_path: Path) -> None:
     mark(ready, 1)
     made = back_up(ready)

@@ -259,3 +259,14 @@ def test_an_unreadable_info_file_is_as_good_as_none(tmp_path: Path) -> None:
     for content in ("", "{", json.dumps({"pid": 1}), "[]"):
         (tmp_path / info.INFO_FILE).write_text(content)
         assert info.read(tmp_path) is None
+
+
+def test_a_supervisor_that_is_told_to_end_stops_its_database_first(state: Path) -> None:
+    stack = ensure_running(state)
+    database = int((state / "postgres" / "postmaster.pid").read_text().split()[0])
+    os.kill(stack.pid, signal.SIGTERM)
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{stack.pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{database}").exists()
+    assert not (state / "postgres" / "postmaster.pid").exists()

@@ -8,6 +8,7 @@ import fcntl
 import logging
 import os
 import secrets
+import signal
 import socket
 import sys
 import threading
@@ -38,6 +39,8 @@ def main(state: Path) -> int:
     lock.truncate(0)
     lock.write(str(os.getpid()))
     lock.flush()
+    # The server raises a signal again once it has stopped: by default that would end us before PostgreSQL is stopped.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     previous = info.read(state)
     database = Database(state, dict(os.environ))
