@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+
 import pytest
 
 from headwater.errors import VerificationError
+from headwater.manifest import StoredDump
+from headwater.services import archives
 from headwater.services.codec import Compression, compressed, decompressed
 
 MIB = 1024 * 1024
@@ -27,3 +32,21 @@ def test_a_stream_that_is_cut_or_continued_is_an_error(method: str) -> None:
     for stream in (packed[:-10], packed + b"x", packed + packed):
         with pytest.raises(VerificationError):
             list(decompressed([stream], method))
+
+
+@pytest.mark.parametrize("method", ["zstd", "gzip"])
+def test_when_unpacking_fails_nobody_goes_on_reading(method: str) -> None:
+    closed = threading.Event()
+
+    def junk() -> Iterator[bytes]:
+        try:
+            while True:
+                yield b"x" * MIB
+        finally:
+            closed.set()
+
+    stored = StoredDump("key", 1, "", 0, "", "", 1, "", method)
+    with pytest.raises(VerificationError, match="cannot be decompressed"):
+        list(archives.unpacked("backup 1", stored, junk(), None, []))
+    assert closed.is_set()  # although pytest still holds the exception, and by it every frame
+    assert not [thread for thread in threading.enumerate() if thread.name == "read-ahead"]

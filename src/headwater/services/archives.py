@@ -19,7 +19,7 @@ from headwater.errors import BackupError, VerificationError
 from headwater.manifest import BackupManifest, StoredDump
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import codec, objects
-from headwater.services.read_ahead import read_ahead
+from headwater.services.read_ahead import closing_stream, read_ahead
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -44,10 +44,11 @@ def stored_chunks(
 ) -> Iterator[bytes]:
     """The object as it is stored. Raises AwsError."""
     done, total = 0, manifest.dump.size >> 20
-    for chunk in objects.read_chunks(store.s3, store.bucket, manifest.dump.key):
-        yield chunk
-        done += len(chunk)
-        on_progress(Progress("download", done >> 20, total, "MiB"))
+    with closing_stream(objects.read_chunks(store.s3, store.bucket, manifest.dump.key)) as chunks:
+        for chunk in chunks:
+            yield chunk
+            done += len(chunk)
+            on_progress(Progress("download", done >> 20, total, "MiB"))
 
 
 def raw_blocks(manifest: BackupManifest, chunks: Iterable[bytes], identities: list[Any]) -> Iterator[bytes]:
@@ -69,17 +70,19 @@ def unpacked(
         sealed = codec.decrypted(sealed, identities)
     opened = read_ahead(codec.decompressed(sealed, stored.compression))
     try:
-        yield from _digested(opened, (stored.raw_size, stored.raw_sha256), "the unpacked bytes")
+        with closing_stream(_digested(opened, (stored.raw_size, stored.raw_sha256), "the unpacked bytes")) as blocks:
+            yield from blocks
     except VerificationError as error:
         raise damaged(name, str(error)) from error
 
 
 def _digested(blocks: Iterable[bytes], expected: tuple[int, str], what: str) -> Iterator[bytes]:
     digest, size = hashlib.sha256(), 0
-    for block in blocks:
-        digest.update(block)
-        size += len(block)
-        yield block
+    with closing_stream(blocks):
+        for block in blocks:
+            digest.update(block)
+            size += len(block)
+            yield block
     if (size, digest.hexdigest()) != expected:
         raise VerificationError(
             f"{what} are {size:,} with SHA-256 {digest.hexdigest()},"
@@ -125,27 +128,31 @@ def download(
 
     Raises AwsError, OSError.
     """
-    have = file.stat().st_size if file.exists() else 0
-    if have > manifest.dump.size:
-        file.unlink()
-        have = 0
-    if have:
-        with file.open("rb") as there:
-            while block := there.read(BLOCK):
-                yield block
-    if have == manifest.dump.size:
-        return
-    with file.open("ab") as more:
-        done = have
-        for chunk in objects.read_chunks(store.s3, store.bucket, manifest.dump.key, start=have):
-            more.write(chunk)
-            done += len(chunk)
-            on_progress(Progress("download", done >> 20, manifest.dump.size >> 20, "MiB"))
-            yield chunk
+    with file.open("a+b") as kept:  # opened once: it stays this file, even if another takes its name meanwhile
+        if kept.tell() > manifest.dump.size:
+            kept.truncate(0)
+        kept.seek(0)
+        done = 0
+        while block := kept.read(BLOCK):
+            done += len(block)
+            yield block
+        if done == manifest.dump.size:
+            return
+        with closing_stream(objects.read_chunks(store.s3, store.bucket, manifest.dump.key, start=done)) as chunks:
+            for chunk in chunks:
+                kept.write(chunk)
+                done += len(chunk)
+                on_progress(Progress("download", done >> 20, manifest.dump.size >> 20, "MiB"))
+                yield chunk
 
 
 def lay_out(manifest: BackupManifest, blocks: Iterable[bytes], folder: Path) -> Path:
     """Write the archive for pg_restore: one file, or a directory of the directory format. Raises VerificationError."""
+    with closing_stream(blocks):
+        return _laid_out(manifest, blocks, folder)
+
+
+def _laid_out(manifest: BackupManifest, blocks: Iterable[bytes], folder: Path) -> Path:
     if manifest.format == "custom":
         archive = folder / "archive.dump"
         with archive.open("xb") as file:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import zstandard
 
 from headwater.errors import BackupError, SettingsError, VerificationError
+from headwater.services.read_ahead import STOP_SECONDS, closing_stream
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -91,10 +92,12 @@ def compressed(blocks: Iterable[bytes | memoryview], compression: Compression) -
 
 def decompressed(chunks: Iterable[bytes], method: str) -> Iterator[bytes]:
     """The other way. Raises VerificationError if the stream is damaged, cut short, or followed by something."""
+    with closing_stream(chunks):
+        yield from chunks if method == "none" else _decompressed(chunks, method)
+
+
+def _decompressed(chunks: Iterable[bytes], method: str) -> Iterator[bytes]:
     decoder: Any
-    if method == "none":
-        yield from chunks
-        return
     decoder = zstandard.ZstdDecompressor().decompressobj() if method == "zstd" else zlib.decompressobj(GZIP_MEMBER)
     try:
         for chunk in chunks:
@@ -159,7 +162,7 @@ def _through(work: Callable[[Any, Any], object], chunks: Iterable[bytes]) -> Ite
 
     def feed() -> None:
         try:
-            with os.fdopen(to_write, "wb", 0) as pipe:
+            with os.fdopen(to_write, "wb", 0) as pipe, closing_stream(chunks):
                 for chunk in chunks:
                     view = memoryview(chunk)
                     while view:
@@ -177,11 +180,16 @@ def _through(work: Callable[[Any, Any], object], chunks: Iterable[bytes]) -> Ite
             failures.append(error)
 
     threads = [threading.Thread(target=target, daemon=True) for target in (feed, run)]
-    with os.fdopen(from_read, "rb", 0) as result:
+    try:
+        with os.fdopen(from_read, "rb", 0) as result:
+            for thread in threads:
+                thread.start()
+            while piece := result.read(PIECE):
+                yield piece
+    except GeneratorExit:
         for thread in threads:
-            thread.start()
-        while piece := result.read(PIECE):
-            yield piece
+            thread.join(STOP_SECONDS)
+        raise
     for thread in threads:
         thread.join()
     if failures:

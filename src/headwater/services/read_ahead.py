@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 Block = TypeVar("Block")
@@ -18,6 +19,20 @@ class _End:
 
     def __init__(self, error: BaseException | None) -> None:
         self.error = error
+
+
+@contextmanager
+def closing_stream(blocks: Iterable[Block]) -> Iterator[Iterable[Block]]:
+    """Close what a stream is made of as soon as it ends, however it ends.
+
+    Without it, a generator that somebody left half-way lives on, and so do its files and threads, for as long as the
+    exception that made them leave.
+    """
+    try:
+        yield blocks
+    finally:
+        if close := getattr(blocks, "close", None):
+            close()
 
 
 def read_ahead(blocks: Iterable[Block], depth: int = DEPTH) -> Iterator[Block]:
@@ -47,16 +62,14 @@ def read_ahead(blocks: Iterable[Block], depth: int = DEPTH) -> Iterator[Block]:
 
 
 def _make(blocks: Iterable[Block], made: queue.Queue[Block | _End], stopped: threading.Event) -> None:
-    source, error = iter(blocks), None
+    error = None
     try:
-        for block in source:
-            if not _put(block, made, stopped):
-                break
+        with closing_stream(blocks):  # here: a generator is closed by the thread that ran it
+            for block in blocks:
+                if not _put(block, made, stopped):
+                    break
     except BaseException as raised:  # noqa: BLE001 - handed to the reader of the stream, who raises it
         error = raised
-    finally:
-        if close := getattr(source, "close", None):
-            close()  # here: a generator is closed by the thread that ran it
     _put(_End(error), made, stopped)
 
 

@@ -19,6 +19,7 @@ from headwater.model import PostgresAddress
 from headwater.services import postgres
 from headwater.services.postgres import TableContent
 from headwater.services.programs import Program, bound_to_us
+from headwater.services.read_ahead import closing_stream
 from headwater.services.tools import Tool, login
 
 SAID_KEPT = 64 * 1024
@@ -40,14 +41,15 @@ def decode(tool: Tool, archive: Path | Iterable[bytes]) -> None:
     def feed(process: subprocess.Popen[bytes]) -> None:
         if isinstance(archive, Path) or process.stdin is None:
             return
-        try:
-            for block in archive:
-                process.stdin.write(block)
-            process.stdin.close()
-        except BrokenPipeError:
-            process.wait()  # it gave up, and its exit code says so
-            for _ in archive:  # the digests still say more: whose fault it is
-                pass
+        with closing_stream(archive):
+            try:
+                for block in archive:
+                    process.stdin.write(block)
+                process.stdin.close()
+            except BrokenPipeError:
+                process.wait()  # it gave up, and its exit code says so
+                for _ in archive:  # the digests still say more: whose fault it is
+                    pass
 
     where = [str(archive)] if isinstance(archive, Path) else []
     _run([str(tool.path), "--file=/dev/null", *where], None, feed, piped=not where)
