@@ -161,13 +161,17 @@ def _services(state: Path) -> tuple[Application, Callable[[], None], Lakehouse]:
 
     from headwater.stack import fast_checksums
     from headwater.stack.buckets import BucketFiles, MinistackStorage
+    from headwater.stack.downloads import DownloadsFromDisk
     from headwater.stack.lakehouse.service import Lakehouse
+    from headwater.stack.uploads import UploadsOnDisk
 
     def save_buckets() -> None:
         persistence.save_state("s3", s3.get_state())
 
     if not fast_checksums.install(s3):
         logging.warning("this MiniStack computes checksums in another way: CRC32C and CRC64NVME stay slow")
+    if not (UploadsOnDisk(s3, state / "uploads").install() and DownloadsFromDisk(s3).install()):
+        logging.warning("this MiniStack keeps objects in another way: large ones are held in memory")
     data = Path(s3.DATA_DIR)
     data.mkdir(exist_ok=True)
     storage = MinistackStorage(data, ministack, asyncio.get_running_loop())
