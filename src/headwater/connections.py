@@ -108,6 +108,25 @@ class Connections:
 
         return tuple(installed_versions().values())
 
+    def server_command(self, arguments: list[str], *paths: Path) -> list[str]:
+        """A PostgreSQL server program's arguments as they can be run here: it refuses to be root, who gets a stand-in.
+
+        ``paths`` are what it has to reach. Raises StackError.
+        """
+        from headwater.stack import unprivileged
+
+        with _stack_errors():
+            return unprivileged.command(arguments, *paths)
+
+    def give_to_server(self, folder: Path) -> None:
+        """Make whoever runs ``server_command`` the owner of a folder and of all that is in it. Raises StackError."""
+        from headwater.stack import unprivileged
+
+        if unprivileged.is_root():
+            with _stack_errors():
+                for path in (folder, *folder.rglob("*")):
+                    unprivileged.give(path)
+
     @cached_property
     def session(self) -> boto3.Session:
         """The boto3 session: AWS's ordinary credential chain, or the stack's fixed credentials. Raises AwsError."""

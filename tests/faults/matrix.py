@@ -121,6 +121,7 @@ FAULTS = (
     Fault("physical", "copy-pruned", "the base is removed while an incremental backup is made", REFUSED),
     Fault("physical", "copy-damaged", "a bit of the copy flips, its end is missing, or it is gone", LISTED),
     Fault("physical", "copy-file", "a file is missing in the copy, and all our digests fit", FULL),
+    Fault("physical", "copy-lost", "the server had lost a table's file before it was copied", RESTORED),
     Fault("physical", "copy-manifest", "the manifest is edited", LISTED),
     Fault("physical", "copy-base", "the backup that an incremental one builds on is gone", LISTED),
     Fault("physical", "log-gap", "a segment of the archived log is missing", "status names it; no recovery past it"),
@@ -168,7 +169,8 @@ fault: **believed** means that both ends said success, and the rows were not the
 
 Levels: **list** is `backup list` (manifests and a listing), the others are those of `backup verify`: **head** sizes
 and checksums as S3 reports them, **full** every byte read, compared and decoded, **restore** a scratch restore with its
-rows counted. Each one also finds what those before it find, and `restore` refuses all of it.
+rows counted, and for a physical backup PostgreSQL started on it and all read.
+Each one also finds what those before it find, and `restore` refuses all of it.
 What pg_dump, SIGKILL and damage to what is stored may do is tried with the custom format, the directory format and
 encrypted backups.
 *refused* includes: the exit code is not 0, no object, no unfinished upload. *holds*: the command ends well, or ends

@@ -24,6 +24,7 @@ TESTS = {
     "copy-committed": "test_headwater_is_killed_while_it_copies",
     "copy-pruned": "test_a_base_that_is_removed_meanwhile_makes_no_incremental_backup",
     "copy-file": "test_a_file_that_is_missing_in_the_copy_is_found",
+    "copy-lost": "test_a_table_whose_file_the_server_had_lost_is_found_by_reading_only",
     "copy-manifest": "test_an_edited_manifest_is_no_backup",
     "log-sigkill": "test_archiving_that_is_killed_leaves_nobody_behind_and_no_gap",
     "log-away": "test_s3_that_is_away_is_tried_again",

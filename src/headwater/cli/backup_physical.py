@@ -108,10 +108,10 @@ def list_(ctx: click.Context, cluster: str | None, as_json: bool) -> None:
 @click.argument("backup", default="latest")
 @click.option(
     "--level",
-    type=click.Choice(["head", "full"]),
+    type=click.Choice(["head", "full", "restore"]),
     default="full",
     show_default=True,
-    help="S3's metadata; every byte read back, every file compared, incremental backups combined.",
+    help="S3's metadata; every byte read back, every file compared; PostgreSQL started on it, everything read.",
 )
 @click.option("--all", "all_", is_flag=True, help="Every backup.")
 @click.option("--subset", metavar="N/T", help="The Nth of T parts of all backups; T runs verify every one once.")
@@ -138,12 +138,13 @@ def verify(
 ) -> None:
     """Verify BACKUP (an id, or latest) and what it builds on, and record the outcome beside it.
 
-    Exits with 9 if one does not pass. A full verification that passed makes a backup one that is known to be whole:
-    `status` asks for one, and `prune` never removes the newest.
+    Exits with 9 if one does not pass. A full or restore verification that passed makes a backup one that is known to be
+    whole: `status` asks for one, and `prune` never removes the newest.
 
     \b
     Example:
       headwater backup physical verify
+      headwater backup physical verify --level restore
       headwater backup physical verify --subset 1/7
     """
     from headwater.stages.physical import PhysicalVerifyOptions, require_passed

@@ -18,7 +18,7 @@ from headwater.physical_manifest import PhysicalManifest
 from headwater.services import archives, codec, objects, tools
 from headwater.services.archives import ObjectStore, Stream
 from headwater.services.programs import run
-from headwater.stages.physical.files import check_files
+from headwater.stages.physical.files import check_files, check_log
 
 SPARE_BYTES = 64 * 1024 * 1024
 BLOCK = 1024 * 1024
@@ -80,6 +80,7 @@ def rebuild(source: Source, chain: tuple[PhysicalManifest, ...], target: Path, o
 def _check(source: Source, manifest: PhysicalManifest, folder: Path) -> None:
     """Compare with PostgreSQL's manifest; by its own program as well, where a suitable one runs."""
     check_files(folder)
+    check_log(folder, manifest)
     for tool in tools.installed("pg_verifybackup", source.programs):
         if tool.major == manifest.server_major:
             _run(manifest, str(tool.path), "--quiet", str(folder))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from headwater.errors import VerificationError
+from headwater.physical_manifest import PhysicalManifest
 
 MANIFEST = "backup_manifest"
 # As pg_verifybackup: these change legitimately, or are checked by reading them as log.
@@ -37,6 +38,19 @@ def check_files(folder: Path) -> int:
         if path.is_file() and name not in entries and name not in _IGNORED and not name.startswith(f"{_LOG}/"):
             raise VerificationError(f"the backup holds {name}, which PostgreSQL did not send")
     return len(entries)
+
+
+def check_log(folder: Path, manifest: PhysicalManifest) -> None:
+    """Check that the log which makes the copy consistent is there; PostgreSQL's manifest has no entries for it.
+
+    Raises VerificationError that names the first segment that is missing or is not whole.
+    """
+    first, last = manifest.start_segment, manifest.end_segment
+    for count in range(last.number - first.number + 1):
+        name = first.following(count).name
+        path = folder / _LOG / name
+        if not path.is_file() or path.stat().st_size != manifest.segment_size:
+            raise VerificationError(f"the backup lacks {_LOG}/{name}, or all of it, which makes it consistent")
 
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:

@@ -1,13 +1,15 @@
-"""Verifies physical backups: as S3 reports them, or by rebuilding the data directory and comparing every file."""
+"""Verifies physical backups: as S3 reports them, by comparing every file, or by starting PostgreSQL on them."""
 
 from __future__ import annotations
 
+import shutil
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, SettingsError, VerificationError
@@ -15,17 +17,18 @@ from headwater.model import OnProgress, Progress, no_progress
 from headwater.physical_manifest import PhysicalManifest
 from headwater.services import archives, recoverable, verification, wal_archive
 from headwater.services.physical_backups import ListedPhysical, PhysicalBackups, chain, choose_physical, list_physical
-from headwater.services.verification import Verification, VerifyReport, VerifyResult, group_of, parse_subset
+from headwater.services.spool import spool_folder
+from headwater.services.verification import LEVELS, Verification, VerifyReport, VerifyResult, group_of, parse_subset
 from headwater.stages.physical.fetch import Source, rebuild, source_of, stored_blocks
 from headwater.stages.physical.listing import cluster_of
+from headwater.stages.physical.trial import find_programs, try_out
 
-LEVELS = ("head", "full")
 READERS = 4
 
 
 @dataclass(frozen=True)
 class PhysicalVerifyOptions:
-    """``level``: head or full. ``backup``: an id, ``latest`` or ``all``. ``subset``: ``2/7`` of all.
+    """``level``: head, full or restore. ``backup``: an id, ``latest`` or ``all``. ``subset``: ``2/7`` of all.
 
     ``cluster``: a system identifier, needed only if there are backups of several; ``identity``: a file with the age
     key, for backups that are encrypted; ``log``: read the archived log that follows the backup as well.
@@ -54,15 +57,18 @@ class PhysicalVerifyPlan:
 def plan_verify(connections: Connections, options: PhysicalVerifyOptions) -> PhysicalVerifyPlan:
     """Choose the backups. Raises BackupError, SettingsError, AwsError."""
     if options.level not in LEVELS:
-        raise SettingsError(f"level {options.level!r} is not known", hint=f"use {' or '.join(LEVELS)}")
-    if options.log and options.level != "full":
-        raise SettingsError("the log can only be read with level full")
+        raise SettingsError(f"level {options.level!r} is not known", hint=f"use {', '.join(LEVELS)}")
+    if options.log and options.level == "head":
+        raise SettingsError("the log can only be read with level full or restore")
     found = list_physical(connections.s3, connections.settings.layout, cluster_of(connections, options.cluster))
     chosen, sizes = _chosen(found, options), {item.manifest.id: item.manifest.dump.size for item in found.backups}
     to_read = 0 if options.level == "head" else sum(sizes.get(id_, 0) for item in chosen for id_ in item.chain)
-    if options.level == "full":
+    if options.level != "head":
         known = {item.manifest.id: item.manifest for item in found.backups}
         source_of(connections, (known[id_] for item in chosen for id_ in item.chain), options.identity)
+    if options.level == "restore":
+        for item in chosen:
+            find_programs(item.manifest, connections)
     return PhysicalVerifyPlan(found.cluster, options.level, chosen, to_read, options, found)
 
 
@@ -87,7 +93,8 @@ def verify(plan: PhysicalVerifyPlan, connections: Connections, on_progress: OnPr
 
     ``head``: size, ETag and checksum of each object as S3 reports them. ``full``: every byte against the manifest's
     SHA-256, every file against PostgreSQL's own manifest, incremental backups combined (pg_combinebackup) and compared
-    again. Raises AwsError and BackupError when it could not be found out: then nothing is recorded.
+    again. ``restore``: PostgreSQL is started on that as well, recovers to the backup's end, and everything is read.
+    Raises AwsError and BackupError when it could not be found out: then nothing is recorded.
     """
     results = []
     for done, item in enumerate(plan.backups, 1):
@@ -121,18 +128,30 @@ def _proof(item: ListedPhysical, plan: PhysicalVerifyPlan, connections: Connecti
         archives.confirm(connections.s3, settings.bucket_name, stored)
     if plan.level == "head":
         return f"size, checksum and ETag are what was written{_with(links)}"
-    settings.layout.state.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix="verify-", dir=settings.layout.state) as folder:
-        source = source_of(connections, links, plan.options.identity)
+    source = source_of(connections, links, plan.options.identity)
+    with _scratch(connections, item.manifest.id) as folder:
         for manifest in links:
             for _ in stored_blocks(source.store, manifest, manifest.files):
                 pass
-        rebuild(source, links, Path(folder) / "data", on_progress)
-    read = sum(manifest.dump.size for manifest in links)
-    said = f"{read:,} bytes read back, digests equal, every file is what PostgreSQL sent{_with(links)}"
+        rebuild(source, links, folder / "data", on_progress)
+        read = sum(manifest.dump.size for manifest in links)
+        said = f"{read:,} bytes read back, digests equal, every file is what PostgreSQL sent{_with(links)}"
+        if plan.level == "restore":
+            said += f"; {try_out(folder / 'data', item.manifest, connections, on_progress)}"
     if plan.options.log:
         said += f"; {_read_log(item.manifest, source, connections, on_progress)} segments of the log after it are whole"
     return said
+
+
+@contextmanager
+def _scratch(connections: Connections, name: str) -> Iterator[Path]:
+    """A folder that is gone afterwards; if we are killed, the next run removes it."""
+    folder = spool_folder(connections.settings.layout.state, f"verify-{name}")
+    folder.mkdir(mode=0o700)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _read_log(manifest: PhysicalManifest, source: Source, connections: Connections, on_progress: OnProgress) -> int:
