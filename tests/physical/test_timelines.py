@@ -70,6 +70,12 @@ def test_a_moment_is_recovered_on_the_timeline_that_the_cluster_was_on(ready: He
             assert marks(address) == rows
     plan = physical.plan_recover(ready.connections, RecoverOptions(tmp_path / "no", Target(at=final)))
     assert (plan.timeline, plan.chain[-1].id) == (2, copied.id)
+    # The copy of a cluster that was recovered itself holds the settings of that recovery.
+    for number, target in enumerate([Target(at=final), Target(), Target(lsn=copied.end_lsn)]):
+        folder = tmp_path / f"copied{number}"
+        ready.physical.recover(RecoverOptions(folder, target, backup=copied.id))
+        with running(ready, folder) as address:
+            assert marks(address) == [1, 2, 10, 11, *([] if target.lsn else [12])]
     with pytest.raises(BackupError, match="the archived log ends at"):
         physical.plan_recover(ready.connections, RecoverOptions(tmp_path / "no", Target(at=final), timeline=1))
     with pytest.raises(BackupError, match="does not go through"):

@@ -28,6 +28,15 @@ LOG_SUFFIX = ".wal"
 TABLESPACES_SUFFIX = ".tablespaces"
 FETCHERS = 4
 HOLE = 64 * 1024
+# A cluster that was recovered before, or has been a standby, holds settings that would end or disturb this recovery.
+_NEITHER = {
+    "recovery_target": "",
+    "recovery_target_xid": "",
+    "recovery_target_inclusive": "on",
+    "recovery_min_apply_delay": "0",
+    "recovery_end_command": "",
+    "archive_cleanup_command": "",
+}
 
 
 @dataclass(frozen=True)
@@ -191,18 +200,21 @@ def _configure(plan: RecoverPlan) -> None:
     """What makes PostgreSQL recover when it starts: recovery.signal and the settings that it reads last."""
     copy = f'cp "{_in_shell(plan.log_folder)}/%f" "%p"'
     target = plan.target
+    wanted = {
+        "recovery_target_time": target.at and target.at.isoformat(sep=" "),
+        "recovery_target_lsn": target.lsn,
+        "recovery_target_name": target.point,
+    }
     settings = {
+        **_NEITHER,
         "restore_command": copy,
         "recovery_target_timeline": "current" if plan.timeline == plan.chain[-1].timeline else str(plan.timeline),
         "recovery_target_action": "promote",
         "archive_mode": "off",  # the copy must never write into the archive of the original
+        **{name: "" for name, value in wanted.items() if not value},
+        # Last: PostgreSQL takes even an empty target after another one for a second one.
+        **{name: value for name, value in wanted.items() if value},
     }
-    if target.at is not None:
-        settings["recovery_target_time"] = target.at.isoformat(sep=" ")
-    if target.lsn is not None:
-        settings["recovery_target_lsn"] = target.lsn
-    if target.point is not None:
-        settings["recovery_target_name"] = target.point
     with (plan.folder / "postgresql.auto.conf").open("a") as file:
         file.write("# Written by Headwater for this recovery; PostgreSQL ignores it afterwards.\n")
         for name, value in settings.items():
