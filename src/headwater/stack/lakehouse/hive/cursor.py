@@ -5,18 +5,20 @@ from __future__ import annotations
 from headwater.stack.lakehouse.hive.ast import PartitionSpec, TableName
 from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError, Token, position_of, tokenize
 from headwater.stack.lakehouse.hive.types import TypeSyntaxError, parse_type_at
+from headwater.stack.lakehouse.keywords import Keywords
 from headwater.stack.lakehouse.model import Column
 
 _CATALOG = "awsdatacatalog"
 
 
-class Cursor:
+class Cursor(Keywords[Token]):
     """A position in the tokens of one statement. The ``expect``-like methods raise ``DdlSyntaxError``."""
 
     def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self._tokens = tokenize(sql)
-        self._index = 0
+        super().__init__(sql, tokenize(sql))
+
+    def _is(self, token: Token, word: str) -> bool:
+        return token.kind in ("word", "symbol") and token.text.lower() == word
 
     @property
     def token(self) -> Token:
@@ -29,24 +31,6 @@ class Cursor:
         if token.kind != "end":
             self._index += 1
         return token
-
-    def at(self, *words: str) -> bool:
-        """Whether these keywords (or symbols) come next."""
-        coming = self._tokens[self._index : self._index + len(words)]
-        return len(coming) == len(words) and all(_is(token, word) for token, word in zip(coming, words, strict=True))
-
-    def accept(self, *words: str) -> bool:
-        """Take these keywords if they come next."""
-        if self.at(*words):
-            self._index += len(words)
-            return True
-        return False
-
-    def expect(self, *words: str) -> None:
-        """Take these keywords, or fail."""
-        for word in words:
-            if not self.accept(word):
-                raise self.mismatch(f"'{word.upper()}'")
 
     def mismatch(self, *expected: str) -> DdlSyntaxError:
         """The error that the token to come is not one of those expected."""
@@ -170,7 +154,3 @@ class Cursor:
                 break
         self.expect(")")
         return PartitionSpec(values)
-
-
-def _is(token: Token, word: str) -> bool:
-    return token.kind in ("word", "symbol") and token.text.lower() == word

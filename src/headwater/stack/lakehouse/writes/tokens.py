@@ -7,6 +7,7 @@ import re
 from sqlglot.tokenizer_core import Token, TokenType
 
 from headwater.stack.lakehouse.hive.ast import TableName
+from headwater.stack.lakehouse.keywords import Keywords
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
 from headwater.stack.lakehouse.sql.parse import AthenaSql, position
 
@@ -17,13 +18,14 @@ Value = str | int | float | bool | tuple[str, ...]
 """What a property in WITH can be."""
 
 
-class Tokens:
+class Tokens(Keywords[Token]):
     """A position in the tokens of one statement. The ``expect``-like methods raise ``SyntaxRefused``."""
 
     def __init__(self, sql: str) -> None:
-        self.sql = sql
-        self._tokens: list[Token] = AthenaSql().tokenize(sql)
-        self._index = 0
+        super().__init__(sql, AthenaSql().tokenize(sql))
+
+    def _is(self, token: Token, word: str) -> bool:
+        return token.token_type not in _QUOTED and token.text.lower() == word
 
     @property
     def coming(self) -> Token | None:
@@ -35,27 +37,9 @@ class Tokens:
         """Where the token to come starts."""
         return self.coming.start if self.coming else len(self.sql)
 
-    def at(self, *words: str) -> bool:
-        """Whether these keywords (or symbols) come next."""
-        coming = self._tokens[self._index : self._index + len(words)]
-        return len(coming) == len(words) and all(_is(token, word) for token, word in zip(coming, words, strict=True))
-
     def at_type(self, *kinds: TokenType) -> bool:
         """Whether a token of one of these kinds comes next."""
         return self.coming is not None and self.coming.token_type in kinds
-
-    def accept(self, *words: str) -> bool:
-        """Take these keywords if they come next."""
-        if self.at(*words):
-            self._index += len(words)
-            return True
-        return False
-
-    def expect(self, *words: str) -> None:
-        """Take these keywords, or fail."""
-        for word in words:
-            if not self.accept(word):
-                raise self.mismatch(f"'{word.upper()}'")
 
     def advance(self) -> Token:
         """Take the token to come, whatever it is."""
@@ -158,16 +142,12 @@ class Tokens:
     def ends_with(self, *words: str) -> bool:
         """Whether the statement's last tokens are these."""
         tail = self._tokens[max(len(self._tokens) - len(words), self._index) :]
-        return len(tail) == len(words) and all(_is(token, word) for token, word in zip(tail, words, strict=True))
+        return len(tail) == len(words) and all(map(self._is, tail, words))
 
 
 def blank(text: str) -> str:
     """As many spaces as the text has characters, with its line ends kept."""
     return re.sub(r"[^\n]", " ", text)
-
-
-def _is(token: Token, word: str) -> bool:
-    return token.token_type not in _QUOTED and token.text.lower() == word
 
 
 def _bare(token: Token) -> str:
