@@ -83,15 +83,27 @@ def test_compressions_may_differ_from_file_to_file(athena: AthenaClient) -> None
 
 
 def test_open_csv_has_quotes_and_refuses_what_does_not_read(athena: AthenaClient) -> None:
-    write(athena, "open/a.csv", b'1,"a ""q"", x",\n2,,3.5\n"7"\n')
+    write(athena, "open/a.csv", b'1,"a ""q"", x",2.5\n2,,3.5\n"7"\n')
     ddl = (
         "CREATE EXTERNAL TABLE {} (id {}, name string, d double) ROW FORMAT SERDE "
         "'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://data/open/'"
     )
     athena.run(ddl.format("opened", "int"))
     athena.run(ddl.format("opened_wrongly", "boolean"))
-    assert athena.rows("SELECT * FROM opened") == [["1", 'a "q", x', None], ["2", "", "3.5"], ["7", None, None]]
+    assert athena.rows("SELECT * FROM opened") == [["1", 'a "q", x', "2.5"], ["2", "", "3.5"], ["7", None, None]]
     assert athena.failure("SELECT * FROM opened_wrongly").startswith("HIVE_BAD_DATA: Error Parsing a column")
+
+
+def test_open_csv_fails_on_empty_numbers_or_takes_them_for_null_when_told(athena: AthenaClient) -> None:
+    write(athena, "gaps/a.csv", b'1,abc\n,"d"\n')
+    athena.run(
+        "CREATE EXTERNAL TABLE gaps (id int, name varchar(2)) ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.OpenCSVSerde' LOCATION 's3://data/gaps/'"
+    )
+    assert athena.failure("SELECT * FROM gaps") == BAD.format("")
+    assert athena.rows("SELECT name FROM gaps") == [["ab"], ["d"]]
+    athena.run("ALTER TABLE gaps SET TBLPROPERTIES ('use.null.for.invalid.data'='true')")
+    assert athena.rows("SELECT * FROM gaps") == [["1", "ab"], [None, "d"]]
 
 
 def test_open_csv_reads_escapes_in_compressed_files_too(athena: AthenaClient) -> None:
@@ -121,12 +133,73 @@ def test_json_lines_are_read_by_key_without_regard_to_case(athena: AthenaClient)
 
 
 def test_a_line_that_is_no_json_fails_the_query(athena: AthenaClient) -> None:
-    write(athena, "bad/a.json", b'{"id":1}\nnope\n')
+    write(athena, "bad/a.json", b'{"id":1}\n{nope\n')
     athena.run(
         "CREATE EXTERNAL TABLE bad (id int) ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe' "
         "LOCATION 's3://data/bad/'"
     )
-    assert athena.failure("SELECT * FROM bad").startswith("HIVE_BAD_DATA: Error parsing a JSON line")
+    refused = "HIVE_CURSOR_ERROR: Row is not a valid JSON Object - JSONException: {nope"
+    assert athena.failure("SELECT * FROM bad") == refused
+
+
+def json_rows(athena: AthenaClient, columns: str, properties: str, body: str) -> list[list[str | None]] | str:
+    """What a table over one file of JSON lines has: its rows, or why it cannot be read."""
+    openx = "ROW FORMAT SERDE 'org.openx.data.jsonserde.JsonSerDe'"
+    serde = {"hive": "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'", "": openx}.get(
+        properties, f"{openx} WITH SERDEPROPERTIES ({properties})"
+    )
+    athena.run("DROP TABLE IF EXISTS keyed")
+    write(athena, "keyed/a.json", body.encode())
+    athena.run(f"CREATE EXTERNAL TABLE keyed ({columns}) {serde} LOCATION 's3://data/keyed/'")
+    execution = athena.wait(athena.start("SELECT * FROM keyed"))
+    if execution["Status"]["State"] == "FAILED":
+        return str(execution["Status"]["StateChangeReason"])
+    return athena.result(execution["QueryExecutionId"])[1:]
+
+
+NO_OBJECT = "HIVE_CURSOR_ERROR: Row is not a valid JSON Object - JSONException: "
+BAD = 'HIVE_BAD_DATA: Error Parsing a column in the table: For input string: "{}"'
+MAPPED = "'case.insensitive'='FALSE', 'mapping.url1'='URL', 'mapping.url2'='Url'"
+
+
+@pytest.mark.parametrize(
+    ("columns", "properties", "body", "expected"),
+    [
+        ("ts string", "'mapping.ts'='timestamp'", '{"timestamp":"t"}', [["t"]]),
+        ("url1 string, url2 string", MAPPED, '{"URL":"a","Url":"b"}', [["a", "b"]]),
+        ("url string", "", '{"URL":"a","Url":"b"}', NO_OBJECT + 'Duplicate key "url"'),
+        ("id string", "'case.insensitive'='FALSE'", '{"Id":"a"}', [[None]]),
+        ("a_b int", "'dots.in.keys'='true'", '{"a.b":1}', [["1"]]),
+        ("a_b int", "", '{"a.b":1}', [[None]]),
+        ("a int, b string", "", '\n[1,1.50]\nx\n{"b":"c"}', [[None, None], ["1", "1.50"], [None, None], [None, "c"]]),
+        ("a int", "hive", '[{"a":1}]', NO_OBJECT + '[{"a":1}]'),
+        ("a int", "'ignore.malformed.json'='true'", '{"a":1\n{"a":2}', [[None], ["2"]]),
+        ("a array<int>, b array<string>", "", '{"a":"5","b":""}', [["[5]", None]]),
+        ("a array<int>", "hive", '{"a":5}', BAD.format(5)),
+        ("i int, b boolean, v varchar(2)", "", '{"i":12.7,"b":"TRUE","v":"abc"}', [["12", "true", "ab"]]),
+        ("i int", "", '{"i":"x"}', BAD.format("x")),
+        ("i int", "hive", '{"i":"1"}', BAD.format(1)),
+        ("d date, t timestamp", "", '{"d":18276,"t":1579059880000}', [["2020-01-15", "2020-01-15 03:44:40.000"]]),
+        ("t timestamp", "", '{"t":"2020-01-15T01:14:40-02:30"}', [["2020-01-15 03:44:40.000"]]),
+    ],
+)
+def test_the_json_serdes_find_keys_and_read_values_each_in_its_way(
+    athena: AthenaClient, columns: str, properties: str, body: str, expected: object
+) -> None:
+    assert json_rows(athena, columns, properties, body + "\n") == expected
+
+
+def test_cloud_trails_records_are_rows_and_other_input_formats_are_refused(athena: AthenaClient) -> None:
+    write(athena, "trail/a.json", b'{"Records":[{"eventName":"A","requestParameters":{"k":[1]}},{"eventName":"B"}]}')
+    ddl = (
+        "CREATE EXTERNAL TABLE {} (eventname string, requestparameters string) ROW FORMAT SERDE "
+        "'org.apache.hive.hcatalog.data.JsonSerDe' STORED AS INPUTFORMAT '{}' OUTPUTFORMAT "
+        "'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat' LOCATION 's3://data/trail/'"
+    )
+    athena.run(ddl.format("trail", "com.amazon.emr.cloudtrail.CloudTrailInputFormat"))
+    assert athena.rows("SELECT * FROM trail") == [["A", '{"k":[1]}'], ["B", None]]
+    athena.run(ddl.format("linked", "org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat"))
+    assert "input format org.apache.hadoop.hive.ql.io.SymlinkTextInputFormat" in athena.failure("SELECT * FROM linked")
 
 
 def test_a_regular_expression_takes_lines_apart(athena: AthenaClient) -> None:

@@ -3,82 +3,58 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sources.jsonkeys import Keys
+from headwater.stack.lakehouse.sources.jsonvalues import json_value
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.lines import line_reader
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.casts import cast
-from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
+from headwater.stack.lakehouse.sql.expression import fail
 
-_POSITION = (1, 1)
+CLOUD_TRAIL = "com.amazon.emr.cloudtrail.CloudTrailInputFormat"
+"""Each file is one object, whose ``Records`` are the rows."""
 
 
 def json_relation(source: Source) -> str:
-    """``(SELECT … AS c0, …)`` over the lines; a key that a line lacks is NULL, a line that is no object fails."""
-    parameters = {key.lower(): value for key, value in source.table.serde_parameters.items()}
+    """``(SELECT … AS c0, …)`` over the lines; a key that a line lacks is NULL, a line that is no object fails.
+
+    OpenX's SerDe takes the columns from an array by their places, and any line that begins neither an object nor an
+    array, such as an empty one, for a row of NULLs.
+    """
+    parameters = source.table.serde_parameters
+    keys = Keys.of(source.table.serde, parameters)
     lenient = parameters.get("ignore.malformed.json", "false").lower() == "true"
-    if any(key.startswith("mapping.") for key in parameters):
-        raise Unsupported("the JSON SerDe's mapping properties")
-    message = (
-        "'HIVE_BAD_DATA: Error parsing a JSON line: Row is not a valid JSON Object - JSONException: ' || left(line, 80)"
-    )
-    bad = "NULL" if lenient else fail(message, t.VARCHAR)
-    checked = f"CASE WHEN json_valid(line) THEN line ELSE {bad} END"
-    lines = f"(SELECT {checked} AS j, file_index FROM {line_reader(source)} WHERE trim(line) <> '')"
+    lines = line_reader(source)
+    if source.table.input_format == CLOUD_TRAIL:
+        records = "unnest(json_extract(line, '$.Records[*]'))"
+        lines = f"(SELECT CAST({records} AS VARCHAR) AS line, file_index FROM {lines})"
+    lines = f"(SELECT {_document(keys, lenient=lenient)} AS j, file_index FROM {lines})"
     columns = []
     for i, (column, kind) in enumerate(zip(source.table.columns, source.column_types, strict=True)):
-        columns.append(f"{_value(_member('j', column.name), kind, _digits('j', column.name))} AS c{i}")
+        member = keys.member("j", column.name)
+        digits = f"hw_json_number(j, {keys.path('j', column.name)})"
+        if keys.openx:
+            listed = "json_type(j) = 'ARRAY'"
+            member = f"CASE WHEN {listed} THEN json_extract(j, '$[{i}]') ELSE {member} END"
+            digits = f"hw_json_number(j, CASE WHEN {listed} THEN '$[{i}]' ELSE {keys.path('j', column.name)} END)"
+        columns.append(f"{json_value(member, kind, keys, digits)} AS c{i}")
     columns += per_file_columns(source, "file_index")
     return f"(SELECT {', '.join(columns)} FROM {lines})"
 
 
-def _member(sql: str, name: str) -> str:
-    """The value of a key: written exactly so, or else in any case."""
-    exact = f"json_extract({sql}, {quote_text(_path(name))})"
-    key = f"list_filter(json_keys({sql}), lambda k: lower(k) = {quote_text(name.lower())})[1]"
-    other = f"json_extract({sql}, '$.\"' || replace({key}, '\"', '\\\"') || '\"')"
-    return f"coalesce({exact}, {other})"
-
-
-def _digits(sql: str, name: str) -> str:
-    """The value of a key as it is written in the file: DuckDB would write 10.00 as 10.0."""
-    key = f"list_filter(json_keys({sql}), lambda k: lower(k) = {quote_text(name.lower())})[1]"
-    return f"hw_json_number({sql}, '$.\"' || {key} || '\"')"
-
-
-def _path(name: str) -> str:
-    return '$."' + name.replace('"', '\\"') + '"'
-
-
-def _value(sql: str, kind: t.Type, digits: str = "") -> str:
-    """A JSON value as a column's value: text of anything, numbers also from text, nested types by name."""
-    if t.is_text(kind):
-        message = (
-            "'NOT_SUPPORTED: a number with a fraction in a nested text column is not supported by the local Athena'"
-        )
-        number = digits or fail(message, t.VARCHAR, sql)
-        plain = f"json_extract_string({sql}, '$')"
-        return f"CASE json_type({sql}) WHEN 'NULL' THEN NULL WHEN 'DOUBLE' THEN {number} ELSE {plain} END"
-    if kind.name == "array":
-        inner = _value("e", kind.items[0])
-        return f"CASE WHEN json_type({sql}) = 'ARRAY' THEN list_transform(CAST({sql} AS JSON[]), lambda e: {inner}) END"
-    if kind.name == "row":
-        names = [name or "" for name in kind.names]
-        parts = (
-            f"f{i} := {_value(_member(sql, n), k)}" for i, (n, k) in enumerate(zip(names, kind.items, strict=True))
-        )
-        return f"CASE WHEN json_type({sql}) = 'OBJECT' THEN struct_pack({', '.join(parts)}) END"
-    if kind.name == "map":
-        if not t.is_text(kind.items[0]):
-            raise Unsupported(f"type {kind} in a JSON file")
-        inner = _value("e", kind.items[1])
-        values = f"list_transform(map_values(CAST({sql} AS MAP(VARCHAR, JSON))), lambda e: {inner})"
-        return f"CASE WHEN json_type({sql}) = 'OBJECT' THEN map(json_keys({sql}), {values}) END"
-    if kind.name == "varbinary":
-        raise Unsupported("type varbinary in a JSON file")
-    text = f"json_extract_string({sql}, '$')"
-    if kind.name == "timestamp":
-        text = f"replace(regexp_replace({text}, 'Z$', ''), 'T', ' ')"
-    value = cast(Expr(text, t.VARCHAR), kind, safe=False, position=_POSITION)
-    return f"CASE WHEN json_type({sql}) <> 'NULL' THEN {value} END"
+def _document(keys: Keys, *, lenient: bool) -> str:
+    """The line as JSON, NULL for a row of NULLs; a key twice is an error, because a column could be either."""
+    reason = "'HIVE_CURSOR_ERROR: Row is not a valid JSON Object - JSONException: '"
+    bad = "NULL" if lenient else fail(f"{reason} || left(line, 80)", t.VARCHAR, "line")
+    twice = fail(f"{reason} || 'Duplicate key \"' || {keys.repeated('line')} || '\"'", t.VARCHAR, "line")
+    wanted = "regexp_matches(line, '^\\s*\\{')"
+    checked = (
+        f"CASE WHEN NOT (json_valid(line) AND {wanted}) THEN {bad} "
+        f"WHEN {keys.repeated('line')} IS NOT NULL THEN {'NULL' if lenient else twice} ELSE line END"
+    )
+    if not keys.openx:
+        return checked
+    return (
+        f"CASE WHEN regexp_matches(line, '^\\s*\\[') AND json_valid(line) THEN line "
+        f"WHEN regexp_matches(line, '^\\s*[\\[{{]') THEN {checked} END"
+    )

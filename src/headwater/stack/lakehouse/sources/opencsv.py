@@ -29,30 +29,35 @@ def open_csv_relation(source: Source) -> str:
         raise Unsupported("OpenCSVSerde with a separator, quote or escape of several characters")
     lines = line_reader(source)
     fields = f"hw_opencsv(line, {', '.join(map(quote_text, (separator, quote, escape)))})"
-    columns = [f"{_value(f'list_extract(v, {i + 1})', kind)} AS c{i}" for i, kind in enumerate(source.column_types)]
+    lenient = source.table.parameters.get("use.null.for.invalid.data", "false").strip().lower() == "true"
+    columns = []
+    for i, kind in enumerate(source.column_types):
+        columns.append(f"{_value(f'list_extract(v, {i + 1})', kind, lenient=lenient)} AS c{i}")
     columns += per_file_columns(source, "file_index")
     return f"(SELECT {', '.join(columns)} FROM (SELECT {fields} AS v, file_index FROM {lines}))"
 
 
-def _value(sql: str, kind: t.Type) -> str:
-    """An empty field is an empty text, NULL for the other types; what doesn't read fails the query."""
+def _value(sql: str, kind: t.Type, *, lenient: bool) -> str:
+    """What doesn't read fails the query, an empty field too; if ``lenient``, it is NULL. An empty boolean is NULL."""
     if t.is_text(kind):
-        return sql
+        return f"left({sql}, {kind.params[0]})" if kind.params else sql
     name = kind.name
     if name not in (*t.INTEGERS, *t.APPROXIMATE, "boolean", "decimal", "date", "timestamp"):
         raise Unsupported(f"type {kind} with OpenCSVSerde")
     if name in ("date", "timestamp"):
         # The SerDe wants days and milliseconds since 1970.
-        number = f"CAST({sql} AS BIGINT)"
+        number = f"TRY_CAST({sql} AS BIGINT)"
         value = (
-            f"DATE '1970-01-01' + CAST({number} AS INTEGER)" if name == "date" else f"make_timestamp({number} * 1000)"
+            f"DATE '1970-01-01' + TRY_CAST({sql} AS INTEGER)" if name == "date" else f"make_timestamp({number} * 1000)"
         )
         pattern = "-?[0-9]+"
     else:
-        value = f"CAST({sql} AS {t.to_duckdb(kind)})"
+        value = f"TRY_CAST({sql} AS {t.to_duckdb(kind)})"
         pattern = "(?i)true|false" if name == "boolean" else "[+-]?[0-9.]+([eE][+-]?[0-9]+)?"
-    message = f"'HIVE_BAD_DATA: Error Parsing a column in the table: ' || {sql}"
-    checked = (
-        f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {value} ELSE {fail(message, kind, sql)} END"
-    )
-    return f"CASE WHEN {sql} <> '' THEN {checked} END"
+        pattern = "[+-]?[0-9]+" if name in t.INTEGERS else pattern
+    read = f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {value} END"
+    if lenient:
+        return read
+    message = f"'HIVE_BAD_DATA: Error Parsing a column in the table: For input string: \"' || {sql} || '\"'"
+    missing = f"{sql} IS NULL" if name != "boolean" else f"{sql} IS NULL OR {sql} = ''"
+    return f"CASE WHEN {missing} THEN NULL ELSE coalesce({read}, {fail(message, kind, sql)}) END"

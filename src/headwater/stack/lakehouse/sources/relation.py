@@ -13,7 +13,7 @@ from headwater.stack.lakehouse.sources.avro import avro_relation
 from headwater.stack.lakehouse.sources.buckets import in_wanted_buckets
 from headwater.stack.lakehouse.sources.delimited import lazy_simple_relation
 from headwater.stack.lakehouse.sources.files import data_files
-from headwater.stack.lakehouse.sources.jsonlines import json_relation
+from headwater.stack.lakehouse.sources.jsonlines import CLOUD_TRAIL, json_relation
 from headwater.stack.lakehouse.sources.keys import empty_relation
 from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sources.opencsv import open_csv_relation
@@ -33,6 +33,7 @@ _TEXT: Mapping[str, Callable[[Source], str]] = {
     "jsonserde": json_relation,
     "regexserde": regex_relation,
 }
+_LINES = ("", "org.apache.hadoop.mapred.TextInputFormat")
 _THROUGH_PYTHON: Mapping[str, Callable[[Source, Reader], str]] = {"orcserde": orc_relation, "avroserde": avro_relation}
 
 
@@ -71,6 +72,8 @@ def _read(table: Table, source: Source, reader: Reader) -> str:
     if through_python is not None:
         return _with_raw(through_python(source, reader), source)
     relation = _TEXT.get(serde)
+    if table.input_format not in _LINES and (serde, table.input_format) != ("jsonserde", CLOUD_TRAIL):
+        raise Unsupported(f"the input format {table.input_format}")
     if relation is None:
         raise Unsupported(f"SerDe {table.serde or table.input_format}")
     return _with_raw(relation(unpacked(source, reader)), source)
