@@ -195,6 +195,17 @@ def test_a_backup_of_some_tables_never_stands_for_the_whole(ready: Headwater) ->
     assert set(ready.restore(RestoreOptions(partial.id)).rows) == {"public.users"}
 
 
+def test_a_backup_of_a_table_without_its_schema_can_be_restored(ready: Headwater) -> None:
+    with postgres.connect(ready.connections.postgres()) as connection:
+        connection.execute('CREATE SCHEMA "a b"; CREATE TABLE "a b"."c d" (x int PRIMARY KEY)')
+        connection.execute('CREATE SCHEMA "a"; CREATE TABLE "a"."b c" (x int PRIMARY KEY)')
+    chosen = Selection(tables=('"a b"."c d"', "public.users"))
+    partial = ready.backup_create(options=CreateOptions(selection=chosen)).backup
+
+    assert ready.backup_verify(VerifyOptions("restore", partial.id)).passed
+    assert set(ready.restore(RestoreOptions(partial.id)).rows) == {'"a b"."c d"', "public.users"}
+
+
 def test_roles_come_back_without_their_passwords(ready: Headwater) -> None:
     role = f"role_{ready.settings.db_name}"
     with postgres.connect(ready.connections.postgres()) as connection:

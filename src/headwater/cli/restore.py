@@ -118,6 +118,7 @@ def _lines(report: RestoreReport) -> Iterator[str]:
     yield from _passed_over(report.passed_over)
     yield f"backup {report.backup} restored into {report.database} in {report.seconds:.1f} s"
     yield from (f"role {role} was made" for role in report.roles)
+    yield from (f"warning: {text}" for text in report.warnings)
     yield from (f"left out, needs more than these tables: {what}" for what in report.left_out)
     yield from table(["table", "rows"], [[name, f"{rows:,}"] for name, rows in report.rows.items()])
     what = "row counts and contents equal" if report.hashes_compared else "row counts equal"

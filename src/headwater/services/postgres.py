@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -155,25 +155,70 @@ def set_exact_text(connection: psycopg.Connection[Any]) -> None:
         connection.execute("SELECT set_config(%s, %s, true)", (setting, value))
 
 
-def user_tables(connection: psycopg.Connection[Any]) -> list[tuple[str, str]]:
-    """``(schema, table)`` of every table with rows of its own that pg_dump dumps, sorted.
+@dataclass(frozen=True)
+class UserTable:
+    """A table whose rows pg_dump dumps. ``whole``: with all of its partitions, otherwise only rows of its own."""
 
-    Partitions count, their parents do not; neither do an extension's tables, which CREATE EXTENSION makes again.
+    schema: str
+    name: str
+    whole: bool
+
+    @property
+    def label(self) -> str:
+        """Its full name, see ``table_label``."""
+        return table_label(self.schema, self.name)
+
+    @property
+    def reference(self) -> sql.Composable:
+        """What to read it by. ONLY: a parent of the old inheritance kind counts its own rows, its children theirs."""
+        name = sql.Identifier(self.schema, self.name)
+        return name if self.whole else sql.SQL("ONLY {}").format(name)
+
+
+# An enum's values hash to other numbers in another database: pg_dump has their rows go through the topmost parent, and
+# they end up in other partitions. Only of the tree as a whole can be said what is in it.
+_ROWS_MOVE = """
+    WITH RECURSIVE up AS (
+        SELECT p.partrelid AS member FROM pg_catalog.pg_partitioned_table AS p
+        WHERE p.partstrat = 'h' AND EXISTS (
+            SELECT FROM pg_catalog.pg_opclass AS o
+            WHERE o.oid = ANY (p.partclass::oid[]) AND o.opcname = 'enum_ops'
+                AND o.opcnamespace = 'pg_catalog'::regnamespace
+        )
+        UNION SELECT i.inhparent FROM up JOIN pg_catalog.pg_inherits AS i ON i.inhrelid = up.member
+    ), tops AS (
+        SELECT member FROM up WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_inherits AS i WHERE i.inhrelid = member)
+    ), below AS (
+        SELECT member FROM tops
+        UNION SELECT i.inhrelid FROM below JOIN pg_catalog.pg_inherits AS i ON i.inhparent = below.member
+    )
+"""
+_NO_ROWS_MOVE = "WITH tops AS (SELECT 0::oid AS member WHERE false), below AS (SELECT member FROM tops)"
+
+
+def user_tables(connection: psycopg.Connection[Any]) -> list[UserTable]:
+    """Every table with rows of its own that pg_dump dumps, sorted.
+
+    Partitions count, their parents do not, unless a restore may put the rows into other partitions; neither do an
+    extension's tables, which CREATE EXTENSION makes again.
     """
+    moving = _ROWS_MOVE if server_major(connection) >= 11 else _NO_ROWS_MOVE  # hash partitions are new in 11
     rows = connection.execute(
-        """
-        SELECT n.nspname, c.relname
+        f"""
+        {moving}
+        SELECT n.nspname, c.relname, c.relkind = 'p'
         FROM pg_catalog.pg_class AS c
         JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-        WHERE c.relkind = 'r' AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
+        WHERE (c.relkind = 'r' AND c.oid NOT IN (SELECT member FROM below) OR c.oid IN (SELECT member FROM tops))
+            AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'
             AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_depend AS d
                 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = c.oid AND d.deptype = 'e'
             )
         ORDER BY 1, 2
-        """
+        """.encode()  # noqa: S608 - constants from just above
     )
-    return [(str(schema), str(table)) for schema, table in rows]
+    return [UserTable(str(schema), str(table), bool(whole)) for schema, table, whole in rows]
 
 
 def table_label(schema: str, table: str) -> str:
@@ -190,12 +235,11 @@ def table_label(schema: str, table: str) -> str:
 
 def count_all_tables(connection: psycopg.Connection[Any]) -> dict[str, int]:
     """The exact row count of every user table by its label. Reads them all. Raises psycopg's errors."""
-    # ONLY: a parent of the old inheritance kind counts its own rows, its children theirs.
-    query = sql.SQL("SELECT count(*) FROM ONLY {}")
+    query = sql.SQL("SELECT count(*) FROM {}")
     counts = {}
-    for schema, table in user_tables(connection):
-        row = connection.execute(query.format(sql.Identifier(schema, table))).fetchone()
-        counts[table_label(schema, table)] = int(row[0]) if row else 0
+    for table in user_tables(connection):
+        row = connection.execute(query.format(table.reference)).fetchone()
+        counts[table.label] = int(row[0]) if row else 0
     return counts
 
 
@@ -229,18 +273,66 @@ def rename_database(maintenance: PostgresAddress, old: str, new: str) -> None:
         connection.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(old), sql.Identifier(new)))
 
 
+def create_schema(address: PostgresAddress, name: str) -> None:
+    """Create a schema unless it exists. Raises PostgresError."""
+    with connect(address) as connection:
+        connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
+
+
 def drop_idle_database(maintenance: PostgresAddress, name: str) -> None:
     """Drop a database unless somebody is connected to it; one that is not there is fine. Raises PostgresError."""
+    _forget_subscriptions(maintenance, name)
     with connect(maintenance, autocommit=True) as connection:
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}").format(sql.Identifier(name)))
 
 
 def drop_database(maintenance: PostgresAddress, name: str) -> None:
     """Drop a database and end the sessions in it; one that is already gone is fine. Raises PostgresError."""
+    _forget_subscriptions(maintenance, name)
     with connect(maintenance, autocommit=True) as connection:
         # FORCE is new in 13; before, sessions have to be ended first, which only then cannot be raced against.
         force = " WITH (FORCE)" if server_major(connection) >= 13 else ""
         connection.execute(sql.SQL("DROP DATABASE IF EXISTS {}" + force).format(sql.Identifier(name)))
+
+
+def _forget_subscriptions(maintenance: PostgresAddress, name: str) -> None:
+    """PostgreSQL drops no database with a subscription; its publisher, who may have another one, is told nothing."""
+    query = "SELECT subname FROM pg_subscription JOIN pg_database AS d ON d.oid = subdbid WHERE datname = %s"
+    with connect(maintenance) as connection:
+        found = connection.execute(query, (name,)).fetchall() if server_major(connection) >= 10 else []
+    if not found:
+        return
+    with connect(replace(maintenance, database=name), autocommit=True) as connection:
+        for (subscription,) in found:
+            for action in ("ALTER SUBSCRIPTION {} DISABLE", "ALTER SUBSCRIPTION {} SET (slot_name = NONE)"):
+                connection.execute(sql.SQL(action).format(sql.Identifier(subscription)))
+            connection.execute(sql.SQL("DROP SUBSCRIPTION {}").format(sql.Identifier(subscription)))
+
+
+def analyze(address: PostgresAddress) -> str:
+    """Collect the planner's statistics; why they are incomplete, or nothing.
+
+    Of partitioned tables, ANALYZE asks foreign servers, too: one that does not answer leaves the others' tables to do.
+    Raises PostgresError if nobody can connect.
+    """
+    with connect(address, autocommit=True) as connection:
+        try:
+            connection.execute("ANALYZE")
+        except psycopg.Error as error:
+            problem = f"the planner's statistics are incomplete, ANALYZE failed: {_first_line(error)}"
+        else:
+            return ""
+    query = (
+        "SELECT n.nspname, c.relname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace"
+        " WHERE c.relkind IN ('r', 'm') AND n.nspname <> 'information_schema' AND n.nspname !~ '^pg_'"
+    )
+    with connect(address, autocommit=True) as connection:
+        own = [sql.Identifier(str(schema), str(name)) for schema, name in connection.execute(query)]
+        try:
+            connection.execute(sql.SQL("ANALYZE {}").format(sql.SQL(", ").join(own))) if own else None
+        except psycopg.Error as error:
+            return f"{problem}; {_first_line(error)}"
+    return problem
 
 
 @dataclass(frozen=True)
@@ -262,13 +354,12 @@ def all_contents(connection: psycopg.Connection[Any]) -> dict[str, TableContent]
     """Every user table's content by its label, inside the connection's transaction. Raises psycopg's errors."""
     # The row as text is exact for every type, once both sides agree on how text is written.
     query = sql.SQL(
-        "SELECT count(*), coalesce(sum(hashtextextended(headwater_row::text, 0)::numeric), 0)"
-        " FROM ONLY {} AS headwater_row"
+        "SELECT count(*), coalesce(sum(hashtextextended(headwater_row::text, 0)::numeric), 0) FROM {} AS headwater_row"
     )
     contents = {}
     set_exact_text(connection)
-    for schema, table in user_tables(connection):
-        row = connection.execute(query.format(sql.Identifier(schema, table))).fetchone()
+    for table in user_tables(connection):
+        row = connection.execute(query.format(table.reference)).fetchone()
         if row:
-            contents[table_label(schema, table)] = TableContent(int(row[0]), int(row[1]))
+            contents[table.label] = TableContent(int(row[0]), int(row[1]))
     return contents

@@ -5,31 +5,87 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO
+from typing import IO, TypeVar
 
 from psycopg.conninfo import make_conninfo
 
 from headwater.errors import BackupError, HeadwaterError
 from headwater.manifest import BackupManifest, SourceDatabase
 from headwater.model import PostgresAddress
-from headwater.services import postgres
+from headwater.services import postgres, toc
 from headwater.services.postgres import TableContent
 from headwater.services.programs import Program, bound_to_us
 from headwater.services.read_ahead import closing_stream
+from headwater.services.toc import Entry
 from headwater.services.tools import Tool, login
 
+Checked = TypeVar("Checked")
 SAID_KEPT = 64 * 1024
 
 
-def into_database(tool: Tool, address: PostgresAddress, archive: Path, flags: Sequence[str]) -> None:
-    """Restore an archive, stopping at the first error. Raises BackupError with what pg_restore said."""
-    connection = f"--dbname={make_conninfo(dbname=address.database)}"  # takes any name as it is; login by environment
-    arguments = [str(tool.path), "--exit-on-error", "--no-password", connection, *flags, str(archive)]
-    _run(arguments, dict(login(address)), lambda process: None)
+@dataclass(frozen=True)
+class Load:
+    """One archive, the database that it goes into, and how: ``flags`` are pg_restore's own."""
+
+    tool: Tool
+    archive: Path
+    address: PostgresAddress
+    flags: tuple[str, ...] = ()
+
+    def entries(self) -> tuple[Entry, ...]:
+        """All that the archive has. Raises BackupError."""
+        return toc.parse(table_of_contents(self.tool, self.archive, "--verbose"))
+
+
+def fill(load: Load, entries: Iterable[Entry], check: Callable[[], Checked]) -> Checked:
+    """Restore these entries, stopping at the first error, and ``check`` what is there; then the event triggers.
+
+    In a single transaction, these are only the last of it. Raises BackupError with what pg_restore said.
+    """
+    rest, triggers = toc.event_triggers_apart(entries)
+    if "--single-transaction" in load.flags:
+        rest, triggers = (*rest, *triggers), ()
+    _load(load, rest)
+    checked = check()
+    if triggers:
+        _load(load, triggers)
+    return checked
+
+
+def _load(load: Load, entries: Iterable[Entry]) -> None:
+    wanted = load.archive.parent / "wanted.list"
+    wanted.write_text(toc.listing(entries))
+    connection = f"--dbname={make_conninfo(dbname=load.address.database)}"  # any name as it is; login by environment
+    flags = ("--exit-on-error", "--no-password", connection, *load.flags, f"--use-list={wanted}")
+    _run([str(load.tool.path), *flags, str(load.archive)], dict(login(load.address)), lambda process: None)
+
+
+def make_missing_schemas(load: Load, entries: Iterable[Entry]) -> None:
+    """Make the schemas that objects of a partial archive are in and that it does not have: ``pg_dump --table`` leaves
+    them out. Raises BackupError, PostgresError.
+    """
+    order = tuple(entries)
+    known = {entry.text.rpartition(" ")[0] for entry in order if entry.kind == "SCHEMA"}  # "- name"
+    inside: dict[str, set[int]] = {}
+    for entry in order:
+        words = entry.text.split(" ")
+        # In the list, a name with a blank cannot be told from two: pg_restore itself says what is in which schema.
+        for schema in (" ".join(words[:count]) for count in range(1, len(words) - 1)):
+            if schema == "-" or f"- {schema}" in known:
+                break
+            if schema not in inside:
+                listing = table_of_contents(load.tool, load.archive, f"--schema={schema}")
+                inside[schema] = {other.number for other in toc.parse(listing)}
+            if entry.number in inside[schema]:
+                break
+    for schema, numbers in inside.items():
+        if numbers:
+            postgres.create_schema(load.address, schema)
 
 
 def decode(tool: Tool, archive: Path | Iterable[bytes]) -> None:

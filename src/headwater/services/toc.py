@@ -30,7 +30,7 @@ _PARTS = (
     *("RULE", "POLICY", "STATISTICS", "COMMENT", "SECURITY LABEL", "ACL"),
 )
 _NOTES = ("SEQUENCE OWNED BY", "SEQUENCE SET", "COMMENT", "SECURITY LABEL", "ACL")
-_KINDS = sorted({*_TABLES, *_DERIVED, *_PARTS}, key=len, reverse=True)
+_KINDS = sorted({*_TABLES, *_DERIVED, *_PARTS, "EVENT TRIGGER"}, key=len, reverse=True)
 _ENTRY = re.compile(r"(\d+); (\d+) \d+ (.*)")
 _NEEDS = re.compile(r";\s+depends on:([ \d]*)")
 
@@ -100,6 +100,19 @@ def _kind(text: str, *, derived: bool) -> str:
         if text.startswith(f"{kind} ") and (derived or kind not in _DERIVED):
             return kind
     return text.partition(" ")[0]
+
+
+def event_triggers_apart(entries: Iterable[Entry]) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """The entries without event triggers, and those with what is said about them.
+
+    They fire on what the rest of a restore does, such as filling a materialized view, and on logins: what they then
+    write was not in the backup.
+    """
+    order = tuple(entries)
+    triggers = {entry.number for entry in order if entry.kind == "EVENT TRIGGER"}
+    late = [entry.number in triggers or bool(entry.needs & triggers) for entry in order]
+    pairs = tuple(zip(order, late, strict=True))
+    return tuple(entry for entry, last in pairs if not last), tuple(entry for entry, last in pairs if last)
 
 
 def choose(entries: Iterable[Entry], tables: Collection[int], *, onto: bool = False) -> Choice:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TypeVar
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, SettingsError, VerificationError
@@ -19,7 +20,11 @@ from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import archives, codec, objects, restoring, tools, verification
 from headwater.services.archives import ObjectStore
 from headwater.services.backups import Backups, ListedBackup, choose, list_backups
+from headwater.services.postgres import TableContent
+from headwater.services.restoring import Load
 from headwater.services.verification import LEVELS, Verification, VerifyReport, VerifyResult, group_of, parse_subset
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -148,20 +153,32 @@ def _restore(manifest: BackupManifest, archive: Path, connections: Connections, 
     address, maintenance = connections.postgres(name), connections.postgres("postgres")
     tool = tools.find("pg_restore", int(manifest.client_version.partition(".")[0]), connections.postgres_tools)
     with restoring.scratch_database(maintenance, name, manifest.source):
-        flags = (f"--jobs={jobs}", "--no-owner", "--no-privileges")
-        _as_verification(lambda: restoring.into_database(tool, address, archive, flags))
-        contents = restoring.contents_like(manifest, address)
-        if wrong := restoring.differences(manifest, contents):
-            raise VerificationError(f"restored, but not the same: {', '.join(wrong[:5])}")
+        load = Load(tool, archive, address, (f"--jobs={jobs}", "--no-owner", "--no-privileges"))
+        contents = _as_verification(lambda: _loaded(load, manifest))
     what = "row counts and content hashes" if manifest.content_hashes else "row counts (it has no content hashes)"
     compared = "the backup has none to compare with" if manifest.row_counts is None else f"{what} equal the manifest's"
     return f"restored into a scratch database, {len(contents)} tables; {compared}"
 
 
-def _as_verification(run: Callable[[], None]) -> None:
+def _loaded(load: Load, manifest: BackupManifest) -> dict[str, TableContent]:
+    """What is in the scratch database afterwards. Raises VerificationError if it is not what the manifest says."""
+
+    def compared() -> dict[str, TableContent]:
+        contents = restoring.contents_like(manifest, load.address)
+        if wrong := restoring.differences(manifest, contents):
+            raise VerificationError(f"restored, but not the same: {', '.join(wrong[:5])}")
+        return contents
+
+    entries = load.entries()
+    if manifest.partial:
+        restoring.make_missing_schemas(load, entries)
+    return restoring.fill(load, entries, compared)
+
+
+def _as_verification(run: Callable[[], Result]) -> Result:
     """What pg_restore cannot read is the backup's fault, not the command's."""
     try:
-        run()
+        return run()
     except BackupError as error:
         if error.hint.startswith(("give --identity", "install")):
             raise

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, VerificationError
@@ -15,6 +14,7 @@ from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, PostgresAddress, Progress, no_progress
 from headwater.services import codec, postgres, restoring
 from headwater.services.postgres import TableContent
+from headwater.services.restoring import Load
 from headwater.services.toc import Choice
 from headwater.stages.restore import tables
 from headwater.stages.restore.fetch import fetched
@@ -28,6 +28,7 @@ class RestoreReport:
 
     ``hashes_compared``: whether content hashes were, too. ``roles``: those that were made. ``left_out``: what belongs
     to the chosen tables and needs others, such as a foreign key. ``passed_over``: newer backups that cannot be used.
+    ``warnings``: what is left to do.
     """
 
     backup: str
@@ -40,6 +41,7 @@ class RestoreReport:
     roles: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress = no_progress) -> RestoreReport:
@@ -61,9 +63,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         made = restore_roles(connections, plan.backup, identities) if plan.roles else ()
         with _database(plan, connections):
             on_progress(Progress("restore", 0, None, "pg_restore"))
-            _restore(plan, address, archive, choice)
-            contents = _analyzed_contents(expected, address)
-            contents = _compared(plan, expected, contents)
+            contents, incomplete = _restore(plan, Load(plan.tool, archive, address, _flags(plan)), choice, expected)
     return RestoreReport(
         backup=plan.backup.id,
         database=plan.to,
@@ -75,21 +75,16 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         roles=made,
         left_out=choice.left_out if choice else (),
         passed_over=plan.passed_over,
+        warnings=(incomplete,) if incomplete else (),
     )
 
 
-def _analyzed_contents(expected: BackupManifest, address: PostgresAddress) -> dict[str, TableContent]:
-    """Both read all of the database: at the same time they read it once."""
-
-    def analyze() -> None:
-        with postgres.connect(address, autocommit=True) as connection:
-            connection.execute("ANALYZE")  # the archive has no statistics; without them, plans are guesses
-
-    with ThreadPoolExecutor(1, "headwater-analyze") as beside:
-        analyzed = beside.submit(analyze)
+def _analyzed_contents(expected: BackupManifest, address: PostgresAddress) -> tuple[dict[str, TableContent], str]:
+    """What is there, and why the statistics are incomplete. The archive has none; without them, plans are guesses."""
+    with ThreadPoolExecutor(1, "headwater-analyze") as beside:  # both read all: at the same time they read it once
+        analyzed = beside.submit(postgres.analyze, address)
         contents = restoring.contents_like(expected, address)
-        analyzed.result()
-    return contents
+        return contents, analyzed.result()
 
 
 @contextmanager
@@ -101,17 +96,24 @@ def _database(plan: RestorePlan, connections: Connections) -> Iterator[None]:
         yield
 
 
-def _restore(plan: RestorePlan, address: PostgresAddress, archive: Path, choice: Choice | None) -> None:
-    flags = [] if plan.owner else ["--no-owner", "--no-privileges"]
+def _flags(plan: RestorePlan) -> tuple[str, ...]:
+    owner = () if plan.owner else ("--no-owner", "--no-privileges")
     # One transaction: a database that was there before is changed whole or not at all.
-    flags += ["--single-transaction"] if not plan.new else [f"--jobs={plan.jobs}"]
-    flags += ["--clean", "--if-exists"] if plan.clean else []
+    how = f"--jobs={plan.jobs}" if plan.new else "--single-transaction"
+    return (*owner, how, *(("--clean", "--if-exists") if plan.clean else ()))
+
+
+def _restore(
+    plan: RestorePlan, load: Load, choice: Choice | None, expected: BackupManifest
+) -> tuple[dict[str, TableContent], str]:
+    """What is in the database afterwards, as far as it is the backup's, and why its statistics are incomplete."""
+
+    def check() -> tuple[dict[str, TableContent], str]:
+        contents, incomplete = _analyzed_contents(expected, load.address)
+        return _compared(plan, expected, contents), incomplete
+
     try:
-        if choice is not None or plan.clean:
-            file = archive.parent / "chosen.list"
-            file.write_text(tables.listing(plan, choice, archive, address))
-            flags += [f"--use-list={file}"]
-        restoring.into_database(plan.tool, address, archive, flags)
+        return restoring.fill(load, tables.wanted(plan, choice, load), check)
     except BackupError as error:
         left = f"database {plan.to} was dropped again" if plan.new else f"database {plan.to} is as it was"
         raise BackupError(f"{error}; {left}", hint=error.hint) from error

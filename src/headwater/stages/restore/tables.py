@@ -10,9 +10,9 @@ from psycopg import sql
 
 from headwater.errors import BackupError
 from headwater.manifest import BackupManifest
-from headwater.model import PostgresAddress
 from headwater.services import postgres, restoring, toc
-from headwater.services.toc import Choice
+from headwater.services.restoring import Load
+from headwater.services.toc import Choice, Entry
 from headwater.stages.restore.plan import RestorePlan, parse_table
 
 _WITH_ROWS = ("TABLE", "FOREIGN TABLE")
@@ -49,17 +49,19 @@ def expected(manifest: BackupManifest, choice: Choice) -> BackupManifest:
     )
 
 
-def listing(plan: RestorePlan, choice: Choice | None, archive: Path, address: PostgresAddress) -> str:
-    """What pg_restore is to restore; the schemas that are missing are made here, those that are there, left alone."""
+def wanted(plan: RestorePlan, choice: Choice | None, load: Load) -> tuple[Entry, ...]:
+    """What pg_restore is to restore; schemas that the archive lacks are made here, those that are there, left alone."""
     if choice is None:
-        return toc.listing(toc.parse(restoring.table_of_contents(plan.tool, archive, "--verbose")))
-    with postgres.connect(address) as connection:
+        entries = load.entries()
+        if plan.backup.partial:
+            restoring.make_missing_schemas(load, entries)
+        return entries
+    with postgres.connect(load.address) as connection:
         for schema in sorted({schema for schema, _ in plan.tables}):
             connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(schema)))
         there = [str(row[0]) for row in connection.execute("SELECT nspname FROM pg_namespace")]
     present = {f"- {_sanitized(name)}" for name in there}
-    kept = [e for e in choice.entries if not (e.kind == "SCHEMA" and e.text.rpartition(" ")[0] in present)]
-    return toc.listing(kept)
+    return tuple(e for e in choice.entries if not (e.kind == "SCHEMA" and e.text.rpartition(" ")[0] in present))
 
 
 def _names(texts: Iterable[str]) -> Iterator[str]:
