@@ -12,6 +12,7 @@ import pytest
 from athena_fixtures import SCOPE, AthenaClient, make_client
 
 from headwater.stack.lakehouse.iceberg.storage import StorageFiles
+from headwater.stack.lakehouse.iceberg.tables import IcebergTables
 
 CREATE = "CREATE TABLE t (id int, name string) LOCATION 's3://data/t/' TBLPROPERTIES ('table_type'='ICEBERG')"
 
@@ -102,6 +103,29 @@ def test_files_with_other_names_of_nested_fields_are_refused(athena: AthenaClien
     schema = pa.schema([pa.field("s", pa.struct(inner), metadata=column.metadata)])
     pq.write_table(pa.table([pa.array([{"a_x2Db": 1, "c": 2}], pa.struct(inner))], schema=schema), path)
     assert "whose files call the nested field a-b a_x2Db is not supported" in athena.failure("SELECT s FROM o")
+
+
+def _add_file(athena: AthenaClient, rows: pa.Table) -> None:
+    """A file that was written without Iceberg's field numbers becomes part of ``t`` as it is."""
+    path = athena.storage.root / "data" / f"{len(rows.column_names)}.parquet"
+    pq.write_table(rows, path)
+    tables = IcebergTables(athena.lakehouse._catalog, athena.storage, SCOPE)
+    table = tables.open(athena.glue("GetTable", DatabaseName="lake", Name="t")["Table"])
+    table.add_files([f"s3://data/{path.name}"], check_duplicate_files=False)
+
+
+def test_files_without_field_numbers_are_read_by_the_name_mapping(athena: AthenaClient) -> None:
+    athena.run(CREATE)
+    athena.run("INSERT INTO t VALUES (1, 'a')")
+    _add_file(athena, pa.table({"name": ["b", None], "id": pa.array([2, 3], pa.int32())}))
+    _add_file(athena, pa.table({"id": pa.array([4], pa.int32())}))
+    assert athena.rows("SELECT * FROM t ORDER BY id") == [["1", "a"], ["2", "b"], ["3", None], ["4", None]]
+    assert athena.rows("SELECT id FROM t WHERE \"$path\" LIKE 's3://data/2.parquet' ORDER BY id") == [["2"], ["3"]]
+    athena.run("ALTER TABLE t ADD COLUMNS (more double)")
+    assert _count(athena, "UPDATE t SET name = name || '!', more = 0.5 WHERE id <= 2") == 2
+    assert _count(athena, "DELETE FROM t WHERE id = 3") == 1
+    athena.run("OPTIMIZE t REWRITE DATA USING BIN_PACK")
+    assert athena.rows("SELECT * FROM t ORDER BY id") == [["1", "a!", "0.5"], ["2", "b!", "0.5"], ["4", None, None]]
 
 
 def test_every_version_stays_readable(athena: AthenaClient) -> None:

@@ -9,6 +9,7 @@ import time
 sys.path.pop(0)
 import boto3
 import pyarrow as pa
+import pyarrow.parquet as pq
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, TableAlreadyExistsError
 from pyiceberg.schema import Schema
@@ -68,6 +69,16 @@ except CommitFailedException:
     pass
 else:
     raise AssertionError("a stale table was committed")
+
+# Files of others, without Iceberg's field numbers, become part of a table.
+plain = catalog.create_table((database, "plain"), Schema(NestedField(1, "a", IntegerType())))
+file = pa.BufferOutputStream()
+pq.write_table(pa.table({"a": pa.array([5], pa.int32())}), file)
+boto3.client("s3").put_object(Bucket=bucket, Key="other/file.parquet", Body=file.getvalue().to_pybytes())
+plain.append(pa.table({"a": pa.array([1], pa.int32())}))
+plain.add_files([f"s3://{bucket}/other/file.parquet"])
+assert query(f"SELECT a FROM {database}.plain ORDER BY a")[1:] == [["1"], ["5"]]
+catalog.drop_table((database, "plain"))
 catalog.rename_table((database, "people"), (database, "humans"))
 assert catalog.list_tables(database) == [(database, "humans")]
 catalog.drop_table((database, "humans"))

@@ -12,6 +12,7 @@ from pyiceberg.schema import Schema, sanitize_column_names
 from pyiceberg.table import FileScanTask, Table
 
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
+from headwater.stack.lakehouse.iceberg.mapping import check_written, mapped_names, unnumbered
 from headwater.stack.lakehouse.iceberg.storage import StorageFiles
 from headwater.stack.lakehouse.iceberg.types import to_trino
 from headwater.stack.lakehouse.model import StoredObject
@@ -19,6 +20,8 @@ from headwater.stack.lakehouse.sources.model import Reader
 from headwater.stack.lakehouse.sources.parquet import converted
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
+
+_Part = Sequence[tuple[FileScanTask, StoredObject]]
 
 
 @dataclass(frozen=True)
@@ -71,26 +74,73 @@ def iceberg_relation(read: IcebergRead, reader: Reader, files: StorageFiles) -> 
     for task in tasks:
         if task.file.file_format != FileFormat.PARQUET:
             raise Unsupported(f"an Iceberg table with {task.file.file_format} files")
-    stored = [_stored(files, task.file.file_path) for task in tasks]
-    listed = ", ".join(quote_text(str(found.path)) for found in stored)
+    found = [(task, _stored(files, task.file.file_path)) for task in tasks]
+    reader.expect(stored for _, stored in found)
+    plain = unnumbered(read.table, [str(stored.path) for _, stored in found], reader)
+    parts = []
+    for by_name in (False, True):
+        part = [(task, stored) for task, stored in found if (str(stored.path) in plain) is by_name]
+        if part:
+            columns, source = (_by_name if by_name else _by_number)(read, part, reader)
+            left = _without_deleted([task for task, _ in part], files, reader)
+            parts.append(f"SELECT {', '.join(columns + _file_columns(part))} FROM {source}{left}")
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _by_number(read: IcebergRead, part: _Part, reader: Reader) -> tuple[list[str], str]:
+    """The columns of files that carry Iceberg's field numbers, and where from."""
+    listed = _listed(part)
     fields = ", ".join(_mapped(field) for field in read.schema.fields)
     source = f"read_parquet([{listed}], schema=MAP {{{fields}}}, hive_partitioning=false)"
-    reader.expect(stored)
     _check_written_names(read.schema, listed, reader)
-    described = reader.connection.execute(f"SELECT * FROM {source} LIMIT 0").description or []
-    physical = {str(name): kind for name, kind, *_ in described}
+    physical = _described(source, reader)
+    columns = []
+    for place, field in enumerate(read.schema.fields):
+        name = f"i{field.field_id}"
+        columns.append(_column(name, physical[name], place, read))
+    return columns, source
+
+
+def _by_name(read: IcebergRead, part: _Part, reader: Reader) -> tuple[list[str], str]:
+    """The columns of files without numbers, by the table's name mapping; a missing one is NULL."""
+    source = f"read_parquet([{_listed(part)}], union_by_name=true, hive_partitioning=false)"
+    physical = {name.lower(): (name, kind) for name, kind in _described(source, reader).items()}
+    names = mapped_names(read.table)
     columns = []
     for place, (field, wanted) in enumerate(zip(read.schema.fields, read.types, strict=True)):
-        name = f"i{field.field_id}"
-        value = _exact(name, physical[name], wanted)
-        if value is None:
-            raise Unsupported(f"Iceberg type {field.field_type}")
-        columns.append(f"{value} AS c{place}")
-    paths = [task.file.file_path for task in tasks]
-    columns.append(f"{_by_file([quote_text(p) for p in paths], 'VARCHAR')} AS p0")
-    columns.append(f"{_by_file([str(s.size) for s in stored], 'BIGINT')} AS p1")
-    columns.append(f"make_timestamp({_by_file([str(int(s.modified * 1000) * 1000) for s in stored], 'BIGINT')}) AS p2")
-    return f"(SELECT {', '.join(columns)} FROM {source}{_without_deleted(tasks, files, reader)})"
+        present = [physical[name] for name in names.get(field.field_id, ()) if name in physical]
+        if present:
+            columns.append(_column(*present[0], place, read))
+            continue
+        check_written(field.field_id, read.table.specs().values())
+        columns.append(f"CAST(NULL AS {t.to_duckdb(wanted)}) AS c{place}")
+    return columns, source
+
+
+def _column(name: str, physical: object, place: int, read: IcebergRead) -> str:
+    value = _exact(name, physical, read.types[place])
+    if value is None:
+        raise Unsupported(f"Iceberg type {read.schema.fields[place].field_type} in a column of type {physical}")
+    return f"{value} AS c{place}"
+
+
+def _described(source: str, reader: Reader) -> dict[str, object]:
+    described = reader.connection.execute(f"SELECT * FROM {source} LIMIT 0").description or []
+    return {str(name): kind for name, kind, *_ in described}
+
+
+def _listed(part: _Part) -> str:
+    return ", ".join(quote_text(str(stored.path)) for _, stored in part)
+
+
+def _file_columns(part: _Part) -> list[str]:
+    """The file of each row: its address, size and time."""
+    stored = [found for _, found in part]
+    return [
+        f"{_by_file([quote_text(task.file.file_path) for task, _ in part], 'VARCHAR')} AS p0",
+        f"{_by_file([str(s.size) for s in stored], 'BIGINT')} AS p1",
+        f"make_timestamp({_by_file([str(int(s.modified * 1000) * 1000) for s in stored], 'BIGINT')}) AS p2",
+    ]
 
 
 def _exact(name: str, physical: object, wanted: t.Type) -> str | None:
