@@ -25,7 +25,11 @@ def arithmetic(operator: str, left: Expr, right: Expr, position: Position) -> Ex
         kind = t.INTEGER
     constant = left.constant and right.constant
     if kind.name == "decimal":
-        return Expr(_decimal(operator, left, right), decimal_result(operator, left.type, right.type), constant=constant)
+        kind = decimal_result(operator, left.type, right.type)
+        if kind.params[1] > t.MAX_PRECISION:
+            message = f"DECIMAL scale must be in range [0, precision (38)]: {kind.params[1]}"
+            raise SqlError("INVALID_FUNCTION_ARGUMENT", message, position)
+        return Expr(_decimal(operator, left, right, kind), kind, constant=constant)
     a, b = coerce(left, kind).sql, coerce(right, kind).sql
     if kind.name in t.APPROXIMATE:
         # Trino's % is Java's: the sign of the dividend. DuckDB's fmod agrees.
@@ -64,11 +68,8 @@ def decimal_result(operator: str, left: t.Type, right: t.Type) -> t.Type:
     return t.decimal(min(p2 - s2, p1 - s1) + max(s1, s2), max(s1, s2))
 
 
-def _decimal(operator: str, left: Expr, right: Expr) -> str:
-    kind = decimal_result(operator, left.type, right.type)
+def _decimal(operator: str, left: Expr, right: Expr, kind: t.Type) -> str:
     scale = kind.params[1]
-    if scale > t.MAX_PRECISION:
-        raise Unsupported(f"decimal scale {scale} (more than 38 digits)")
     s1 = (as_decimal(left.type) or kind).params[1]
     s2 = (as_decimal(right.type) or kind).params[1]
     a, b = left.sql, right.sql
@@ -77,13 +78,37 @@ def _decimal(operator: str, left: Expr, right: Expr) -> str:
         return _quotient(Expr(a, as_decimal(left.type) or kind), right, s2, kind)
     if operator == "%":
         divisor = not_zero(f"CAST({b} AS DECIMAL(38,{scale}))", right, t.decimal(38, scale))
-        return f"CAST(CAST({a} AS DECIMAL(38,{scale})) % {divisor} AS {target})"
+        quick = f"CAST(CAST({a} AS DECIMAL(38,{scale})) % {divisor} AS {target})"
+        return _narrow(operator, (left, right), quick, kind)
     if operator == "*":
         # Both sides wide, so that DuckDB multiplies in 128 bits and never caps at 18 digits.
         p1 = max((as_decimal(left.type) or kind).params[0], 19)
         p2 = max((as_decimal(right.type) or kind).params[0], 19)
         return f"CAST(CAST({a} AS DECIMAL({p1},{s1})) * CAST({b} AS DECIMAL({p2},{s2})) AS {target})"
-    return f"CAST(CAST({a} AS {target}) {operator} CAST({b} AS {target}) AS {target})"
+    quick = f"CAST(CAST({a} AS {target}) {operator} CAST({b} AS {target}) AS {target})"
+    return _narrow(operator, (left, right), quick, kind)
+
+
+def _narrow(operator: str, sides: tuple[Expr, Expr], quick: str, kind: t.Type) -> str:
+    """The quick form where both sides can be written with the result's scale, which all but the widest can."""
+    room = t.MAX_PRECISION - kind.params[1]
+    types = [as_decimal(side.type) or kind for side in sides]
+    limits = [
+        f"abs(CAST({side.sql} AS DOUBLE)) < 9e{room - 1}"
+        for side, known in zip(sides, types, strict=True)
+        if known.params[0] - known.params[1] > room
+    ]
+    if not limits:
+        return quick
+    left, right = sides
+    divisor = not_zero(right.sql, right, right.type) if operator == "%" else right.sql
+    return f"CASE WHEN {' AND '.join(limits)} THEN {quick} ELSE {exactly(operator, left.sql, divisor, kind)} END"
+
+
+def exactly(operator: str, left: str, right: str, kind: t.Type) -> str:
+    """The operation in as many digits as it takes, or the error that the result has more than 38."""
+    texts = f"CAST({left} AS VARCHAR), CAST({right} AS VARCHAR)"
+    return f"CAST(hw_decimal('{operator}', {texts}, {kind.params[1]}) AS {t.to_duckdb(kind)})"
 
 
 def _quotient(left: Expr, right: Expr, s2: int, kind: t.Type) -> str:
@@ -94,9 +119,7 @@ def _quotient(left: Expr, right: Expr, s2: int, kind: t.Type) -> str:
     numerator, denominator = unscaled(left.sql, s1), not_zero(unscaled(right.sql, s2), right, t.BIGINT)
     shifted = f"{numerator} * {10 ** max(shift, 0)}::HUGEINT"
     quick = rescaled(f"hw_round_quotient({shifted}, CAST({denominator} AS HUGEINT))", precision, scale)
-    divisor = not_zero(right.sql, right, right.type)
-    texts = f"CAST({left.sql} AS VARCHAR), CAST({divisor} AS VARCHAR)"
-    slow = f"CAST(hw_quotient({texts}, {scale}) AS {t.to_duckdb(kind)})"
+    slow = exactly("/", left.sql, not_zero(right.sql, right, right.type), kind)
     # How many digits before the point leave room for the shift, the result's scale and the digits of the unscaled.
     room = min(min(37, t.MAX_PRECISION - scale) - shift - s1, t.MAX_PRECISION - 2 * s1)
     other = min(37 - s2, t.MAX_PRECISION - 2 * s2)

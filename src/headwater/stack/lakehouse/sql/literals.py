@@ -32,7 +32,7 @@ def number(text: str, position: Position) -> Expr:
     found = _DECIMAL.fullmatch(text)
     if found:
         text = text.replace("+", "")
-        whole, fraction = found[2] if "+" in found[1] else found[2].lstrip("0"), found[3]
+        whole, fraction = found[2].lstrip("0"), found[3]
         kind = t.decimal(max(len(whole) + len(fraction), 1), len(fraction))
         if kind.params[0] > t.MAX_PRECISION:
             raise SqlError("INVALID_LITERAL", f"Invalid decimal literal: {text}", position)

@@ -44,4 +44,12 @@ MACROS: tuple[str, ...] = (
     # The exact quotient of two integers, rounded half away from zero, as decimal division needs it.
     """CREATE MACRO hw_round_quotient(n, d) AS
          (sign(n) * sign(d))::HUGEINT * ((2 * abs(n) + abs(d)) // (2 * abs(d)))""",
+    # Half away from zero, to a multiple of a power of ten.
+    """CREATE MACRO hw_round_integer(v, unit) AS
+         sign(v)::HUGEINT * ((abs(v::HUGEINT) + unit // 2) // unit) * unit""",
+    # Trino multiplies, rounds and divides; what is too large for that has no such digits to round.
+    """CREATE MACRO hw_round_double(x, digits) AS CASE
+         WHEN NOT isfinite(x) OR NOT isfinite(CAST(x AS DOUBLE) * pow(10, digits)) THEN x
+         WHEN x < 0 THEN -(round(-CAST(x AS DOUBLE) * pow(10, digits)) / pow(10, digits))
+         ELSE round(abs(CAST(x AS DOUBLE)) * pow(10, digits)) / pow(10, digits) END""",
 )

@@ -85,8 +85,7 @@ def _refusal(sql: str, error: ParseError) -> SyntaxRefused:
 def _decimal_literals(tokens: list[Token]) -> list[Token]:
     """``DECIMAL '1.10'`` is the number 1.10; sqlglot would make it a cast to ``decimal``, which has no fraction.
 
-    A plus or a further zero before it tells ``DECIMAL '0.0'`` from a bare ``0.0``, by which one may divide; behind a
-    plus, leading zeros count as digits.
+    A plus or a further zero before it tells ``DECIMAL '0.0'`` from a bare ``0.0``, by which one may divide.
     """
     found: list[Token] = []
     for token in tokens:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.arithmetic import arithmetic
+from headwater.stack.lakehouse.sql.arithmetic import arithmetic, exactly
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
@@ -29,16 +29,49 @@ def _whole(function: str) -> Builder:
     return build
 
 
+_NO_UNIT = "'NUMERIC_VALUE_OUT_OF_RANGE: numerical overflow'"
+
+
+def _unit(digits: Expr) -> str:
+    """The power of ten to which an integer is rounded; beyond a bigint it is an error, whatever the value."""
+    none = fail(_NO_UNIT, t.BIGINT, digits.sql)
+    return f"CASE WHEN {digits} < -18 THEN {none} ELSE CAST(pow(10, -{digits}) AS BIGINT) END"
+
+
 def _round_to(call: Call) -> Expr:
     value, digits = call.arguments
+    kind = t.to_duckdb(value.type)
     if value.type.name in t.INTEGERS:
-        return Expr(f"CAST(round({value}, CAST({digits} AS INTEGER)) AS {t.to_duckdb(value.type)})", value.type)
+        if isinstance(digits.literal, int) and digits.literal >= 0:
+            return value
+        rounded = f"CAST(hw_round_integer({value}, {_unit(digits)}) AS {kind})"
+        return Expr(f"CASE WHEN {digits} >= 0 THEN {value} WHEN {value} IS NOT NULL THEN {rounded} END", value.type)
     if value.type.name == "decimal":
-        if not isinstance(digits.literal, int):
-            raise Unsupported("round() of a decimal to digits that are not a literal")
-        kind = t.decimal(min(value.type.params[0] + 1, t.MAX_PRECISION), value.type.params[1])
-        return Expr(f"CAST(round({value}, {digits.literal}) AS {t.to_duckdb(kind)})", kind)
-    return Expr(f"CAST(round({value}, CAST({digits} AS INTEGER)) AS {t.to_duckdb(value.type)})", value.type)
+        return _round_decimal(value, digits)
+    return Expr(f"CAST(hw_round_double({value}, {digits}) AS {kind})", value.type)
+
+
+def _round_decimal(value: Expr, digits: Expr) -> Expr:
+    if not isinstance(digits.literal, int):
+        raise Unsupported("round() of a decimal to digits that are not a literal")
+    precision, scale = value.type.params
+    kind = t.decimal(min(precision + 1, t.MAX_PRECISION), scale)
+    if digits.literal >= scale:
+        return Expr(f"CAST({value} AS {t.to_duckdb(kind)})", kind)
+    if digits.literal >= 0:
+        return _fitting(f"round({value}, {digits.literal})", precision, kind)
+    if precision - scale + digits.literal < 0:
+        return Expr(f"CASE WHEN {value} IS NOT NULL THEN CAST(0 AS {t.to_duckdb(kind)}) END", kind)
+    # DuckDB's round() gives 0 for round(99.9, -2), which is 100.
+    unit = f"CAST({10**-digits.literal} AS HUGEINT)"
+    return _fitting(f"hw_round_integer(CAST(trunc({value}) AS HUGEINT), {unit})", precision, kind)
+
+
+def _fitting(rounded: str, precision: int, kind: t.Type) -> Expr:
+    """One digit more than before holds every rounded value; where there is none, rounding may overflow."""
+    if precision < t.MAX_PRECISION:
+        return Expr(f"CAST({rounded} AS {t.to_duckdb(kind)})", kind)
+    return Expr(exactly("+", rounded, "0", kind), kind)
 
 
 def _truncate(call: Call) -> Expr:
@@ -111,7 +144,7 @@ def _random_below(call: Call) -> Expr:
     low, high = ("0", call.arguments[0].sql) if len(call.arguments) == 1 else (a.sql for a in call.arguments)
     message = "'INVALID_FUNCTION_ARGUMENT: bound must be positive'"
     kind = call.arguments[-1].type
-    drawn = f"CAST({low} + floor(random() * ({high} - {low})) AS {t.to_duckdb(kind)})"
+    drawn = f"CAST({low} + floor(random() * (CAST({high} AS HUGEINT) - {low})) AS {t.to_duckdb(kind)})"
     return Expr(f"CASE WHEN {high} <= {low} THEN {fail(message, kind, high)} ELSE {drawn} END", kind)
 
 

@@ -1,7 +1,8 @@
-"""Division of decimals whose digits do not fit into 128 bits on the way: Trino divides in 256."""
+"""Arithmetic of decimals whose digits do not fit into 128 bits on the way: Trino computes in 256."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from decimal import ROUND_HALF_UP, Context, Decimal
 
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
@@ -9,19 +10,29 @@ from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 _CONTEXT = Context(prec=120)
 """More digits than two times 38 and a scale: no quotient is so near to a half that they would not tell the side."""
 _MOST = 10**38
+_WIDEST = 2**127
+_OPERATIONS: Mapping[str, Callable[[Decimal, Decimal], Decimal]] = {
+    "+": _CONTEXT.add,
+    "-": _CONTEXT.subtract,
+    "/": _CONTEXT.divide,
+    "%": _CONTEXT.remainder,
+}
 
 
-def quotient(dividend: str, divisor: str, scale: int) -> str:
-    """The quotient with so many digits behind the point, rounded half up.
+def exact(operator: str, left: str, right: str, scale: int) -> str:
+    """``left operator right`` with so many digits behind the point, rounded half up.
 
-    >>> quotient("5.02797279921331664759", "0.71828182845904523537", 20)
+    >>> exact("/", "5.02797279921331664759", "0.71828182845904523537", 20)
     '7.00000000000000000000'
     """
-    exact = _CONTEXT.divide(Decimal(dividend), Decimal(divisor))
-    rounded = exact.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _CONTEXT)
-    if abs(rounded.scaleb(scale, _CONTEXT)) >= _MOST:
-        raise RoutineFailed("Decimal overflow", "NUMERIC_VALUE_OUT_OF_RANGE")
-    return f"{rounded:f}"
+    a, b = Decimal(left), Decimal(right)
+    # Before it adds, Trino writes both sides with the same scale, in 128 bits.
+    unwritable = operator in "+-" and any(side.scaleb(scale, _CONTEXT).copy_abs() >= _WIDEST for side in (a, b))
+    if not unwritable:
+        rounded = _OPERATIONS[operator](a, b).quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _CONTEXT)
+        if rounded.scaleb(scale, _CONTEXT).copy_abs() < _MOST:
+            return f"{rounded:f}"
+    raise RoutineFailed("Decimal overflow", "NUMERIC_VALUE_OUT_OF_RANGE")
 
 
-ROUTINES = (Routine("hw_quotient", quotient, ["VARCHAR", "VARCHAR", "INTEGER"], "VARCHAR"),)
+ROUTINES = (Routine("hw_decimal", exact, ["VARCHAR", "VARCHAR", "VARCHAR", "INTEGER"], "VARCHAR"),)

@@ -36,9 +36,10 @@ def arithmetic_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def negate_rule(self: Expressions, node: exp.Expression) -> Expr:
-    value = self.translate(node.this)
     if isinstance(node.this, exp.Literal) and not node.this.is_string:
-        return number("-" + node.this.name, self.context.position(node))
+        text = node.this.name
+        return number(f"+{text[1:]}" if text.startswith("-") else f"-{text}", self.context.position(node))
+    value = self.translate(node.this)
     if not t.is_numeric(value.type) and not value.type.name.startswith("interval"):
         raise SqlError("TYPE_MISMATCH", f"Cannot negate {value.type}", self.context.position(node))
     return Expr(f"(-{value.sql})", value.type, constant=value.constant)
