@@ -235,4 +235,6 @@ def test_statements_are_classified_as_athena_classifies_them(athena: AthenaClien
     assert kind("EXPLAIN SELECT 1") == ("DML", "EXPLAIN")
     assert kind("OPTIMIZE i REWRITE DATA USING BIN_PACK") == ("DDL", "CREATE_TABLE_AS_SELECT")
     assert kind("VACUUM i") == ("DML", "VACUUM_TABLE")
+    refused = athena.wait(athena.start("TRUNCATE TABLE i"))
+    assert (refused["StatementType"], refused["ResultConfiguration"]["OutputLocation"][-4:]) == ("DDL", ".txt")
     assert kind("ALTER TABLE i ADD COLUMNS (b string)") == ("DDL", "ALTER_TABLE_ADD_COLUMN")

@@ -60,6 +60,10 @@ def test_databases_are_created_shown_and_dropped(context: DdlContext) -> None:
     found = context.catalog.get_database(SCOPE, "sales")
     assert (found["Description"], found["LocationUri"], found["Parameters"]) == ("c", "s3://lake/sales", {"a": "b"})
     assert "Database sales already exists" in failure("CREATE DATABASE sales", context)
+    run("ALTER DATABASE sales SET DBPROPERTIES ('a'='c', 'd'='e')", context)
+    changed = context.catalog.get_database(SCOPE, "sales")
+    assert changed["Parameters"] == {"a": "c", "d": "e"}
+    assert {**changed, "Parameters": {"a": "b"}} == found
     assert lines("SHOW DATABASES", context) == ["d", "sales"]
     assert lines("SHOW SCHEMAS LIKE '.*les'", context) == ["sales"]
     run("DROP DATABASE sales", context)

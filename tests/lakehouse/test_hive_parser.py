@@ -200,7 +200,7 @@ def test_syntax_errors_say_where(sql: str, message: str) -> None:
             "USE d",
             "GRANT x",
             "TRUNCATE TABLE t",
-            "ALTER DATABASE d SET x",
+            "ALTER DATABASE d SET OWNER USER x",
             "SHOW FUNCTIONS",
         ),
         *("CREATE TABLE t LIKE u", "ALTER TABLE t SET FILEFORMAT orc", "CREATE FUNCTION f", "DESCRIBE DATABASE d"),

@@ -139,12 +139,35 @@ def test_every_version_stays_readable(athena: AthenaClient) -> None:
         ["1", "a", None],
         ["2", "b", "0.5"],
     ]
-    before = "SELECT * FROM t FOR TIMESTAMP AS OF TIMESTAMP '2001-01-01 00:00:00 UTC'"
-    assert "No version history" in athena.failure(before)
+    for later in (
+        "(now() + INTERVAL '1' DAY)",
+        "date_add('year', 1, current_date)",
+        "from_iso8601_timestamp('2999-01-01')",
+    ):
+        assert athena.rows(f"SELECT count(*) FROM t FOR TIMESTAMP AS OF {later}") == [["2"]]
+    for before in ("TIMESTAMP '2001-01-01 00:00:00 UTC'", "(current_timestamp - INTERVAL '1' DAY)"):
+        assert "No version history" in athena.failure(f"SELECT * FROM t FOR TIMESTAMP AS OF {before}")
+    mismatch = "TYPE_MISMATCH: line 1:37: Type integer invalid. Temporal pointers must be of type Date"
+    assert athena.failure("SELECT * FROM t FOR TIMESTAMP AS OF 5").startswith(mismatch)
     history = athena.rows('SELECT is_current_ancestor FROM "t$history"')
     assert history == [["true"], ["true"]]
     assert athena.rows('SELECT sum(record_count) FROM "lake"."t$files"') == [["2"]]
     assert "NOT_SUPPORTED" in athena.failure('SELECT * FROM "t$nope"')
+
+
+def test_describe_shows_the_schema_and_the_partitioning(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE TABLE d (id int COMMENT 'key', at timestamp) PARTITIONED BY (day(at), bucket(4, id)) "
+        "LOCATION 's3://data/d/' TBLPROPERTIES ('table_type'='ICEBERG')"
+    )
+    schema = ["# Table schema:\t\t", "# col_name\tdata_type\tcomment", "id\tint\tkey", "at\ttimestamp\t", "\t\t"]
+    keys = ["at_day\tday\tat", "id_bucket\tbucket[4]\tid"]
+    lines = [*schema, "# Partition spec:\t\t", "# field_name\tfield_transform\tcolumn_name", *keys]
+    assert [row[0] for row in athena.result(athena.run("DESCRIBE d")["QueryExecutionId"])] == lines
+    formatted = [row[0] for row in athena.result(athena.run("DESCRIBE FORMATTED d")["QueryExecutionId"])]
+    assert formatted[: len(lines) + 2] == [*lines, "\t\t", "Name:\ticeberg.lake.d\t"]
+    narrowed = "ICEBERG_INVALID_METADATA: Cannot change column type: at: timestamp -> int"
+    assert athena.failure("ALTER TABLE d CHANGE COLUMN at at int") == narrowed
 
 
 def test_columns_are_added_renamed_widened_and_dropped(athena: AthenaClient) -> None:

@@ -88,6 +88,7 @@ class FailedStatement:
     """A statement that can start and only fail: one that this engine does not run, or that names what is not there."""
 
     failure: QueryFailed
+    ddl: bool = False
 
 
 Statement = (
@@ -113,7 +114,8 @@ class Shape:
 
 def shape_of(statement: Statement) -> Shape:
     """The shape of a statement's record."""
-    if isinstance(statement, DdlStatement | PrepareStatement | DeallocateStatement):
+    ddl = isinstance(statement, FailedStatement) and statement.ddl
+    if ddl or isinstance(statement, DdlStatement | PrepareStatement | DeallocateStatement):
         return Shape("DDL", suffix=".txt")
     if isinstance(statement, ExplainStatement):
         return Shape("DML", "EXPLAIN", ".txt")
@@ -147,14 +149,14 @@ def read_statement(
     try:
         statement = _read(word, sql, text, parameters) or _command(word, sql, parameters, prepared, depth)
     except Unsupported as failure:
-        return FailedStatement(failure)
+        return FailedStatement(failure, word not in (*_QUERIES, *_WRITES, "EXPLAIN", "EXECUTE"))
     except (SyntaxRefused, DdlSyntaxError) as error:
         message = error.request_message if isinstance(error, SyntaxRefused) else str(error)
         raise invalid_request(message, "MALFORMED_QUERY") from error
     if statement is not None:
         return statement
     if word in _REFUSED:
-        return FailedStatement(Unsupported(_headline(bare, word)))
+        return FailedStatement(Unsupported(_headline(bare, word)), ddl=True)
     shown = bare.split(None, 1)[0]
     raise invalid_request(f"line 1:1: mismatched input '{shown}'. Expecting: {_EXPECTED}", "MALFORMED_QUERY")
 

@@ -11,12 +11,25 @@ _COMPARISONS = {"=": "=", "==": "=", "<>": "!=", "!=": "!=", "<=": "<=", ">=": "
 
 def alter(cursor: Cursor) -> ast.Statement:
     """What follows ALTER."""
-    for refused in ("database", "schema", "view"):
-        if cursor.at(refused):
-            raise Unsupported(f"ALTER {refused.upper()}")
+    if cursor.accept("database") or cursor.accept("schema"):
+        return _database(cursor)
+    if cursor.at("view"):
+        raise Unsupported("ALTER VIEW")
     cursor.expect("table")
     table = cursor.table()
     statement = _action(cursor, table)
+    cursor.end()
+    return statement
+
+
+def _database(cursor: Cursor) -> ast.Statement:
+    name = cursor.name()
+    cursor.expect("set")
+    for refused in ("owner", "location"):
+        if cursor.at(refused):
+            raise Unsupported(f"ALTER DATABASE … SET {refused.upper()}")
+    cursor.expect("dbproperties")
+    statement = ast.ChangeDatabase(name, cursor.properties())
     cursor.end()
     return statement
 

@@ -67,6 +67,14 @@ class DropDatabase:
 
 
 @dataclass(frozen=True)
+class ChangeDatabase:
+    """``ALTER DATABASE … SET DBPROPERTIES (…)``."""
+
+    name: str
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class CreateTable:
     """``CREATE [EXTERNAL] TABLE``. ``transforms`` are the Iceberg partition transforms as written (``day(ts)``)."""
 
@@ -270,6 +278,7 @@ class Describe:
 Statement = (
     CreateDatabase
     | DropDatabase
+    | ChangeDatabase
     | CreateTable
     | CreateView
     | DropTable

@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed
-from headwater.stack.lakehouse.hive.ast import CreateDatabase, DropDatabase, ShowDatabases, ShowTables
+from headwater.stack.lakehouse.hive.ast import ChangeDatabase, CreateDatabase, DropDatabase, ShowDatabases, ShowTables
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, database_not_found, task_failed
 from headwater.stack.lakehouse.hive.tables import check_location
 from headwater.stack.lakehouse.model import Column, GlueJson
+
+_INPUT = ("Name", "Description", "LocationUri", "CreateTableDefaultPermissions")
 
 
 def create_database(statement: CreateDatabase, context: DdlContext) -> DdlResult:
@@ -41,6 +43,18 @@ def drop_database(statement: DropDatabase, context: DdlContext) -> DdlResult:
         )
     context.catalog.delete_database(context.scope, statement.name)
     return DdlResult("DROP_DATABASE")
+
+
+def change_database(statement: ChangeDatabase, context: DdlContext) -> DdlResult:
+    """``ALTER DATABASE … SET DBPROPERTIES``: named ones are set, the others stay."""
+    try:
+        found = context.catalog.get_database(context.scope, statement.name)
+    except ApiError as error:
+        raise database_not_found(statement.name) from error
+    properties = {**(found.get("Parameters") or {}), **statement.properties}
+    changed: GlueJson = {name: value for name, value in found.items() if name in _INPUT}
+    context.catalog.update_database(context.scope, statement.name, {**changed, "Parameters": properties})
+    return DdlResult("ALTER_DATABASE_SET_DBPROPERTIES")
 
 
 def show_databases(statement: ShowDatabases, context: DdlContext) -> DdlResult:

@@ -17,7 +17,7 @@ from headwater.stack.lakehouse.sql.layout import laid_out
 _WIDTH = 20
 _BLANK = "\t \t "
 _HEADER = "\t".join(("# " + "col_name".ljust(_WIDTH), "data_type".ljust(_WIDTH), "comment".ljust(_WIDTH)))
-_DESCRIBE = (Column("col_name", "string"), Column("data_type", "string"), Column("comment", "string"))
+DESCRIBE_COLUMNS = (Column("col_name", "string"), Column("data_type", "string"), Column("comment", "string"))
 
 
 def describe(statement: ast.Describe, context: DdlContext) -> DdlResult:
@@ -37,7 +37,7 @@ def describe(statement: ast.Describe, context: DdlContext) -> DdlResult:
         lines += _partition_section(table, blank_first=True)
         if statement.style == "extended":
             lines += [_BLANK, _extended(table)]
-    return DdlResult("DESCRIBE_TABLE", _DESCRIBE, [(line,) for line in lines], "UTILITY")
+    return DdlResult("DESCRIBE_TABLE", DESCRIBE_COLUMNS, [(line,) for line in lines], "UTILITY")
 
 
 def _only(table: Table, name: str) -> Column:

@@ -17,6 +17,7 @@ STATEMENTS: Mapping[type, Callable[[Any, DdlContext], DdlResult]] = MappingProxy
     {
         ast.CreateDatabase: databases.create_database,
         ast.DropDatabase: databases.drop_database,
+        ast.ChangeDatabase: databases.change_database,
         ast.ShowDatabases: databases.show_databases,
         ast.ShowTables: databases.show_tables,
         ast.CreateTable: tables.create_table,

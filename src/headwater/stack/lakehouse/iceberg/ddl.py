@@ -6,15 +6,16 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from pyiceberg.exceptions import CommitFailedException
+from pyiceberg.exceptions import CommitFailedException, ValidationError
 from pyiceberg.table import Table
 
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
 from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, task_failed
+from headwater.stack.lakehouse.hive.describe import DESCRIBE_COLUMNS
 from headwater.stack.lakehouse.hive.types import parse_type
 from headwater.stack.lakehouse.iceberg.create import PROPERTIES, create_iceberg_table
-from headwater.stack.lakehouse.iceberg.describe import create_statement
+from headwater.stack.lakehouse.iceberg.describe import create_statement, description
 from headwater.stack.lakehouse.iceberg.tables import COMMIT_ATTEMPTS, IcebergTables, commit_error
 from headwater.stack.lakehouse.iceberg.types import Ids, from_hive
 from headwater.stack.lakehouse.model import Column, GlueJson, split_s3_uri
@@ -117,8 +118,17 @@ def _show_create(statement: ast.ShowCreateTable, glue: GlueJson, context: DdlCon
     return DdlResult("SHOW_CREATE_TABLE", (Column("createtab_stmt", "string"),), [(x,) for x in lines], "UTILITY")
 
 
+def _describe(statement: ast.Describe, glue: GlueJson, context: DdlContext) -> DdlResult | None:
+    """One column is described as that of any table."""
+    if statement.column is not None or statement.partition is not None:
+        return None
+    name = f"iceberg.{glue['DatabaseName']}.{glue['Name']}"
+    lines = description(_open(glue, context), name, formatted=statement.style == "formatted")
+    return DdlResult("DESCRIBE_TABLE", DESCRIBE_COLUMNS, [(line,) for line in lines], "UTILITY")
+
+
 # Any: each function takes the statement of its own key, which a mapping's type cannot say.
-STATEMENTS: Mapping[type, Callable[[Any, GlueJson, DdlContext], DdlResult]] = MappingProxyType(
+STATEMENTS: Mapping[type, Callable[[Any, GlueJson, DdlContext], DdlResult | None]] = MappingProxyType(
     {
         ast.DropTable: _drop,
         ast.AddColumns: _add_columns,
@@ -128,6 +138,7 @@ STATEMENTS: Mapping[type, Callable[[Any, GlueJson, DdlContext], DdlResult]] = Ma
         ast.UnsetProperties: _unset_properties,
         ast.RenameTable: _rename,
         ast.ShowCreateTable: _show_create,
+        ast.Describe: _describe,
     }
 )
 _REFUSED = (
@@ -148,7 +159,7 @@ def execute(statement: ast.Statement, glue: GlueJson, context: DdlContext) -> Dd
             return run(statement, glue, context)
         except CommitFailedException:  # noqa: PERF203 - somebody was faster: the same change of what the table is now
             glue = context.catalog.get_table(context.scope, glue["DatabaseName"], glue["Name"])
-        except ValueError as error:  # pyiceberg's word for a change that the schema does not allow
+        except (ValueError, ValidationError) as error:  # pyiceberg's words for a change that the schema does not allow
             raise QueryFailed(f"ICEBERG_INVALID_METADATA: {error}") from error
     raise commit_error(glue["Name"])
 

@@ -22,6 +22,7 @@ from headwater.stack.lakehouse.sql.scans import named_table, scan_relation
 from headwater.stack.lakehouse.sql.scope import Field, Scope
 from headwater.stack.lakehouse.sql.tablefunctions import is_table_function, table_function_query
 from headwater.stack.lakehouse.sql.unnest import unnest_query
+from headwater.stack.lakehouse.sql.versions import moment
 from headwater.stack.lakehouse.sql.views import VIEW, view_query
 
 if TYPE_CHECKING:
@@ -97,8 +98,7 @@ class Relations:
         if table.table_type == VIEW:
             within = ("awsdatacatalog", table.database.lower())
             return self._derived(view_query(self.queries, table, node), node, name=parts[-1], within=within)
-        names = [column.name.lower() for column in node.args["alias"].columns] if node.args.get("alias") else []
-        return scan_relation(context, table, parts, node, names)
+        return scan_relation(context, table, parts, node, moment(node, self.queries.expressions(Scope(()))))
 
     def _subquery(self, node: exp.Subquery, scope: Scope) -> Relation:
         if isinstance(node.this, exp.Table) or (node.args.get("joins") and not isinstance(node.this, exp.Query)):

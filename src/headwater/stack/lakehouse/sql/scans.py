@@ -11,12 +11,11 @@ from headwater.stack.lakehouse.hive.buckets import Bucketing
 from headwater.stack.lakehouse.hive.types import TypeSyntaxError, parse_type
 from headwater.stack.lakehouse.model import Column, Table
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.context import Context, Scan
+from headwater.stack.lakehouse.sql.context import Context, Moment, Scan
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import Relation
 from headwater.stack.lakehouse.sql.scope import Field
-from headwater.stack.lakehouse.sql.versions import moment
 
 PSEUDO_COLUMNS = {
     "$path": t.VARCHAR,
@@ -41,13 +40,12 @@ def named_table(context: Context, parts: Sequence[str], node: exp.Table) -> Tabl
     return context.tables.table(wanted, context.position(node))
 
 
-def scan_relation(
-    context: Context, table: Table, parts: Sequence[str], node: exp.Table, names: Sequence[str]
-) -> Relation:
-    """A named table as a relation. ``names`` are the columns of ``AS t(a, b)``."""
+def scan_relation(context: Context, table: Table, parts: Sequence[str], node: exp.Table, at: Moment) -> Relation:
+    """A named table as a relation, as it was at a moment."""
+    names = [column.name.lower() for column in node.args["alias"].columns] if node.args.get("alias") else []
     partitions_only = parts[-1].endswith(PARTITIONS_SUFFIX)
     keys = {key.name.lower(): column_type(key) for key in table.partition_keys}
-    snapshot = context.tables.snapshot(table, moment(node, context), context.position(node))
+    snapshot = context.tables.snapshot(table, at, context.position(node))
     scan = Scan(len(context.scans), table, keys, partitions_only=partitions_only, snapshot=snapshot)
     bucketing = Bucketing.of(table)
     if bucketing is not None and snapshot is None:
