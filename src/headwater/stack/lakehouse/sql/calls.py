@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, Variables, translate
 from headwater.stack.lakehouse.sql.functions.signature import Bindings, Pattern, concrete, describe, match, result_type
 
+_MOST_ARGUMENTS = 127
 Registry = Mapping[str, tuple[Function, ...]]
 LambdaCompiler = Callable[[exp.Lambda, Sequence[t.Type], Variables], tuple[str, Expr]]
 
@@ -50,6 +51,9 @@ def call(registry: Registry, request: Request, compile_lambda: LambdaCompiler) -
             bindings: Bindings = {}
             parameters = function.signature.expand(len(request.arguments))
             if parameters is not None and _matches(parameters, request.arguments, bindings, exact=exact):
+                if len(parameters) > _MOST_ARGUMENTS:
+                    message = f"Too many arguments for function call {request.name}()"
+                    raise SqlError("TOO_MANY_ARGUMENTS", message, request.position)
                 return _translate(function, parameters, bindings, request, compile_lambda)
     given = ", ".join(str(a.type) if isinstance(a, Expr) else "function" for a in request.arguments)
     expected = ", ".join(f"{f.name}({describe(f.signature.parameters)})" for f in candidates)

@@ -74,6 +74,11 @@ def varchar(length: int) -> Type:
     return Type("varchar", (length,))
 
 
+def bounded(length: int) -> Type:
+    """``varchar(length)``, or ``varchar`` if the length is that of any text."""
+    return varchar(length) if length < 2**31 - 1 else VARCHAR
+
+
 def array(element: Type) -> Type:
     """``array(element)``."""
     return Type("array", items=(element,))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import fail
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
 
 _b = family("binary")
@@ -14,6 +16,16 @@ def _concat(call: Call) -> str:
 _HMACS = ("md5", "sha1", "sha256", "sha512")
 # Bytes that are no UTF-8 become U+FFFD, where DuckDB fails.
 _FROM_UTF8 = "coalesce(TRY(decode({0})), hw_from_utf8({0}, chr(65533)))"
+
+
+def _from_utf8_by_code(call: Call) -> str:
+    """The replacement as a code point."""
+    data, point = call.arguments
+    message = f"'INVALID_FUNCTION_ARGUMENT: Not a valid code point for a replacement: ' || {point}"
+    valid = f"{point} BETWEEN 0 AND 1114111 AND {point} NOT BETWEEN 55296 AND 57343"
+    character = f"CASE WHEN {valid} THEN chr(CAST({point} AS INTEGER)) ELSE {fail(message, t.VARCHAR)} END"
+    return f"CASE WHEN {point} IS NOT NULL THEN hw_from_utf8({data}, {character}) END"
+
 
 FUNCTIONS: tuple[Function, ...] = (
     _b("concat(varbinary, varbinary...) -> varbinary", _concat),
@@ -28,6 +40,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _b("from_ieee754_64(varbinary) -> double", "hw_from_ieee754_64({0})"),
     _b("from_utf8(varbinary) -> varchar", _FROM_UTF8),
     _b("from_utf8(varbinary, varchar) -> varchar", "hw_from_utf8({0}, {1})"),
+    _b("from_utf8(varbinary, bigint) -> varchar", _from_utf8_by_code),
     *(_b(f"hmac_{name}(varbinary, varbinary) -> varbinary", f"hw_hmac_{name}({{0}}, {{1}})") for name in _HMACS),
     _b("length(varbinary) -> bigint", "octet_length({0})"),
     _b("lpad(varbinary, bigint, varbinary) -> varbinary", "hw_lpad_bytes({0}, {1}, {2})"),

@@ -32,9 +32,9 @@ def _whole(function: str) -> Builder:
 _NO_UNIT = "'NUMERIC_VALUE_OUT_OF_RANGE: numerical overflow'"
 
 
-def _unit(digits: Expr) -> str:
+def _unit(digits: Expr, value: Expr) -> str:
     """The power of ten to which an integer is rounded; beyond a bigint it is an error, whatever the value."""
-    none = fail(_NO_UNIT, t.BIGINT, digits.sql)
+    none = fail(_NO_UNIT, t.BIGINT, value.sql)
     return f"CASE WHEN {digits} < -18 THEN {none} ELSE CAST(pow(10, -{digits}) AS BIGINT) END"
 
 
@@ -44,7 +44,7 @@ def _round_to(call: Call) -> Expr:
     if value.type.name in t.INTEGERS:
         if isinstance(digits.literal, int) and digits.literal >= 0:
             return value
-        rounded = f"CAST(hw_round_integer({value}, {_unit(digits)}) AS {kind})"
+        rounded = f"CAST(hw_round_integer({value}, {_unit(digits, value)}) AS {kind})"
         return Expr(f"CASE WHEN {digits} >= 0 THEN {value} WHEN {value} IS NOT NULL THEN {rounded} END", value.type)
     if value.type.name == "decimal":
         return _round_decimal(value, digits)

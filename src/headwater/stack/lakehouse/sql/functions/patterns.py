@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 
-from headwater.stack.lakehouse.sql.expression import quote_text
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
 from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
-from headwater.stack.lakehouse.sql.routines.patterns import compiled
+from headwater.stack.lakehouse.sql.routines.patterns import compiled, may_be_empty
 
 _r = family("regular expression")
 _BEYOND_RE2 = re.compile(
@@ -20,12 +21,15 @@ _BEYOND_RE2 = re.compile(
 )
 
 
-def _native(call: Call) -> str | None:
-    """The pattern for RE2, or ``None`` if it has to run in Python, whose refusal of a literal comes right here."""
+def _native(call: Call, *, every: bool = False) -> str | None:
+    """The pattern for RE2, or ``None`` if it has to run in Python, whose refusal of a literal comes right here.
+
+    ``every`` match counts, the empty ones too.
+    """
     literal = call.arguments[1].literal
     if not isinstance(literal, str):
         return None
-    if not _BEYOND_RE2.search(literal):
+    if not _BEYOND_RE2.search(literal) and not (every and may_be_empty(literal)):
         return quote_text(literal.replace("(?<", "(?P<"))
     try:
         compiled(literal)
@@ -59,38 +63,49 @@ def _extract(call: Call) -> str:
 
 
 def _extract_all(call: Call) -> str:
-    pattern, group = _native(call), _group(call)
+    pattern, group = _native(call, every=True), _group(call)
     if pattern is None or group != 0:
         return _python(call, "hw_regexp_extract_all", *(["0"] if len(call.arguments) < 3 else []))
     return f"regexp_extract_all({call.arguments[0]}, {pattern})"
 
 
-def _replace(call: Call) -> str:
+def _replace(call: Call) -> Expr:
     """All matches; ``$1``, ``${name}`` and ``\\$`` in the replacement are Java's."""
     replacement = call.arguments[2].literal if len(call.arguments) > 2 else ""
-    pattern = _native(call)
+    pattern = _native(call, every=True)
     if pattern is None or not isinstance(replacement, str) or re.search(r"[\\$]", replacement):
-        return _python(call, "hw_regexp_replace", *(["''"] if len(call.arguments) < 3 else []))
-    return f"regexp_replace({call.arguments[0]}, {pattern}, {quote_text(replacement)}, 'g')"
+        sql = _python(call, "hw_regexp_replace", *(["''"] if len(call.arguments) < 3 else []))
+    else:
+        sql = f"regexp_replace({call.arguments[0]}, {pattern}, {quote_text(replacement)}, 'g')"
+    return Expr(sql, _replaced_type(call))
+
+
+def _replaced_type(call: Call) -> t.Type:
+    """A bound of the length: each match may hold half of the replacement's characters as references to a group."""
+    if len(call.arguments) < 3:
+        return call.result
+    text, by = (call.arguments[i].type.params for i in (0, 2))
+    return t.bounded(text[0] + max(text[0] * by[0] // 2, by[0]) * (text[0] + 1)) if text and by else t.VARCHAR
 
 
 def _replace_by(call: Call) -> str:
     """Each match is replaced by what the lambda makes of its groups."""
     text, pattern, function = call.arguments
     between = f"hw_regexp_split({text}, {pattern})"
-    made = f"list_transform(hw_regexp_groups({text}, {pattern}), {function})"
-    return f"array_to_string(list_transform(list_zip({between}, {made}), lambda z: z[1] || coalesce(z[2], '')), '')"
+    made = f"list_append(list_transform(hw_regexp_groups({text}, {pattern}), {function}), '')"
+    # One NULL makes the whole NULL.
+    return f"list_reduce(list_transform(list_zip({between}, {made}), lambda z: z[1] || z[2]), lambda a, b: a || b)"
 
 
 def _count(call: Call) -> str:
-    pattern = _native(call)
+    pattern = _native(call, every=True)
     if pattern is None:
         return _python(call, "hw_regexp_count")
     return f"CAST(len(regexp_extract_all({call.arguments[0]}, {pattern})) AS BIGINT)"
 
 
 def _split(call: Call) -> str:
-    pattern = _native(call)
+    pattern = _native(call, every=True)
     return (
         _python(call, "hw_regexp_split") if pattern is None else f"string_split_regex({call.arguments[0]}, {pattern})"
     )
@@ -111,8 +126,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _r("regexp_replace(varchar, varchar, varchar) -> varchar", _replace),
     _r("regexp_replace(varchar, varchar, (array(varchar)) -> varchar) -> varchar", _replace_by),
     _r("regexp_count(varchar, varchar) -> bigint", _count),
-    _r("regexp_position(varchar, varchar) -> bigint", _position),
-    _r("regexp_position(varchar, varchar, bigint) -> bigint", _position),
-    _r("regexp_position(varchar, varchar, bigint, bigint) -> bigint", _position),
+    _r("regexp_position(varchar, varchar) -> integer", _position),
+    _r("regexp_position(varchar, varchar, bigint) -> integer", _position),
+    _r("regexp_position(varchar, varchar, bigint, bigint) -> integer", _position),
     _r("regexp_split(S, varchar) -> array(S)", _split),
 )

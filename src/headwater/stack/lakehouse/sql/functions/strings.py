@@ -12,7 +12,8 @@ _f = family("string")
 _v = family("conversion")
 
 # Java's whitespace, which Trino trims; DuckDB's trim() knows only the space.
-_SPACES = "chr(9)||chr(10)||chr(11)||chr(12)||chr(13)||chr(28)||chr(29)||chr(30)||chr(31)||' '||chr(5760)||chr(12288)"
+_SPACE_POINTS = (*range(9, 14), *range(28, 33), 5760, *range(8192, 8199), *range(8200, 8203), 8232, 8233, 8287, 12288)
+_SPACES = "||".join(f"chr({point})" for point in _SPACE_POINTS)
 
 
 def _substr(call: Call) -> str:
@@ -31,7 +32,9 @@ def _codepoint(call: Call) -> str:
     if given.name == "varchar" and (not given.params or given.params[0] > 1):
         message = f"Unexpected parameters ({given}) for function codepoint. Expected: codepoint(varchar(1))"
         raise SqlError("FUNCTION_NOT_FOUND", message, call.position)
-    return f"unicode({call.arguments[0]})"
+    text = call.arguments[0].sql
+    empty = fail("'INVALID_FUNCTION_ARGUMENT: Input string must be a single character string'", t.INTEGER, text)
+    return f"CASE WHEN {text} = '' THEN {empty} ELSE unicode({text}) END"
 
 
 def _chr(call: Call) -> Expr:
@@ -49,8 +52,12 @@ def _split_part(call: Call) -> str:
     message = "'INVALID_FUNCTION_ARGUMENT: Index must be greater than zero'"
     return (
         f"CASE WHEN {index} < 1 THEN {fail(message, t.VARCHAR, index.sql)} "
+        f"WHEN {text} = '' AND {delimiter} = '' THEN NULL "
         f"ELSE list_extract(string_split({text}, {delimiter}), {index}) END"
     )
+
+
+_TOO_LARGE = "'INVALID_FUNCTION_ARGUMENT: Limit is too large'"
 
 
 def _split(call: Call) -> str:
@@ -66,22 +73,30 @@ def _split(call: Call) -> str:
     rest = f"array_to_string(list_slice({parts}, {limit}, len({parts})), {delimiter})"
     message = "'INVALID_FUNCTION_ARGUMENT: Limit must be positive'"
     return (
-        f"CASE WHEN {limit} < 1 THEN {fail(message, call.result, limit.sql)} WHEN len({parts}) <= {limit} THEN {parts} "
+        f"CASE WHEN {limit} < 1 THEN {fail(message, call.result, limit.sql)} "
+        f"WHEN {limit} > 2147483647 THEN {fail(_TOO_LARGE, call.result, limit.sql)} "
+        f"WHEN len({parts}) <= {limit} THEN {parts} "
         f"ELSE list_append(list_slice({parts}, 1, {limit} - 1), {rest}) END"
     )
 
 
-def _replace(call: Call) -> str:
+def _replace(call: Call) -> Expr:
     """An empty search text stands between all characters, where DuckDB ignores it."""
     text, search = call.arguments[0], call.arguments[1]
     by = call.arguments[2].sql if len(call.arguments) > 2 else "''"
+    kind = call.result
+    if len(call.arguments) > 2 and text.type.params and call.arguments[2].type.params:
+        kind = t.bounded(text.type.params[0] + call.arguments[2].type.params[0] * (text.type.params[0] + 1))
     native = f"replace({text}, {search}, {by})"
     if isinstance(search.literal, str) and search.literal:
-        return native
-    return f"CASE WHEN {search} = '' THEN hw_replace({text}, {search}, {by}) ELSE {native} END"
+        return Expr(native, kind)
+    return Expr(f"CASE WHEN {search} = '' THEN hw_replace({text}, {search}, {by}) ELSE {native} END", kind)
 
 
 def _concat(call: Call) -> str:
+    if len(call.arguments) < 2:
+        message = "There must be two or more concatenation arguments"
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", message)
     return f"({' || '.join(a.sql for a in call.arguments)})"
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from functools import lru_cache
 
 from headwater.stack.lakehouse.sql.routines.javaregex import python_pattern
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
 _ATOMIC = re.compile(r"(?<!\\)[*+?}]\+|\(\?>")
-_REPLACED = re.compile(r"\\(.)|\$\{(\w+)\}|\$(\d)|(\$|\\)", re.DOTALL)
+_REPLACED = re.compile(r"\\(.)|\$\{(\w+)\}|\$(\d+)|(\$|\\)", re.DOTALL)
+_WEIGHTLESS = re.compile(r"\\[bBAz]|(\\.)|(?<!\[)\^", re.DOTALL)
 
 
 @lru_cache(maxsize=256)
@@ -25,6 +27,30 @@ def compiled(pattern: str) -> re.Pattern[str]:
         if isinstance(error, RoutineFailed):
             raise
         raise RoutineFailed(f"Invalid regular expression: {pattern} ({error})") from error
+
+
+@lru_cache(maxsize=256)
+def may_be_empty(pattern: str) -> bool:
+    """Whether a pattern that RE2 runs may match without a character; Trino counts those matches where RE2 does not.
+
+    >>> may_be_empty("[a-z]*"), may_be_empty(r"\\b"), may_be_empty("a+")
+    (True, True, False)
+    """
+    try:
+        return compiled(_WEIGHTLESS.sub(lambda found: found[1] or "", pattern)).fullmatch("") is not None
+    except RoutineFailed:
+        return True
+
+
+def _matches(text: str, pattern: str, start: int = 0) -> Iterator[re.Match[str]]:
+    """One after the other; behind an empty match the search goes on with the next character, unlike ``finditer``."""
+    expression = compiled(pattern)
+    while start <= len(text):
+        found = expression.search(text, start)
+        if found is None:
+            return
+        yield found
+        start = found.end() + (found.end() == found.start())
 
 
 def _like(text: str, pattern: str) -> bool:
@@ -45,37 +71,54 @@ def _extract(text: str, pattern: str, group: int) -> str | None:
 
 
 def _extract_all(text: str, pattern: str, group: int) -> list[str | None]:
-    expression = compiled(pattern)
-    group = _group(expression, group)
-    return [found.group(group) for found in expression.finditer(text)]
+    group = _group(compiled(pattern), group)
+    return [found.group(group) for found in _matches(text, pattern)]
 
 
 def _groups(text: str, pattern: str) -> list[list[str | None]]:
-    return [list(found.groups()) for found in compiled(pattern).finditer(text)]
+    return [list(found.groups()) for found in _matches(text, pattern)]
+
+
+def _numbered(found: re.Match[str], digits: str) -> str | None:
+    """``$123`` is group 123 if there is one, or group 12 before a 3, or group 1 before 23."""
+    groups = found.re.groups
+    if int(digits[0]) > groups:
+        return None
+    size = max(size for size in range(1, len(digits) + 1) if int(digits[:size]) <= groups)
+    return (found.group(int(digits[:size])) or "") + digits[size:]
 
 
 def _replace(text: str, pattern: str, replacement: str) -> str:
-    expression = compiled(pattern)
+    names = compiled(pattern).groupindex
 
     def filled(found: re.Match[str]) -> str:
         def one(mark: re.Match[str]) -> str:
             if mark[1] is not None:
                 return mark[1]
-            if mark[2] is not None and mark[2] in expression.groupindex:
+            if mark[2] is not None and mark[2] in names:
                 return found.group(mark[2]) or ""
-            if mark[3] is not None and int(mark[3]) <= expression.groups:
-                return found.group(int(mark[3])) or ""
-            raise RoutineFailed(f"Illegal replacement sequence: {replacement}")
+            made = _numbered(found, mark[3]) if mark[3] is not None else None
+            if made is None:
+                raise RoutineFailed(f"Illegal replacement sequence: {replacement}")
+            return made
 
         return _REPLACED.sub(one, replacement)
 
-    return expression.sub(filled, text)
+    return _joined(text, [(found, filled(found)) for found in _matches(text, pattern)])
+
+
+def _joined(text: str, replaced: list[tuple[re.Match[str], str]]) -> str:
+    parts, last = [], 0
+    for found, made in replaced:
+        parts += [text[last : found.start()], made]
+        last = found.end()
+    return "".join(parts) + text[last:]
 
 
 def _split(text: str, pattern: str) -> list[str]:
     """The text between the matches; unlike ``re.split`` without the groups."""
     parts, last = [], 0
-    for found in compiled(pattern).finditer(text):
+    for found in _matches(text, pattern):
         parts.append(text[last : found.start()])
         last = found.end()
     return [*parts, text[last:]]
@@ -88,7 +131,7 @@ def _fields(text: str, pattern: str) -> list[str | None] | None:
 
 
 def _count(text: str, pattern: str) -> int:
-    return sum(1 for _ in compiled(pattern).finditer(text))
+    return sum(1 for _ in _matches(text, pattern))
 
 
 def _position(text: str, pattern: str, start: int, occurrence: int) -> int:
@@ -96,7 +139,7 @@ def _position(text: str, pattern: str, start: int, occurrence: int) -> int:
         raise RoutineFailed(f"{'start position' if start < 1 else 'occurrence'} cannot be smaller than 1")
     if start > len(text):
         return -1
-    for number, found in enumerate(compiled(pattern).finditer(text, start - 1), 1):
+    for number, found in enumerate(_matches(text, pattern, start - 1), 1):
         if number == occurrence:
             return found.start() + 1
     return -1
@@ -112,5 +155,5 @@ ROUTINES = (
     Routine("hw_regexp_fields", _fields, _TEXTS, "VARCHAR[]"),
     Routine("hw_regexp_split", _split, _TEXTS, "VARCHAR[]"),
     Routine("hw_regexp_count", _count, _TEXTS, "BIGINT"),
-    Routine("hw_regexp_position", _position, [*_TEXTS, "BIGINT", "BIGINT"], "BIGINT"),
+    Routine("hw_regexp_position", _position, [*_TEXTS, "BIGINT", "BIGINT"], "INTEGER"),
 )

@@ -6,6 +6,8 @@ import unicodedata
 
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
+_MOST_WORK = 1_000_000
+
 
 def levenshtein(a: str, b: str) -> int:
     """The edit distance in characters.
@@ -13,6 +15,9 @@ def levenshtein(a: str, b: str) -> int:
     >>> levenshtein("kitten", "sitting")
     3
     """
+    shorter, longer = sorted((len(a), len(b)))
+    if longer * (shorter - 1) > _MOST_WORK:
+        raise RoutineFailed("The combined inputs for Levenshtein distance are too large")
     row = list(range(len(b) + 1))
     for i, left in enumerate(a, 1):
         previous, row[0] = row[0], i
