@@ -73,7 +73,7 @@ QUERIES: list[tuple[str, Rows]] = [
     ),
     ("SELECT a, sum(c) FROM (VALUES (1, 3)) t(a, c) GROUP BY ROLLUP(a) ORDER BY 1", [["1", "3"], [None, "3"]]),
     ("SELECT a, sum(c) FROM (VALUES (1, 3)) t(a, c) GROUP BY ROLLUP(a), () ORDER BY 1", [["1", "3"], [None, "3"]]),
-    ("SELECT r.* FROM (SELECT CAST(ROW(1, 'a') AS ROW(x integer, y varchar))) t(r)", [["1", "a"]]),
+    ("SELECT t.r.* FROM (SELECT CAST(ROW(1, 'a') AS ROW(x integer, y varchar))) t(r)", [["1", "a"]]),
     ("SELECT listagg(x) WITHIN GROUP (ORDER BY x) FILTER (WHERE x > 'a') FROM (VALUES 'a', 'b') t(x)", [["b"]]),
     ("SELECT 1 = ANY (VALUES 1.0), 1 < ALL (SELECT 2e0)", [["true", "true"]]),
     ("SELECT x FROM (VALUES 2, 1) t(x) ORDER BY 1 LIMIT ALL", [["1"], ["2"]]),

@@ -11,7 +11,6 @@ from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 
 _SHOWN = {"IS DISTINCT FROM": "=", "IS NOT DISTINCT FROM": "=", "<>": "="}
-_NOT_ORDERED = ("map", "json")
 
 
 def together(values: Sequence[Expr]) -> list[Expr] | None:
@@ -40,7 +39,7 @@ def comparison(operator: str, left: Expr, right: Expr, position: Position) -> Ex
         texts = (f"rtrim({side.sql}, ' ')" for side in (left, right))
         return Expr(f"({f' {operator} '.join(texts)})", t.BOOLEAN, constant=left.constant and right.constant)
     pair = together([left, right])
-    if pair is None or (operator in ("<", "<=", ">", ">=") and pair[0].type.name in _NOT_ORDERED):
+    if pair is None or (operator in ("<", "<=", ">", ">=") and not t.is_orderable(pair[0].type)):
         shown = _SHOWN.get(operator, operator)
         raise SqlError("TYPE_MISMATCH", f"Cannot apply operator: {left.type} {shown} {right.type}", position)
     if pair[0].type.items and not operator.startswith("IS"):
@@ -123,5 +122,9 @@ def one_of(value: Expr, items: Sequence[Expr], position: Position) -> Expr:
         raise SqlError("TYPE_MISMATCH", message, position)
     if merged[0].type.items:
         tests = (equal_values(merged[0].sql, item.sql, item.type) for item in merged[1:])
+        return Expr(f"({' OR '.join(tests)})", t.BOOLEAN)
+    if merged[0].type.name in t.APPROXIMATE and any(item.literal is None for item in items):
+        # NaN is in no list.
+        tests = (comparison("=", merged[0], item, position).sql for item in merged[1:])
         return Expr(f"({' OR '.join(tests)})", t.BOOLEAN)
     return Expr(f"({merged[0].sql} IN ({', '.join(item.sql for item in merged[1:])}))", t.BOOLEAN)

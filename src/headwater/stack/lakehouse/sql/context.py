@@ -118,6 +118,12 @@ class Context:
         places = [found.start() for found in re.finditer(word, self.sql[: min(starts, default=0)], re.IGNORECASE)]
         return position(self.sql, places[-1]) if places else self.position(node)
 
+    def after(self, node: exp.Expression, pattern: str) -> Position:
+        """Line and column of the first match behind a node; of the node where there is none."""
+        ends = [n.meta["end"] for n in node.walk() if "end" in n.meta]
+        found = re.compile(pattern, re.IGNORECASE).search(self.sql, max(ends) + 1) if ends else None
+        return position(self.sql, found.start()) if found is not None else self.position(node)
+
     def relation_name(self) -> str:
         """A fresh alias."""
         self.relations += 1

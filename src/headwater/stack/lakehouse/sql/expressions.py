@@ -17,14 +17,15 @@ from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Variables
 from headwater.stack.lakehouse.sql.parts import check_parts
+from headwater.stack.lakehouse.sql.query import Query
 from headwater.stack.lakehouse.sql.scope import Scope
 
 
 class Subqueries(Protocol):
     """The query translator, as expressions see it."""
 
-    def subquery(self, tree: exp.Expression, scope: Scope) -> tuple[str, tuple[t.Type, ...]]:
-        """A query inside an expression: its SQL and its column types. The scope is visible to it."""
+    def query(self, tree: exp.Expression, outer: Scope | None = None) -> Query:
+        """Translate any query. The outer scope is visible to it."""
         ...
 
 
@@ -48,7 +49,7 @@ class Expressions:
         """The typed DuckDB expression. Raises ``SqlError`` and ``Unsupported``."""
         if self.grouped is not None:
             free = replace(self, grouped=None)
-            if not isinstance(node, (exp.Literal, exp.Star)) and not _has_aggregate(node, self.registry):
+            if not isinstance(node, (exp.Literal, exp.Star)) and not _needs_groups(node, self.registry):
                 value = free.translate(node)
                 if value.sql in self.grouped or value.constant:
                     return value
@@ -57,6 +58,10 @@ class Expressions:
             raise Unsupported(f"{type(node).key.upper()} ({node.sql(dialect='trino')})")
         check_parts(node)
         return rule(self, node)
+
+    def subquery(self, tree: exp.Expression) -> Query:
+        """A query inside of this expression."""
+        return self.subqueries.query(tree, replace(self.scope, grouped=self.grouped))
 
     def typed(self, node: exp.Expression, kind: t.Type, what: str) -> Expr:
         """An expression that must have a type."""
@@ -92,9 +97,13 @@ class Expressions:
         )
         return ", ".join(variable.replace("#", depth) for variable, _ in pairs if variable), inner.translate(node.this)
 
-    def ordering(self, node: exp.Ordered) -> str:
+    def ordering(self, node: exp.Ordered, clause: str) -> str:
         """``expression [ASC|DESC] NULLS LAST``: Trino puts NULLs last in both directions."""
-        return f"{self.translate(node.this).sql}{direction(node)}"
+        value = self.translate(node.this)
+        if not t.is_orderable(value.type):
+            message = f"{value.type} is not orderable, and therefore cannot be used in {clause}"
+            raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+        return f"{value.sql}{direction(node)}"
 
 
 def direction(node: exp.Ordered) -> str:
@@ -104,9 +113,10 @@ def direction(node: exp.Ordered) -> str:
     return f" {'DESC' if node.args.get('desc') else 'ASC'} NULLS {nulls}"
 
 
-def _has_aggregate(node: exp.Expression, registry: Registry) -> bool:
+def _needs_groups(node: exp.Expression, registry: Registry) -> bool:
+    """Whether aggregates or queries are in it: these have no meaning from before the rows are grouped."""
     for found in node.walk(prune=lambda n: isinstance(n, exp.Query)):
-        if isinstance(found, (exp.Window, exp.GroupConcat)):
+        if isinstance(found, (exp.Window, exp.GroupConcat, exp.Query)):
             return True
         if isinstance(found, exp.Anonymous):
             functions = registry.get(found.name.lower())

@@ -45,18 +45,19 @@ def ties(tree: exp.Expression, context: Context) -> int | None:
     return _count(limit.args["count"], context) if limit.args.get("count") else 1
 
 
-def sampled(tree: exp.Select, relation: Relation | None, context: Context) -> Relation:
-    """``TABLESAMPLE BERNOULLI (p)`` or ``SYSTEM (p)`` on the only item of a FROM clause."""
-    sample = tree.args["sample"]
+def sampled(sample: exp.TableSample, relation: Relation, context: Context) -> Relation:
+    """``TABLESAMPLE BERNOULLI (p)`` or ``SYSTEM (p)`` on one item of a FROM clause."""
     method = sample.args["method"].name.upper() if sample.args.get("method") is not None else ""
     percent = sample.args.get("percent")
     others = [key for key, value in sample.args.items() if value and key not in ("method", "percent")]
-    plain = relation is not None and not tree.args.get("joins")
-    if relation is None or not plain or others or method not in ("BERNOULLI", "SYSTEM"):
-        raise Unsupported("TABLESAMPLE on a join, or with another method than BERNOULLI and SYSTEM")
-    if not isinstance(percent, exp.Literal) or not 0 <= float(percent.name) <= 100:
-        message = "Sample percentage must be between 0 and 100"
-        raise SqlError("INVALID_ARGUMENTS", message, context.position(tree))
+    if others or method not in ("BERNOULLI", "SYSTEM") or percent is None:
+        raise Unsupported("TABLESAMPLE with another method than BERNOULLI and SYSTEM")
+    if not isinstance(percent, exp.Literal) or percent.is_string:
+        message = "Sample percentage should be a numeric expression"
+        raise SqlError("TYPE_MISMATCH", message, context.position(percent))
+    if float(percent.name) > 100:
+        message = "Sample percentage must be less than or equal to 100"
+        raise SqlError("NUMERIC_VALUE_OUT_OF_RANGE", message, context.position(percent))
     # Which rows SYSTEM takes depends on how files are split; single rows are one way.
     return replace(relation, sql=f"{relation.sql} TABLESAMPLE BERNOULLI({float(percent.name)} PERCENT)")
 

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 
 _INTEGER = re.compile(r"-?\d+")
-_DECIMAL = re.compile(r"(-?\+?)(\d*)\.(\d*)")
+_DECIMAL = re.compile(r"(-?\+?)(?=\.?\d)(\d*)\.(\d*)")
 _MAX_INTEGER = 2**31
 _MAX_BIGINT = 2**63
 
@@ -37,7 +37,12 @@ def number(text: str, position: Position) -> Expr:
         if kind.params[0] > t.MAX_PRECISION:
             raise SqlError("INVALID_LITERAL", f"Invalid decimal literal: {text}", position)
         return Expr(f"CAST({quote_text(text)} AS {t.to_duckdb(kind)})", kind, literal=float(text), constant=True)
-    return Expr(f"CAST({quote_text(text)} AS DOUBLE)", t.DOUBLE, literal=float(text), constant=True)
+    try:
+        amount = float(text)
+    except ValueError:
+        written = text.lstrip("+").removesuffix(".")
+        raise SqlError("INVALID_LITERAL", f"'{written}' is not a valid DECIMAL literal", position) from None
+    return Expr(f"CAST({quote_text(text)} AS DOUBLE)", t.DOUBLE, literal=amount, constant=True)
 
 
 _SPANS = {

@@ -13,6 +13,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
 from headwater.stack.lakehouse.sql.jsonsyntax import PARSERS as JSON_PARSERS
 
+COMMA = "comma"
+"""The mark on a join that is written as a comma."""
 _SYNTAX_FUNCTIONS = ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "LISTAGG")
 
 
@@ -43,6 +45,22 @@ class AthenaSql(Trino):
         NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
             name: Trino.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF", "ANY")
         }
+
+        def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
+            """A comma in FROM binds less than JOIN does, and JOIN needs a condition; sqlglot tells neither."""
+            comma = self._curr is not None and self._curr.token_type is TokenType.COMMA
+            join = super()._parse_join(*args, **kwargs)
+            if join is not None and comma:
+                join.meta[COMMA] = True
+            elif join is not None and not _is_complete(join):
+                self.raise_error("JOIN without ON or USING")
+            return cast("exp.Join | None", join)
+
+
+def _is_complete(join: exp.Join) -> bool:
+    return str(join.args.get("kind") or "").upper() == "CROSS" or any(
+        join.args.get(part) for part in ("on", "using", "method")
+    )
 
 
 def parse_query(sql: str) -> exp.Expression:
@@ -90,10 +108,10 @@ def _decimal_literals(tokens: list[Token]) -> list[Token]:
     found: list[Token] = []
     for token in tokens:
         if token.token_type is TokenType.STRING and found and found[-1].token_type is TokenType.DECIMAL:
-            found.pop()
+            word = found.pop()
             sign, digits = "-0" if token.text.startswith("-") else "+", token.text.lstrip("+-")
             text = f"{sign}{digits}{'' if '.' in digits else '.'}"
-            token = Token(TokenType.NUMBER, text, token.line, token.col, token.start, token.end)  # noqa: PLW2901
+            token = Token(TokenType.NUMBER, text, token.line, token.col, word.start, token.end)  # noqa: PLW2901
         found.append(token)
     return found
 

@@ -27,7 +27,7 @@ _PARTS: Mapping[type[exp.Expression], frozenset[str]] = {
     exp.AtTimeZone: frozenset({"this", "zone"}),
     exp.Window: frozenset({"this", "partition_by", "order", "spec", "over", "alias"}),
     exp.WindowSpec: frozenset({"kind", "start", "start_side", "end", "end_side"}),
-    exp.Array: frozenset({"expressions", "bracket_notation"}),
+    exp.Array: frozenset({"expressions", "bracket_notation", "value_constructor"}),
     exp.Bracket: frozenset({"this", "expressions", "offset", "safe"}),
     exp.Substring: frozenset({"this", "start", "length"}),
     exp.StrPosition: frozenset({"this", "substr"}),

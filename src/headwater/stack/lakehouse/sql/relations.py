@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from headwater.stack.lakehouse.sql.comparison import comparison, together
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.information import SCHEMA
+from headwater.stack.lakehouse.sql.limits import sampled
+from headwater.stack.lakehouse.sql.parse import COMMA
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import OutputColumn, Query, Relation, fields_of
@@ -28,7 +31,7 @@ from headwater.stack.lakehouse.sql.views import VIEW, view_query
 if TYPE_CHECKING:
     from headwater.stack.lakehouse.sql.select import Queries
 
-_TABLE_PARTS = {"this", "db", "catalog", "alias", "version"}
+_TABLE_PARTS = {"this", "db", "catalog", "alias", "version", "sample", "joins"}
 
 
 @dataclass(frozen=True)
@@ -42,20 +45,29 @@ class Relations:
         clause = tree.args.get("from_")
         if clause is None:
             return None
-        relation = self._item(clause.this, Scope((), outer))
+        groups = [self._item(clause.this, Scope((), outer))]
         for join in tree.args.get("joins") or []:
-            relation = self._join(relation, join, outer)
-        return relation
+            if join.meta.get(COMMA):
+                check_parts(join)
+                before = tuple(field for group in groups for field in group.fields)
+                groups.append(self._item(join.this, Scope(before, outer)))
+            else:
+                groups[-1] = self._join(groups[-1], join, outer)
+        return _side_by_side(groups)
 
     def _item(self, node: exp.Expression, scope: Scope) -> Relation:
         """``scope`` holds what a lateral item may see."""
         relation = self._plain_item(node, scope)
+        if node.args.get("sample") is not None:
+            relation = sampled(node.args["sample"], relation, self.queries.context)
         for join in node.args.get("joins") or []:
             relation = self._join(relation, join, scope.parent)
         return relation
 
     def _plain_item(self, node: exp.Expression, scope: Scope) -> Relation:
         if isinstance(node, exp.Table):
+            if isinstance(node.this, exp.Values):
+                return self._derived(self.values(node.this, scope), node)
             if is_table_function(node):
                 return self._derived(
                     table_function_query(node, self.queries.expressions(Scope((), scope.parent))), node
@@ -73,7 +85,7 @@ class Relations:
         raise Unsupported(f"{node.key.upper()} in FROM")
 
     def _table(self, node: exp.Table) -> Relation:
-        unknown = [part for part, value in node.args.items() if value and part not in (*_TABLE_PARTS, "joins")]
+        unknown = [part for part, value in node.args.items() if value and part not in _TABLE_PARTS]
         if unknown or not isinstance(node.this, exp.Identifier):
             raise Unsupported(f"{', '.join(unknown) or node.this.key} on a table in FROM")
         parts = [part.name.lower() for part in node.parts]
@@ -105,9 +117,9 @@ class Relations:
             if node.args.get("alias"):
                 raise Unsupported("an alias on a parenthesised join")
             return self._item(node.this, scope)
-        if any(node.args.get(part) for part in ("sample", "pivots")):
-            raise Unsupported("TABLESAMPLE and PIVOT on a sub-query")
-        unaliased = exp.Subquery(**{k: v for k, v in node.args.items() if k not in ("alias", "joins")})
+        if node.args.get("pivots"):
+            raise Unsupported("PIVOT on a sub-query")
+        unaliased = exp.Subquery(**{k: v for k, v in node.args.items() if k not in ("alias", "joins", "sample")})
         return self._derived(self.queries.query(unaliased, scope.parent), node)
 
     def _derived(
@@ -129,10 +141,11 @@ class Relations:
             message = f"Column alias list has {len(names)} entries but relation has {len(query.columns)} columns"
             raise SqlError("MISMATCHED_COLUMN_ALIASES", message, self.queries.context.position(node))
 
-    def _unnest(self, node: exp.Unnest, scope: Scope) -> Relation:
+    def _unnest(self, node: exp.Unnest, scope: Scope, *, padded: bool = False) -> Relation:
         check_parts(node)
         rules = self.queries.expressions(scope)
-        query = unnest_query(node, [rules.translate(item) for item in node.expressions], self.queries.context)
+        values = [rules.translate(item) for item in node.expressions]
+        query = unnest_query(node, values, self.queries.context, padded=padded)
         alias = self.queries.context.relation_name()
         given = node.args.get("alias")
         names = [column.name.lower() for column in given.columns] if given else []
@@ -172,14 +185,18 @@ class Relations:
             raise SqlError("NOT_SUPPORTED", "Natural join not supported", self.queries.context.position(join))
         if method or kind not in ("", "INNER", "CROSS", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
             raise Unsupported(f"{' '.join(word for word in (method, side, kind) if word)} JOIN")
+        if isinstance(join.this, exp.Unnest) and kind != "CROSS":
+            self._check_unnest(join, side or "INNER")
+        if isinstance(join.this, exp.Unnest) and side == "LEFT":
+            # One row of NULLs for an array without elements, and all rows in their order.
+            unnested = self._unnest(join.this, Scope(left.fields, outer), padded=True)
+            fields = (*left.fields, *_after(unnested.fields, nullable=True))
+            return Relation(f"{left.sql} CROSS JOIN {unnested.sql}", fields)
         right = self._item(join.this, Scope(left.fields, outer))
         if join.args.get("using"):
             return self._join_using(left, right, join, side)
         both = Scope((*left.fields, *right.fields), outer)
         condition = join.args.get("on")
-        if condition is None and side:
-            message = f"mismatched input: {side} JOIN needs ON or USING"
-            raise SqlError("SYNTAX_ERROR", message, self.queries.context.position(join))
         if condition is None:
             return Relation(f"{left.sql} CROSS JOIN {right.sql}", both.fields)
         on = self.queries.expressions(both).typed(condition, t.BOOLEAN, "JOIN ON clause")
@@ -187,6 +204,12 @@ class Relations:
         note_conditions(condition, both, self.queries, optional)
         fields = (*_after(left.fields, side in ("RIGHT", "FULL")), *_after(right.fields, side in ("LEFT", "FULL")))
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {on.sql}", fields)
+
+    def _check_unnest(self, join: exp.Join, word: str) -> None:
+        condition = join.args.get("on")
+        if not isinstance(condition, exp.Boolean) or not condition.this:
+            message = f"{word} JOIN involving UNNEST is only supported with condition ON TRUE"
+            raise SqlError("NOT_SUPPORTED", message, self.queries.context.position(condition or join))
 
     def _join_using(self, left: Relation, right: Relation, join: exp.Join, side: str) -> Relation:
         position = self.queries.context.position(join)
@@ -210,6 +233,17 @@ class Relations:
             *_after([f for f in right.fields if f.name not in names], side in ("LEFT", "FULL")),
         )
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {' AND '.join(conditions)}", (*merged, *others))
+
+
+def _side_by_side(groups: Sequence[Relation]) -> Relation:
+    """``a, b JOIN c``: each group of joins by itself, then all rows of one with all of the next."""
+    first, *others = groups
+    # What stands before a group must not take part in its outer joins.
+    texts = [f"({group.sql})" if _OPTIONAL_LEFT.search(group.sql) else group.sql for group in others]
+    return Relation(" CROSS JOIN ".join([first.sql, *texts]), tuple(f for group in groups for f in group.fields))
+
+
+_OPTIONAL_LEFT = re.compile(r" (?:RIGHT|FULL) JOIN ")
 
 
 def _spread(row: list[Expr]) -> list[Expr]:

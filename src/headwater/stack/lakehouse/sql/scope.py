@@ -31,11 +31,15 @@ class Field:
 
 @dataclass(frozen=True)
 class Scope:
-    """The fields of a FROM clause, the variables of enclosing lambdas, and the scope of the enclosing query."""
+    """The fields of a FROM clause, the variables of enclosing lambdas, and the scope of the enclosing query.
+
+    ``grouped`` is the SQL of the GROUP BY expressions where the query has them: a query inside may use nothing else.
+    """
 
     fields: tuple[Field, ...] = ()
     parent: Scope | None = None
     variables: Mapping[str, Expr] = field(default_factory=dict)
+    grouped: frozenset[str] | None = None
 
     def with_variables(self, variables: Mapping[str, Expr]) -> Scope:
         """The scope inside a lambda."""
@@ -66,8 +70,20 @@ class Scope:
         if found is not None:
             return found[0].value, found[1]
         if self.parent is not None:
-            return self.parent.resolve(parts, position)
+            return self.parent._resolve_inside(parts, position)
         raise SqlError("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' cannot be resolved", position)
+
+    def _resolve_inside(self, parts: Sequence[str], position: Position) -> tuple[Expr, Sequence[str]]:
+        """As a query inside of this one sees it."""
+        value, rest = self.resolve(parts, position)
+        if self.grouped is not None and self.owns(parts, position) and value.sql not in self.grouped:
+            message = f"Subquery uses '{'.'.join(parts)}' which must appear in GROUP BY clause"
+            raise SqlError("EXPRESSION_NOT_AGGREGATE", message, position)
+        return value, rest
+
+    def owns(self, parts: Sequence[str], position: Position) -> bool:
+        """Whether a name is a column of this query, not a variable and not a column of a query around it."""
+        return parts[0] not in self.variables and self.find(parts, position) is not None
 
 
 def _qualifies(qualifier: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -17,7 +17,7 @@ from headwater.stack.lakehouse.sql.coerce import coerce, common_type
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
-from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated, refuse_aggregates
 from headwater.stack.lakehouse.sql.limits import limit_clause, offset_clause, sampled, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -27,6 +27,8 @@ from headwater.stack.lakehouse.sql.recursion import is_recursive, recursive_quer
 from headwater.stack.lakehouse.sql.relations import Relations
 from headwater.stack.lakehouse.sql.rules.table import RULES
 from headwater.stack.lakehouse.sql.scope import Field, Scope
+from headwater.stack.lakehouse.sql.stars import is_star, star
+from headwater.stack.lakehouse.sql.windows import name_windows, window_body
 
 _SELECT_PARTS = {
     *("expressions", "distinct", "from_", "joins", "where", "group", "having", "order", "limit", "offset"),
@@ -50,11 +52,6 @@ class Queries:
     context: Context
     registry: Registry
     named: Named = field(default_factory=Named)
-
-    def subquery(self, tree: exp.Expression, scope: Scope) -> tuple[str, tuple[t.Type, ...]]:
-        """A query inside an expression, which may use the columns of the query around it."""
-        query = self.query(tree, scope)
-        return query.sql, tuple(column.type for column in query.columns)
 
     def query(self, tree: exp.Expression, outer: Scope | None = None) -> Query:
         """Translate any query expression."""
@@ -133,10 +130,12 @@ class Queries:
             raise Unsupported(f"SELECT with {', '.join(unknown) or 'LATERAL VIEW'}")
         if isinstance(tree.args.get("distinct"), exp.Distinct) and tree.args["distinct"].args.get("on"):
             raise Unsupported("SELECT DISTINCT ON")
-        _name_windows(tree)
+        name_windows(tree, self.context)
         relation = Relations(self).from_clause(tree, outer)
         if tree.args.get("sample") is not None:
-            relation = sampled(tree, relation, self.context)
+            if relation is None or tree.args.get("joins"):
+                raise Unsupported("TABLESAMPLE on the last of several relations")
+            relation = sampled(tree.args["sample"], relation, self.context)
         scope = Scope(relation.fields if relation else (), outer)
         rules = self.expressions(scope)
         where = ""
@@ -151,6 +150,8 @@ class Queries:
         if grouping is not None:
             rules = replace(rules, grouped=grouping.expressions)
         items = self._items(tree, rules)
+        for window in tree.args.get("windows") or []:
+            window_body(rules, window)
         parts = [f"SELECT {'DISTINCT ' if tree.args.get('distinct') else ''}"]
         parts.append(", ".join(f"{item.value.sql} AS c{i}" for i, item in enumerate(items)))
         parts.append(f" FROM {relation.sql}" if relation else "")
@@ -180,8 +181,8 @@ class Queries:
     def _items(self, tree: exp.Select, rules: Expressions) -> list[Item]:
         items: list[Item] = []
         for node in tree.expressions:
-            if isinstance(node, exp.Star) or (isinstance(node, exp.Column) and isinstance(node.this, exp.Star)):
-                items.extend(self._star(node, rules))
+            if is_star(node):
+                items.extend(Item(f.value, f.name, f) for f in star(node, rules))
             elif isinstance(node, exp.Alias):
                 items.append(replace(self._item(node.this, rules), name=node.alias))
             else:
@@ -195,26 +196,6 @@ class Queries:
             found = rules.scope.find([part.lower() for part in parts], self.context.position(node))
             return Item(value, parts[-1], found[0] if found and not found[1] else None)
         return Item(value, node.expression.name if isinstance(node, exp.Dot) else None)
-
-    def _star(self, node: exp.Expression, rules: Expressions) -> list[Item]:
-        star = node if isinstance(node, exp.Star) else node.this
-        if any(value for key, value in star.args.items() if key != "this"):
-            raise Unsupported("SELECT * EXCEPT and REPLACE")
-        qualifier = [part.name.lower() for part in node.parts[:-1]] if isinstance(node, exp.Column) else []
-        found = list(rules.scope.visible(qualifier)) or _row_fields(qualifier, rules, self.context.position(node))
-        if not found:
-            message = (
-                f"Table '{'.'.join(qualifier)}' not found"
-                if qualifier
-                else "SELECT * not allowed in queries without FROM clause"
-            )
-            raise SqlError("TABLE_NOT_FOUND" if qualifier else "COLUMN_NOT_FOUND", message, self.context.position(node))
-        if rules.grouped is not None:
-            for f in found:
-                if f.value.sql not in rules.grouped:
-                    message = f"'{f.name}' must be an aggregate expression or appear in GROUP BY clause"
-                    raise SqlError("EXPRESSION_NOT_AGGREGATE", message, self.context.position(node))
-        return [Item(f.value, f.name, f) for f in found]
 
     def _order_by(self, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
         """ORDER BY sees the output names first, then the columns of FROM (Trino: SELECT, ORDER BY clause)."""
@@ -263,31 +244,6 @@ def _without_origins(columns: tuple[OutputColumn, ...], tree: exp.Expression) ->
     if tree.args.get("limit") or tree.args.get("offset") or any(True for _ in _windows(tree)):
         return tuple(replace(column, origins=frozenset()) for column in columns)
     return columns
-
-
-def _row_fields(parts: Sequence[str], rules: Expressions, position: Position) -> list[Field]:
-    """What ``column.*`` stands for when the column is a row."""
-    found = rules.scope.find(parts, position) if parts else None
-    if found is None or found[1] or found[0].value.type.name != "row":
-        return []
-    value = found[0].value
-    pairs = zip(value.type.names, value.type.items, strict=True)
-    return [Field(n, Expr(f"struct_extract({value.sql}, 'f{i}')", kind)) for i, (n, kind) in enumerate(pairs)]
-
-
-def _name_windows(tree: exp.Select) -> None:
-    """Put the windows of the WINDOW clause where ``OVER name`` uses them."""
-    named = {window.name.lower(): window for window in tree.args.get("windows") or []}
-    for part in (*tree.expressions, tree.args.get("order")) if named else ():
-        for use in part.find_all(exp.Window) if part is not None else ():
-            alias = use.args.get("alias")
-            window = named.get(alias.name.lower()) if alias is not None else None
-            parts = ("partition_by", "order", "spec")
-            if window is None or any(use.args.get(key) and window.args.get(key) for key in parts):
-                continue
-            for key in parts:
-                use.set(key, use.args.get(key) or window.args.get(key))
-            use.set("alias", None)
 
 
 def _windows(tree: exp.Expression) -> Sequence[exp.Expression]:

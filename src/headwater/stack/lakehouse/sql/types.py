@@ -99,6 +99,11 @@ def is_numeric(kind: Type) -> bool:
     return kind.name in INTEGERS or kind.name in APPROXIMATE or kind.name == "decimal"
 
 
+def is_orderable(kind: Type) -> bool:
+    """Whether values can be put in order: maps and JSON cannot, neither inside of others."""
+    return kind.name not in ("map", "json") and all(is_orderable(item) for item in kind.items)
+
+
 def is_text(kind: Type) -> bool:
     """Whether it is ``varchar`` or ``char``."""
     return kind.name in ("varchar", "char")

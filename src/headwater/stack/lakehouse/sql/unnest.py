@@ -14,8 +14,8 @@ from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import OutputColumn, Query
 
 
-def unnest_query(node: exp.Unnest, values: Sequence[Expr], context: Context) -> Query:
-    """The rows of ``UNNEST(values…) [WITH ORDINALITY]``."""
+def unnest_query(node: exp.Unnest, values: Sequence[Expr], context: Context, *, padded: bool = False) -> Query:
+    """The rows of ``UNNEST(values…) [WITH ORDINALITY]``; ``padded`` makes one of NULLs where there would be none."""
     lists: list[str] = []
     outputs: list[tuple[str, OutputColumn]] = []
     for value in values:
@@ -32,6 +32,9 @@ def unnest_query(node: exp.Unnest, values: Sequence[Expr], context: Context) -> 
         longest = ", ".join(f"coalesce(len({item}), 0)" for item in lists)
         outputs.append((f"u{len(lists)}", OutputColumn(None, t.BIGINT)))
         lists.append(f"range(1, greatest({longest}, 0) + 1)")
+    if padded:
+        # Shorter lists end in NULLs: beside a list of one, there is one row at least.
+        lists.append("[NULL]")
     inner = ", ".join(f"unnest({item}) AS u{i}" for i, item in enumerate(lists))
     columns = ", ".join(f"{sql} AS c{i}" for i, (sql, _) in enumerate(outputs))
     return Query(f"SELECT {columns} FROM (SELECT {inner})", tuple(column for _, column in outputs))

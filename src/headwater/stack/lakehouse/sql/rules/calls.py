@@ -15,7 +15,7 @@ from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
-from headwater.stack.lakehouse.sql.windows import window_frame
+from headwater.stack.lakehouse.sql.windows import frame_place, refuse_nested_windows, window_body
 
 
 def anonymous_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -34,7 +34,7 @@ def _function(self: Expressions, node: exp.Expression, over: str, nulls: str = "
     if arguments and isinstance(arguments[-1], exp.Order):
         items = arguments[-1]
         inner = replace(self, grouped=None)
-        order = " ORDER BY " + ", ".join(inner.ordering(item) for item in items.expressions)
+        order = " ORDER BY " + ", ".join(inner.ordering(item, "ORDER BY") for item in items.expressions)
         arguments[-1] = items.this
         if isinstance(arguments[-1], exp.Distinct):
             distinct, arguments = "DISTINCT ", list(arguments[-1].expressions)
@@ -62,16 +62,26 @@ def window_rule(self: Expressions, node: exp.Expression) -> Expr:
         inner = replace(self, grouped=None) if self.grouped is None else self
         condition = f" FILTER (WHERE {inner.typed(function.expression.this, t.BOOLEAN, 'Filter expression').sql})"
         function = function.this
-    if not isinstance(function, exp.Anonymous) or node.args.get("alias"):
+    if not isinstance(function, exp.Anonymous) or not isinstance(node, exp.Window):
         raise Unsupported(f"the window {node.sql(dialect='trino')}")
-    parts = []
-    if node.args.get("partition_by"):
-        parts.append("PARTITION BY " + ", ".join(self.translate(p).sql for p in node.args["partition_by"]))
-    if node.args.get("order"):
-        parts.append("ORDER BY " + ", ".join(self.ordering(o) for o in node.args["order"].expressions))
-    parts.append(window_frame(node.args.get("spec"), self.translate))
-    body = " ".join(part for part in parts if part)
-    return _function(self, function, f"{condition} OVER ({body})", nulls)
+    refuse_nested_windows(self.context, function.expressions)
+    _check_window_function(self, function, node, nulls)
+    return _function(self, function, f"{condition} OVER ({window_body(self, node)})", nulls)
+
+
+def _check_window_function(self: Expressions, function: exp.Anonymous, node: exp.Window, nulls: str) -> None:
+    name, place = function.name.lower(), self.context.position(function)
+    kinds = {entry.kind for entry in self.registry.get(name, ())}
+    if kinds == {"scalar"}:
+        raise SqlError("FUNCTION_NOT_WINDOW", f"Not a window function: {name}", place)
+    if kinds == {"aggregate"} and nulls:
+        raise SqlError("NULL_TREATMENT_NOT_ALLOWED", f"Cannot specify null treatment clause for {name} function", place)
+    if name in ("lag", "lead"):
+        if node.args.get("order") is None:
+            raise SqlError("MISSING_ORDER_BY", f"{name} function requires an ORDER BY window clause", place)
+        if node.args.get("spec") is not None:
+            message = f"Cannot specify window frame for {name} function"
+            raise SqlError("INVALID_WINDOW_FRAME", message, frame_place(self.context, node))
 
 
 def bracket_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -126,7 +136,11 @@ def _nullif(self: Expressions, node: exp.Expression) -> Expr:
 
 def _grouping(self: Expressions, node: exp.Expression) -> Expr:
     inner = replace(self, grouped=None)
-    return Expr(f"CAST(grouping({', '.join(inner.translate(e).sql for e in node.expressions)}) AS INTEGER)", t.INTEGER)
+    kind = t.INTEGER if len(node.expressions) <= _BITS_OF_INTEGER else t.BIGINT
+    return Expr(f"CAST(grouping({', '.join(inner.translate(e).sql for e in node.expressions)}) AS {kind})", kind)
+
+
+_BITS_OF_INTEGER = 31
 
 
 def named_rule(name: str, *keys: str) -> Callable[[Expressions, exp.Expression], Expr]:
@@ -161,7 +175,8 @@ def _listagg(self: Expressions, node: exp.Expression, condition: str) -> Expr:
     ordered = node.this
     order, value = "", ordered
     if isinstance(ordered, exp.Order):
-        order, value = " ORDER BY " + ", ".join(inner.ordering(o) for o in ordered.expressions), ordered.this
+        items = ", ".join(inner.ordering(item, "ORDER BY") for item in ordered.expressions)
+        order, value = f" ORDER BY {items}", ordered.this
     distinct = ""
     if isinstance(value, exp.Distinct):
         distinct, value = "DISTINCT ", value.expressions[0]

@@ -1,6 +1,5 @@
 """Logic, comparisons and conditionals."""
 
-# ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
 import re
@@ -15,6 +14,7 @@ from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
+from headwater.stack.lakehouse.sql.rules.subqueries import compare_with_all, quantified, within_query
 
 
 def and_or_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -44,31 +44,11 @@ COMPARISONS: Mapping[type[exp.Expression], str] = {
 def compare_rule(self: Expressions, node: exp.Expression) -> Expr:
     operator = COMPARISONS[type(node)]
     right = node.expression
-    if isinstance(right, (exp.Any, exp.All)):
-        return _quantified(self, node, right.this, operator, right.key.upper())
-    if isinstance(right, exp.Anonymous) and right.name.upper() in _QUANTIFIERS and len(right.expressions) == 1:
-        return _quantified(self, node, right.expressions[0], operator, _QUANTIFIERS[right.name.upper()])
+    quantifier, query = quantified(right)
+    if query is not None:
+        return compare_with_all(self, node, query, operator, quantifier)
     place = self.context.operator(node, operator, *(("!=",) if operator == "<>" else ()))
     return comparison(operator, self.translate(node.this), self.translate(right), place)
-
-
-# sqlglot reads these before VALUES as calls.
-_QUANTIFIERS = {"ALL": "ALL", "ANY": "ANY", "SOME": "ANY"}
-
-
-def _quantified(self: Expressions, node: exp.Expression, inner: exp.Expression, operator: str, quantifier: str) -> Expr:
-    if isinstance(inner, exp.Paren):
-        inner = inner.this
-    if not isinstance(inner, (exp.Subquery, exp.Select, exp.SetOperation, exp.Values)):
-        raise Unsupported(f"{quantifier} without a subquery")
-    sql, kinds = self.subqueries.subquery(inner, self.scope)
-    left = self.translate(node.this)
-    pair = together([left, Expr("x.c0", kinds[0])]) if len(kinds) == 1 else None
-    if pair is None:
-        message = f"Cannot apply operator: {left.type} {operator} {', '.join(map(str, kinds))}"
-        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-    inside = f"SELECT {pair[1].sql} FROM ({sql}) AS x"
-    return Expr(f"({pair[0].sql} {operator} {quantifier} ({inside}))", t.BOOLEAN)
 
 
 def between_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -85,17 +65,11 @@ def between_rule(self: Expressions, node: exp.Expression) -> Expr:
 def membership_rule(self: Expressions, node: exp.Expression) -> Expr:
     value = self.translate(node.this)
     query = node.args.get("query")
+    if query is None and isinstance(node.expressions[0], exp.Values):
+        query = node.expressions[0]
     if query is None:
         return one_of(value, [self.translate(item) for item in node.expressions], self.context.position(node))
-    sql, kinds = self.subqueries.subquery(query, self.scope)
-    if len(kinds) != 1:
-        message = f"Multiple columns returned by subquery are not yet supported. Found {len(kinds)}"
-        raise SqlError("NOT_SUPPORTED", message, self.context.position(node))
-    pair = together([value, Expr("x.c0", kinds[0])])
-    if pair is None:
-        message = f"value and result of subquery must be of the same type for IN expression: {value.type} vs {kinds[0]}"
-        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-    return Expr(f"({pair[0].sql} IN (SELECT {pair[1].sql} FROM ({sql}) AS x))", t.BOOLEAN)
+    return within_query(self, node, value, query)
 
 
 def is_null_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -131,19 +105,6 @@ def _check_escapes(self: Expressions, node: exp.Expression, mark: str) -> None:
     if re.search(rf"{re.escape(mark)}(?![%_{re.escape(mark)}])", node.name.replace(mark * 2, "")):
         message = "Escape character must be followed by '%', '_' or the escape character itself"
         raise SqlError("INVALID_FUNCTION_ARGUMENT", message)
-
-
-def exists_rule(self: Expressions, node: exp.Expression) -> Expr:
-    sql, _ = self.subqueries.subquery(node.this, self.scope)
-    return Expr(f"EXISTS ({sql})", t.BOOLEAN)
-
-
-def scalar_subquery_rule(self: Expressions, node: exp.Expression) -> Expr:
-    sql, kinds = self.subqueries.subquery(node, self.scope)
-    if len(kinds) != 1:
-        message = f"Multiple columns returned by subquery are not yet supported. Found {len(kinds)}"
-        raise SqlError("NOT_SUPPORTED", message, self.context.position(node))
-    return Expr(f"({sql})", kinds[0])
 
 
 def case_rule(self: Expressions, node: exp.Expression) -> Expr:

@@ -23,7 +23,7 @@ def column_rule(self: Expressions, node: exp.Expression) -> Expr:
         if inner is None:
             raise SqlError("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' cannot be resolved", position)
         value = inner
-    if self.grouped is not None and parts[0] not in self.scope.variables and value.sql not in self.grouped:
+    if self.grouped is not None and value.sql not in self.grouped and self.scope.owns(parts, position):
         name = ".".join(parts)
         message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
         raise SqlError("EXPRESSION_NOT_AGGREGATE", message, position)

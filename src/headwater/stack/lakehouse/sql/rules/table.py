@@ -29,13 +29,11 @@ from headwater.stack.lakehouse.sql.rules.logic import (
     between_rule,
     case_rule,
     compare_rule,
-    exists_rule,
     if_then_rule,
     is_null_rule,
     like_rule,
     membership_rule,
     negation_rule,
-    scalar_subquery_rule,
 )
 from headwater.stack.lakehouse.sql.rules.names import (
     binary_rule,
@@ -56,6 +54,7 @@ from headwater.stack.lakehouse.sql.rules.operators import (
     negate_rule,
     paren_rule,
 )
+from headwater.stack.lakehouse.sql.rules.subqueries import exists_rule, scalar_subquery_rule
 
 RULES: Mapping[type[exp.Expression], Rule] = {
     exp.Column: column_rule,
