@@ -158,11 +158,13 @@ class Physical:
 
         return physical.plan_recover(self._connections, options)
 
-    def recover(self, options: RecoverOptions, on_progress: OnProgress = no_progress) -> RecoverReport:
-        """Make a data directory that recovers to a moment when PostgreSQL is started on it."""
+    def recover(
+        self, options: RecoverOptions, on_progress: OnProgress = no_progress, *, plan: RecoverPlan | None = None
+    ) -> RecoverReport:
+        """Make a data directory that recovers to a moment when PostgreSQL is started on it; or do ``plan``."""
         from headwater.stages import physical
 
-        return physical.recover(self.recover_plan(options), self._connections, on_progress)
+        return physical.recover(plan or self.recover_plan(options), self._connections, on_progress)
 
 
 def _now() -> datetime:

@@ -270,11 +270,19 @@ class Headwater:
 
         return restore.plan(self.connections, options)
 
-    def restore(self, options: RestoreOptions | None = None, on_progress: OnProgress = no_progress) -> RestoreReport:
-        """Restore a backup (default: the newest) into a new database, verified before and compared afterwards."""
+    def restore(
+        self,
+        options: RestoreOptions | None = None,
+        on_progress: OnProgress = no_progress,
+        *,
+        plan: RestorePlan | None = None,
+    ) -> RestoreReport:
+        """Restore a backup (default: the newest) into a new database, verified before and compared afterwards; or do
+        what ``restore_plan`` said (once a person has seen it).
+        """
         from headwater.stages import restore
 
-        return restore.apply(self.restore_plan(options), self.connections, on_progress)
+        return restore.apply(plan or self.restore_plan(options), self.connections, on_progress)
 
     def compare(self, left: str, right: str) -> Comparison:
         """Compare two databases of the server: row counts and content hashes of every table."""

@@ -23,11 +23,10 @@ def run(hw: Headwater) -> Run:
     environment = {f"HEADWATER_{name.upper()}": getattr(hw.settings, name) for name in names}
     environment |= {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}
 
-    def call(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def call(*arguments: str, stdin: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "headwater", "--project", str(hw.settings.project), *arguments]
-        return subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment | variables, timeout=120
-        )
+        env = environment | variables
+        return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, env=env, timeout=120)
 
     return call
 
@@ -60,6 +59,12 @@ def test_the_commands_in_their_order(run: Run, hw: Headwater) -> None:
     assert again.returncode == 12
     assert again.stderr.startswith("error: database")
     assert "  fix: " in again.stderr
+    onto = ("restore", "--into", restored["database"], "--clean")
+    asked, answer = run(*onto, stdin="no\n"), run(*onto, "--json", stdin=restored["database"])
+    assert (asked.returncode, "(3 tables)" in asked.stdout, "nothing was changed" in asked.stderr) == (12, True, True)
+    assert "--yes" in run(*onto).stderr  # nobody is there to answer
+    assert (report(answer)["database"], "DROP what is in" in answer.stderr) == (restored["database"], True)
+    assert run(*onto, "--yes").stdout.startswith(f"restoring backup {made['id']}")
 
     assert "decimal(10,2)" in run("ingest", "orders", "--partition-by", "created_at", "--as", "o", "--dry-run").stdout
     ingested = report(run("ingest", "orders", "--partition-by", "created_at", "--as", "o", "--json"))

@@ -148,7 +148,7 @@ def test_no_secret_is_shown_by_the_other_commands(site: Site) -> None:
         ["backup", "verify", "--level", "restore", *identity],
         ["backup", "verify", "--identity", "/dev/null"],
         ["restore", *identity, "--globals", "--table", "facts"],
-        ["restore", *identity, "--into", f"{site.database}_restored", "--clean"],
+        ["restore", *identity, "--into", f"{site.database}_restored", "--clean", "--yes"],
         ["backup", "lifecycle", "apply"],
         ["backup", "status", "--json"],
     ]

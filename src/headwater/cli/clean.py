@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headwater.cli.output import emit, json_option, progress, size
-from headwater.errors import Refused
+from headwater.cli.output import confirm, emit, json_option, progress, size
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
@@ -42,9 +41,7 @@ def clean(ctx: click.Context, *, everything: bool, keep_stack: bool, yes: bool, 
     if not yes:
         for line in _plan(plan):
             click.echo(line, err=as_json)
-        answer = click.prompt(f"Type the bucket's name ({plan.bucket}) to remove all of this", err=True)
-        if answer != plan.bucket:
-            raise Refused(f"{answer!r} is not {plan.bucket!r}: nothing was removed")
+        confirm(plan.bucket, f"Type the bucket's name ({plan.bucket}) to remove all of this", "removed")
     elif not as_json:
         for line in _plan(plan):
             click.echo(line)

@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 import click
 
+from headwater.errors import Refused
 from headwater.model import OnProgress, Progress, no_progress
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -35,6 +36,19 @@ def emit(report: T, as_json: bool, text: Callable[[T], Iterable[str]]) -> None:
         return
     for line in text(report):
         click.echo(line)
+
+
+def confirm(name: str, question: str, done: str) -> None:
+    """Have a name typed, on stderr. Raises Refused unless it is: nothing was ``done``."""
+    try:
+        answer = click.prompt(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        if sys.stdin.isatty():  # Ctrl-C
+            raise
+        raise Refused(f"nobody typed {name!r}: nothing was {done}", hint="--yes does not ask") from None
+    if answer != name:
+        raise Refused(f"{answer!r} is not {name!r}: nothing was {done}")
 
 
 def plain(value: Any) -> Any:

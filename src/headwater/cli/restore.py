@@ -10,7 +10,7 @@ import click
 
 from headwater.cli.backup_options import identity_option
 from headwater.cli.backup_physical import cluster_option
-from headwater.cli.output import emit, json_option, progress, size, table
+from headwater.cli.output import confirm, emit, json_option, progress, size, table
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     type=click.Path(file_okay=False, path_type=Path),
     help="A physical backup: the new data directory to make.",
 )
+@click.option("--yes", is_flag=True, help="With --into: do not ask.")
 @click.option("--dry-run", is_flag=True, help="Check the backup and print what would be done; restore nothing.")
 @json_option
 @click.pass_context
@@ -63,20 +64,22 @@ def restore(
     tablespaces: tuple[str, ...],
     cluster: str | None,
     data_directory: Path | None,
+    yes: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Restore BACKUP (an id from `headwater backup list`, latest, or a time) into a new database.
 
-    The backup is downloaded and every byte checked before the database is created; the restored rows are counted and
-    compared with the backup's. A restore that fails leaves no database behind, and an existing one as it was. A time
-    such as 2025-01-15T10:00Z means the newest backup taken until then.
+    The plan is printed first; with --into, the database's name has to be typed, unless there is --yes. The backup is
+    downloaded and every byte checked before the database is created; the restored rows are counted and compared with
+    the backup's. A restore that fails leaves no database behind, and an existing one as it was. A time such as
+    2025-01-15T10:00Z means the newest backup taken until then.
 
     \b
     Example:
       headwater restore
       headwater restore 20250115T103005Z --to inspection
-      headwater restore --into staging --clean
+      headwater restore --into staging --clean --yes
       headwater restore --at 2025-01-15T10:30:00Z --data-directory /var/lib/postgresql/recovered
     """
     from headwater.stages.restore import RestoreOptions
@@ -93,11 +96,17 @@ def restore(
     options = RestoreOptions(
         backup, to, jobs, owner=not no_owner, into=into, clean=clean, tables=tables, roles=roles, identity=identity
     )
+    plan = headwater.restore_plan(options)
     if dry_run:
-        emit(headwater.restore_plan(options), as_json, _plan_lines)
+        emit(plan, as_json, lambda plan: _plan_lines(plan, "would restore"))
         return
+    ask = not plan.new and not yes
+    for line in _plan_lines(plan, "restoring") if ask or not as_json else ():
+        click.echo(line, err=as_json)
+    if ask:
+        confirm(plan.to, f"Type the database's name ({plan.to}) to change it", "changed")
     with progress(as_json) as on_progress:
-        report = headwater.restore(options, on_progress)
+        report = headwater.restore(plan=plan, on_progress=on_progress)
     emit(report, as_json, _lines)
 
 
@@ -105,17 +114,16 @@ def _passed_over(texts: tuple[str, ...]) -> Iterator[str]:
     yield from (click.style(f"WARNING: a newer backup cannot be used: {text}", fg="red") for text in texts)
 
 
-def _plan_lines(plan: RestorePlan) -> Iterator[str]:
+def _plan_lines(plan: RestorePlan, verb: str) -> Iterator[str]:
     yield from _passed_over(plan.passed_over)
     dump, kind = plan.backup.dump, "new" if plan.new else "existing"
-    yield f"would restore backup {plan.backup.id} of {plan.backup.database} into the {kind} database {plan.to}"
+    yield f"{verb} backup {plan.backup.id} of {plan.backup.database} into the {kind} database {plan.to}"
     yield f"from s3://{plan.bucket}/{dump.key} ({size(dump.size)}, {size(dump.raw_size)} unpacked)"
     yield f"with pg_restore {plan.tool.version_text} ({plan.tool.path})"
     yield from (f"  {number}. {step}" for number, step in enumerate(plan.steps, 1))
 
 
 def _lines(report: RestoreReport) -> Iterator[str]:
-    yield from _passed_over(report.passed_over)
     yield f"backup {report.backup} restored into {report.database} in {report.seconds:.1f} s"
     yield from (f"role {role} was made" for role in report.roles)
     yield from (f"warning: {text}" for text in report.warnings)

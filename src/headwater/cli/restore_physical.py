@@ -64,11 +64,14 @@ def restore_physical(ctx: click.Context, wanted: PhysicalTarget, *, dry_run: boo
         identity=wanted.identity,
         tablespaces=_mapping(wanted.tablespaces),
     )
+    plan = headwater.physical.recover_plan(options)
     if dry_run:
-        emit(headwater.physical.recover_plan(options), as_json, _plan_lines)
+        emit(plan, as_json, lambda plan: _plan_lines(plan, "would rebuild"))
         return
+    for line in () if as_json else _plan_lines(plan, "rebuilding"):
+        click.echo(line)
     with progress(as_json) as on_progress:
-        report = headwater.physical.recover(options, on_progress)
+        report = headwater.physical.recover(options, on_progress, plan=plan)
     emit(report, as_json, _lines)
 
 
@@ -107,8 +110,8 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _plan_lines(plan: RecoverPlan) -> Iterator[str]:
-    yield f"would rebuild cluster {plan.cluster} in {plan.folder}, up to {plan.target}, on timeline {plan.timeline}"
+def _plan_lines(plan: RecoverPlan, verb: str) -> Iterator[str]:
+    yield f"{verb} cluster {plan.cluster} in {plan.folder}, up to {plan.target}, on timeline {plan.timeline}"
     yield f"from s3://{plan.bucket}: {', '.join(manifest.id for manifest in plan.chain)}"
     yield f"with {len(plan.segments)} segments of its log in {plan.log_folder}"
 

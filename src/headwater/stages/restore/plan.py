@@ -77,7 +77,7 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
     _check_options(manifest, options)
     to = checked_name(options.into or options.to or f"{manifest.database}{SUFFIX}")
     with postgres.connect(connections.postgres("postgres")) as connection:
-        _check_target(connection, connections, to, options)
+        there = _check_target(connection, connections, to, options)
         server_major = postgres.server_major(connection)
     # An archive can be read by the major version that wrote it and by newer ones.
     needed = max(server_major, int(manifest.client_version.partition(".")[0]))
@@ -96,7 +96,7 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
         tables=tuple(parse_table(text) for text in options.tables),
         roles=options.roles,
         identity=options.identity,
-        steps=_steps(manifest, to, options, jobs),
+        steps=_steps(manifest, to, options, jobs, there),
         passed_over=passed_over,
     )
 
@@ -116,7 +116,8 @@ def _check_options(manifest: BackupManifest, options: RestoreOptions) -> None:
 
 def _check_target(
     connection: psycopg.Connection[Any], connections: Connections, to: str, options: RestoreOptions
-) -> None:
+) -> int:
+    """How many tables there are to drop. Raises Refused, BackupError."""
     exists = postgres.database_exists(connection, to)
     if options.into is None:
         if exists:
@@ -124,20 +125,20 @@ def _check_target(
                 f"database {to} exists already; restore only ever makes a new one",
                 hint="give another name with --to, or say --into NAME --clean to replace what is in it",
             )
-        return
+        return 0
     if not exists:
         raise BackupError(f"there is no database {to} to restore into", hint="--to NAME makes a new one")
-    if options.clean:
-        return
     with postgres.connect(connections.postgres(to)) as target:
-        if tables := postgres.user_tables(target):
-            raise Refused(
-                f"database {to} is not empty ({len(tables)} tables)",
-                hint="say --clean to drop what is in it and in the backup",
-            )
+        tables = len(postgres.user_tables(target))
+    if tables and not options.clean:
+        raise Refused(
+            f"database {to} is not empty ({tables} tables)",
+            hint="say --clean to drop what is in it and in the backup",
+        )
+    return tables
 
 
-def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int) -> tuple[str, ...]:
+def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int, there: int) -> tuple[str, ...]:
     steps = [f"download {manifest.dump.size:,} bytes, compare every digest with the manifest, unpack"]
     if options.into:
         steps.append("let pg_restore decode all of it once, without a database")
@@ -147,7 +148,7 @@ def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int
         steps.append(f"create database {to} (encoding {manifest.source.encoding}, collation {manifest.source.collate})")
     what = f"tables {', '.join(options.tables)} and all that is theirs" if options.tables else "everything"
     how = "in one transaction" if options.into else f"with {jobs} jobs"
-    drop = f"DROP what is in {to} and in the backup, then " if options.clean else ""
+    drop = f"DROP what is in {to} ({there} tables) and in the backup, then " if options.clean else ""
     steps.append(f"{drop}restore {what} {how}")
     steps.append("ANALYZE, and compare every table with the manifest")
     return tuple(steps)
