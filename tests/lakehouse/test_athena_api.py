@@ -174,6 +174,26 @@ def test_parameters_take_the_place_of_question_marks(athena: AthenaClient) -> No
     assert refusal["__type"] == "InvalidRequestException"
 
 
+@pytest.mark.parametrize(
+    ("sql", "place"),
+    [
+        ("SELECT 'x", "line 1:8: mismatched input '''"),
+        ("CREATE TABLE t AS SELECT\n 'O'x' AS a", "line 2:6: mismatched input '''"),
+        ("UNLOAD (SELECT 'x) TO 's3://b/'", "line 1:32: mismatched input '<EOF>'"),
+        ('EXPLAIN SELECT "x', "line 1:16: mismatched input '\"'"),
+        ("SELECT ?, 'x", "line 1:11: mismatched input '''"),
+    ],
+)
+def test_a_quote_that_is_not_closed_is_a_syntax_error_of_every_statement(
+    athena: AthenaClient, sql: str, place: str
+) -> None:
+    parameters = {"ExecutionParameters": ["1"]} if "?" in sql else {}
+    settings = {"OutputLocation": OUTPUT}
+    refusal = athena.refused("StartQueryExecution", QueryString=sql, ResultConfiguration=settings, **parameters)
+    assert refusal["__type"] == "InvalidRequestException"
+    assert refusal["message"].startswith(place)
+
+
 def test_ddl_results_are_text_without_a_header(athena: AthenaClient) -> None:
     athena.run("CREATE DATABASE lake")
     athena.run("CREATE EXTERNAL TABLE t (id int) STORED AS PARQUET LOCATION 's3://data/t/'")

@@ -10,7 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.sql.expression import quote_text
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
-from headwater.stack.lakehouse.sql.parse import AthenaSql, parse_query
+from headwater.stack.lakehouse.sql.parse import parse_query, tokenize
 
 _LITERALS = (exp.Literal, exp.Neg, exp.Null, exp.Boolean, exp.Cast, exp.Array, exp.Interval, exp.HexString)
 
@@ -23,7 +23,7 @@ def with_parameters(sql: str, parameters: Sequence[str]) -> str:
     """
     if not parameters:
         return sql
-    marks = [token for token in AthenaSql().tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
+    marks = [token for token in tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
     if len(marks) != len(parameters):
         message = f"Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}"
         raise invalid_request(f"INVALID_PARAMETER_USAGE: line 1:1: {message}", "INVALID_INPUT")

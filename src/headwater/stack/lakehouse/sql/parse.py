@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.sql.jsonsyntax import PARSERS as JSON_PARSERS
 
 COMMA = "comma"
 """The mark on a join that is written as a comma."""
+_UNCLOSED = re.compile(r"Missing (.+) from \d+:(\d+)")
 _SYNTAX_FUNCTIONS = ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "LISTAGG")
 
 
@@ -71,18 +72,29 @@ def parse_query(sql: str) -> exp.Expression:
     """
     dialect = AthenaSql()
     try:
-        tokens = _whole_numbers(sql, _decimal_literals(dialect.tokenize(sql)))
+        tokens = _whole_numbers(sql, _decimal_literals(tokenize(sql)))
         _refuse_foreign_syntax(sql, tokens)
         trees = [tree for tree in dialect.parser().parse(tokens, sql) if tree is not None]
     except ParseError as error:
         raise _refusal(sql, error) from error
-    except TokenError as error:
-        raise SyntaxRefused(f"mismatched input: {str(error).splitlines()[0]}", (1, 1)) from error
     except RecursionError as error:
         raise SyntaxRefused("statement is too large (stack overflow during parsing)", (1, 1)) from error
     if len(trees) != 1:
         raise SyntaxRefused("Only one sql statement is allowed", (1, 1))
     return cast(exp.Expression, trees[0])
+
+
+def tokenize(sql: str) -> list[Token]:
+    """The tokens of a text. Raises ``SyntaxRefused`` for one that is not closed."""
+    try:
+        return AthenaSql().tokenize(sql)
+    except TokenError as error:
+        unclosed = _UNCLOSED.search(str(error.__cause__))
+        if unclosed is None:  # the text ends where a quote was opened
+            raise SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql.rstrip()))) from error
+        offset = max(sql.find(unclosed[1], int(unclosed[2])), 0)
+        message = f"mismatched input '{sql[offset : offset + 1]}'. Expecting: <EOF>"
+        raise SyntaxRefused(message, position(sql, offset)) from error
 
 
 def position(sql: str, offset: int) -> Position:

@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from headwater.stack.lakehouse.hive.ast import TableName
 from headwater.stack.lakehouse.keywords import Keywords
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
-from headwater.stack.lakehouse.sql.parse import AthenaSql, position
+from headwater.stack.lakehouse.sql.parse import position, tokenize
 
 _CATALOG = "awsdatacatalog"
 _QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
@@ -22,7 +22,7 @@ class Tokens(Keywords[Token]):
     """A position in the tokens of one statement. The ``expect``-like methods raise ``SyntaxRefused``."""
 
     def __init__(self, sql: str) -> None:
-        super().__init__(sql, AthenaSql().tokenize(sql))
+        super().__init__(sql, tokenize(sql))
 
     def _is(self, token: Token, word: str) -> bool:
         return token.token_type not in _QUOTED and token.text.lower() == word
