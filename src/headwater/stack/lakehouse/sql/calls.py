@@ -89,6 +89,8 @@ def _translate(
             names = written.pop(0) if written else ()
             arguments.append(_lambda(argument, parameter, bindings, request, compile_lambda, names))
     clauses = request.clauses
+    if function.kind == "scalar":
+        _refuse_clauses(request)
     return translate(
         function,
         Call(
@@ -102,6 +104,17 @@ def _translate(
             over=clauses.over,
         ),
     )
+
+
+def _refuse_clauses(request: Request) -> None:
+    """What only aggregates and window functions can have."""
+    clauses = request.clauses
+    if clauses.over.startswith(" FILTER") or clauses.distinct or clauses.order:
+        part = "DISTINCT" if clauses.distinct else "ORDER BY" if clauses.order else "Filter"
+        message = f"{part} is only valid for aggregation functions"
+        raise SqlError("FUNCTION_NOT_AGGREGATE", message, request.position)
+    if clauses.over:
+        raise SqlError("FUNCTION_NOT_WINDOW", f"Not a window function: {request.name}", request.position)
 
 
 def _converted(argument: Expr, parameter: Pattern, bindings: Bindings) -> Expr:

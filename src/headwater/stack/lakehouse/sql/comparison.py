@@ -44,7 +44,8 @@ def comparison(operator: str, left: Expr, right: Expr, position: Position) -> Ex
         raise SqlError("TYPE_MISMATCH", f"Cannot apply operator: {left.type} {shown} {right.type}", position)
     if pair[0].type.items and not operator.startswith("IS"):
         return Expr(_nested(operator, pair), t.BOOLEAN, constant=left.constant and right.constant)
-    sql = f"({pair[0].sql} {operator} {pair[1].sql})"
+    a, b = (_in_order_of_keys(side.sql, side.type) for side in pair)
+    sql = f"({a} {operator} {b})"
     if pair[0].type.name in t.APPROXIMATE:
         sql = _without_nan(sql, operator, pair)
     return Expr(sql, t.BOOLEAN, constant=left.constant and right.constant)
@@ -56,16 +57,56 @@ def _nested(operator: str, pair: Sequence[Expr]) -> str:
     if operator in ("=", "<>"):
         equal = equal_values(a, b, kind)
         return f"(NOT {equal})" if operator == "<>" else equal
-    holes = " OR ".join(_holes(sql, kind) for sql in (a, b))
+    sides = (with_no_null_inside(sql, kind) for sql in (a, b))
+    return f"(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE {f' {operator} '.join(sides)} END)"
+
+
+def with_no_null_inside(sql: str, kind: t.Type) -> str:
+    """The value to be ordered: one of a nested type that holds a NULL has no place in the order."""
+    if not kind.items:
+        return sql
     message = f"'NOT_SUPPORTED: {kind.name.upper()} comparison not supported for values with null elements'"
-    refusal = fail(message, t.BOOLEAN, f"coalesce(CAST({a} AS VARCHAR), '')")
-    return f"(CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {holes} THEN {refusal} ELSE {a} {operator} {b} END)"
+    refusal = fail(message, kind, f"coalesce(CAST({sql} AS VARCHAR), '')")
+    return f"CASE WHEN {has_null_inside(sql, kind)} THEN {refusal} ELSE {sql} END"
 
 
-def _holes(sql: str, kind: t.Type) -> str:
+def has_null_inside(sql: str, kind: t.Type, depth: int = 0) -> str:
+    """Whether a nested value holds a NULL, at any depth; false for NULL itself."""
+    if kind.name == "row":
+        tests = []
+        for i, item in enumerate(kind.items):
+            field = f"struct_extract({sql}, 'f{i}')"
+            tests.append(f"{field} IS NULL")
+            if item.items:
+                tests.append(has_null_inside(field, item, depth + 1))
+        return f"({sql} IS NOT NULL AND ({' OR '.join(tests)}))"
+    values, item = (f"map_values({sql})", kind.items[1]) if kind.name == "map" else (sql, kind.items[0])
+    e = f"h{depth}"
+    inner = f" OR {has_null_inside(e, item, depth + 1)}" if item.items else ""
+    return f"coalesce(len(list_filter({values}, lambda {e}: {e} IS NULL{inner})) > 0, false)"
+
+
+def _in_order_of_keys(sql: str, kind: t.Type, depth: int = 0) -> str:
+    """What stands for a value where DuckDB tells values apart: the order of a map's entries makes no difference."""
+    if not _has_map(kind):
+        return sql
+    e = f"o{depth}"
     if kind.name == "array":
-        return f"list_position({sql}, NULL) IS NOT NULL"
-    return " OR ".join(f"struct_extract({sql}, 'f{i}') IS NULL" for i in range(len(kind.items)))
+        return f"list_transform({sql}, lambda {e}: {_in_order_of_keys(e, kind.items[0], depth + 1)})"
+    if kind.name == "row":
+        fields = (_in_order_of_keys(f"struct_extract({sql}, 'f{i}')", k, depth + 1) for i, k in enumerate(kind.items))
+        packed = ", ".join(f"f{i} := {field}" for i, field in enumerate(fields))
+        return f"CASE WHEN {sql} IS NOT NULL THEN struct_pack({packed}) END"
+    parts = (
+        _in_order_of_keys(f"{e}.{name}", k, depth + 1) for name, k in zip(("key", "value"), kind.items, strict=True)
+    )
+    packed = ", ".join(f"{name} := {part}" for name, part in zip(("k", "v"), parts, strict=True))
+    entries = f"list_sort(list_transform(map_entries({sql}), lambda {e}: struct_pack({packed})))"
+    return f"CASE WHEN {sql} IS NOT NULL THEN {entries} END"
+
+
+def _has_map(kind: t.Type) -> bool:
+    return kind.name == "map" or any(_has_map(item) for item in kind.items)
 
 
 def equal_values(a: str, b: str, kind: t.Type, depth: int = 0) -> str:
@@ -87,6 +128,8 @@ def equal_values(a: str, b: str, kind: t.Type, depth: int = 0) -> str:
             for i, item in enumerate(kind.items)
         )
         return f"(CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {' AND '.join(fields)} END)"
+    if kind.name in t.APPROXIMATE:
+        return f"({a} = {b} AND NOT isnan({a}))"
     return f"({a} = {b})"
 
 

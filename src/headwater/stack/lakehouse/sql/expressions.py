@@ -12,6 +12,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Clauses, Registry, Request, call
 from headwater.stack.lakehouse.sql.coerce import coerce
+from headwater.stack.lakehouse.sql.comparison import with_no_null_inside
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -99,11 +100,14 @@ class Expressions:
 
     def ordering(self, node: exp.Ordered, clause: str) -> str:
         """``expression [ASC|DESC] NULLS LAST``: Trino puts NULLs last in both directions."""
-        value = self.translate(node.this)
+        return f"{self.sort_key(self.translate(node.this), node, clause)}{direction(node)}"
+
+    def sort_key(self, value: Expr, node: exp.Ordered, clause: str) -> str:
+        """The SQL of a value to sort by, which must have an order."""
         if not t.is_orderable(value.type):
             message = f"{value.type} is not orderable, and therefore cannot be used in {clause}"
             raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-        return f"{value.sql}{direction(node)}"
+        return with_no_null_inside(value.sql, value.type)
 
 
 def direction(node: exp.Ordered) -> str:

@@ -222,13 +222,20 @@ class Queries:
             if not 1 <= index <= len(items):
                 message = f"ORDER BY position {node.this.name} is not in select list"
                 raise SqlError("INVALID_COLUMN_REFERENCE", message, self.context.position(node))
-            return str(index)
+            return self._selected(node, index, items, rules)
         qualified = isinstance(node.this, exp.Column) and len(node.this.parts) > 1
-        sql = (rules if qualified else ordering).translate(node.this).sql
+        value = (rules if qualified else ordering).translate(node.this)
         for index, item in enumerate(items):
-            if item.value.sql == sql:
-                return str(index + 1)
-        return sql
+            if item.value.sql == value.sql:
+                return self._selected(node, index + 1, items, rules)
+        return rules.sort_key(value, node, "ORDER BY")
+
+    def _selected(self, node: exp.Ordered, index: int, items: Sequence[Item], rules: Expressions) -> str:
+        value = items[index - 1].value
+        key = rules.sort_key(value, node, "ORDER BY")
+        query = node.find_ancestor(exp.Select)
+        # With DISTINCT, only what is selected can be sorted by.
+        return str(index) if not value.type.items or query is None or query.args.get("distinct") else key
 
 
 def _converted(query: Query, columns: Sequence[OutputColumn]) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import rescaled, unscaled
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.coerce import coerce
+from headwater.stack.lakehouse.sql.comparison import with_no_null_inside
+from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
 _f = family("aggregate", "aggregate")
@@ -13,8 +18,14 @@ _f = family("aggregate", "aggregate")
 
 def _sum_decimal(call: Call) -> Expr:
     """The sum of decimal(p,s) is decimal(38,s)."""
-    kind = t.decimal(38, call.arguments[0].type.params[1])
-    return Expr(f"CAST(sum({call.distinct}{call.arguments[0]}){call.over} AS {t.to_duckdb(kind)})", kind)
+    precision, scale = call.arguments[0].type.params
+    kind = t.decimal(38, scale)
+    total = f"CAST(sum({call.distinct}{call.arguments[0]}){call.over} AS {t.to_duckdb(kind)})"
+    if precision > 28:  # Fewer digits would take more rows than there are; DuckDB goes on with a 39th digit.
+        most = f"CAST('{'9' * (38 - scale)}.{'9' * scale}' AS {t.to_duckdb(kind)})"
+        refusal = fail("'NUMERIC_VALUE_OUT_OF_RANGE: Decimal overflow'", kind, f"CAST({total} AS VARCHAR)")
+        total = f"CASE WHEN {total} > {most} OR {total} < -{most} THEN {refusal} ELSE {total} END"
+    return Expr(total, kind)
 
 
 def _avg_decimal(call: Call) -> Expr:
@@ -39,29 +50,113 @@ def _array_agg(call: Call) -> Expr:
     return Expr(f"CAST(list({call.distinct}{value}{call.order}){call.over} AS {t.to_duckdb(kind)})", kind)
 
 
-def _approx_percentile(call: Call) -> str:
-    """An approximation in Trino; here the exact nearest-rank value of the same type."""
+def _approx_percentile(call: Call) -> Expr:
+    """An approximation in Trino, exact for few values: that of rank floor(n · fraction), the larger one of two."""
     value, fraction = call.arguments[0], call.arguments[-1]
     if not fraction.constant:
         raise Unsupported("approx_percentile with a percentage that is not constant")
-    return f"quantile_disc({value}, {fraction}){call.over}"
+    message = "'INVALID_FUNCTION_ARGUMENT: Percentile must be between 0 and 1'"
+    # DuckDB takes the smaller one of two, so that the fraction is a little more.
+    wanted = f"CASE WHEN f < 0 OR f > 1 THEN {fail(message, t.DOUBLE, 'f')} ELSE least(f + 1e-12, 1.0) END"
+    several = f"list_transform({fraction if fraction.type.name == 'array' else f'[{fraction}]'}, lambda f: {wanted})"
+    wanted = several if fraction.type.name == "array" else f"list_extract({several}, 1)"
+    ranked = _ranked(value)
+    kind = t.array(ranked.type) if fraction.type.name == "array" else ranked.type
+    return Expr(f"quantile_disc({call.distinct}{ranked}, {wanted}){call.over}", kind)
+
+
+def _ranked(value: Expr) -> Expr:
+    """A value whose rank is asked for: bigint, real or double."""
+    if value.type.name in t.APPROXIMATE:
+        return value
+    return coerce(value, t.DOUBLE if value.type.name == "decimal" else t.BIGINT)
 
 
 def _weighted_percentile(call: Call) -> Expr:
-    """An approximation in Trino; here the exact value at which the weights reach the fraction."""
+    """An approximation in Trino; here as if there were room for all values."""
     value, weight, fraction = call.arguments
     if not fraction.constant:
         raise Unsupported("approx_percentile with a percentage that is not constant")
+    if call.distinct:
+        raise Unsupported("approx_percentile of DISTINCT values with weights")
     several = fraction.type.name == "array"
     fractions = fraction.sql if several else f"[{fraction}]"
+    value = _ranked(value)
     lists = (f"list(CAST({item} AS DOUBLE)){call.over}" for item in (value, weight))
     found = f"hw_weighted({', '.join(lists)}, CAST({fractions} AS DOUBLE[]))"
+    if value.type.name == "bigint":
+        found = f"list_transform({found}, lambda e: floor(e + 0.5))"
     kind = t.array(value.type) if several else value.type
     return Expr(f"CAST({found if several else f'list_extract({found}, 1)'} AS {t.to_duckdb(kind)})", kind)
 
 
+def _approx_distinct(call: Call) -> str:
+    error = call.arguments[1].literal
+    if isinstance(error, (int, float)) and not 0.0040625 <= error <= 0.26:
+        message = f"Standard error must be between 0.0040625 and 0.26: {error}"
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", message)
+    return f"CAST(count(DISTINCT {call.arguments[0]}){call.over} AS BIGINT)"
+
+
+def _no_nan(value: Expr) -> str:
+    """What takes part in a maximum: NaN is the last choice in Trino, the greatest value in DuckDB."""
+    return f"CASE WHEN isnan({value}) THEN NULL ELSE {value} END" if value.type.name in t.APPROXIMATE else value.sql
+
+
+def _extreme(function: str) -> Builder:
+    def build(call: Call) -> str:
+        value = call.arguments[0]
+        found = f"{function}({call.distinct}{with_no_null_inside(value.sql, value.type)}){call.over}"
+        if function == "max" and value.type.name in t.APPROXIMATE:
+            return f"coalesce({function}({call.distinct}{_no_nan(value)}){call.over}, {found})"
+        return found
+
+    return build
+
+
+def _several(function: str) -> Builder:
+    """``max(x, n)``: the n greatest values, in that order."""
+
+    def build(call: Call) -> str:
+        value, count = call.arguments
+        _check_count(count, f"second argument of {function}_n must be", "positive")
+        found = f"{function}({call.distinct}{with_no_null_inside(value.sql, value.type)}, {count}){call.over}"
+        if function == "max" and value.type.name in t.APPROXIMATE:
+            numbers = f"coalesce(max({call.distinct}{_no_nan(value)}, {count}){call.over}, [])"
+            joined = f"list_concat({numbers}, list_filter({found}, lambda e: isnan(e)))"
+            return f"CASE WHEN {found} IS NOT NULL THEN list_slice({joined}, 1, any_value({count}){call.over}) END"
+        return found
+
+    return build
+
+
+def _check_count(count: Expr, must_be: str, positive: str) -> None:
+    if not isinstance(count.literal, int) or 0 < count.literal <= 10_000:
+        return
+    bound = f"less than or equal to 10000; found {count.literal}" if count.literal > 0 else positive
+    raise SqlError("INVALID_FUNCTION_ARGUMENT", f"{must_be} {bound}")
+
+
+def _by(function: str) -> Builder:
+    """``max_by(x, y)``: the x of the greatest y."""
+
+    def build(call: Call) -> str:
+        value, key = call.arguments
+        return f"{function}({value}, {_as_key(function.split('_')[1], key)}){call.over}"
+
+    return build
+
+
+def _as_key(which: str, key: Expr) -> str:
+    if which == "max" and key.type.name in t.APPROXIMATE:
+        return f"CASE WHEN isnan({key}) THEN CAST('-inf' AS {t.to_duckdb(key.type)}) ELSE {key} END"
+    return with_no_null_inside(key.sql, key.type)
+
+
 def _numeric_histogram(call: Call) -> str:
     buckets, value = call.arguments[0], call.arguments[1]
+    if call.distinct:
+        raise Unsupported("numeric_histogram of DISTINCT values")
     weight = call.arguments[2].sql if len(call.arguments) > 2 else "CAST(1 AS DOUBLE)"
     return f"hw_numeric_histogram(any_value({buckets}){call.over}, list({value}){call.over}, list({weight}){call.over})"
 
@@ -97,18 +192,15 @@ def _bool_or_count(call: Call) -> str:
 def _map_agg(call: Call) -> Expr:
     """A key with NULL is left out; of several values for a key one is kept, the first here."""
     key, value = call.arguments
-    kind = t.map_of(key.type, value.type)
-    keep = f"CASE WHEN {key} IS NOT NULL THEN struct_pack(k := {key}, v := {value}) END"
-    entries = f"list_filter(list({keep}{call.order}){call.over}, lambda e: e IS NOT NULL)"
-    all_keys = f"list_transform({entries}, lambda e: e.k)"
-    keys = f"list_filter({all_keys}, lambda e, i: list_position({all_keys}, e) = i)"
+    entries = _entries(call, f"CASE WHEN {key} IS NOT NULL THEN struct_pack(k := {key}, v := {value}) END")
+    keys = _first_of_each(f"list_transform({entries}, lambda e: e.k)")
     values = f"list_transform({keys}, lambda q: list_filter({entries}, lambda e: e.k = q)[1].v)"
-    return Expr(f"CASE WHEN len({entries}) > 0 THEN map({keys}, {values}) END", kind)
+    return Expr(f"CASE WHEN len({entries}) > 0 THEN map({keys}, {values}) END", t.map_of(key.type, value.type))
 
 
 def _entries(call: Call, packed: str) -> str:
     """What the rows of a group give, as a list in their order, without NULL."""
-    return f"list_filter(list({packed}{call.order}){call.over}, lambda e: e IS NOT NULL)"
+    return f"list_filter(list({call.distinct}{packed}{call.order}){call.over}, lambda e: e IS NOT NULL)"
 
 
 def _first_of_each(values: str) -> str:
@@ -134,21 +226,25 @@ def _map_union(call: Call) -> str:
 def _most_frequent(call: Call) -> str:
     """An approximation in Trino; exact here."""
     buckets, value, _ = call.arguments
-    counted = f"map_entries(histogram({value}){call.over})"
+    counted = f"map_entries(histogram({call.distinct}{value}){call.over})"
     ranked = f"list_sort(list_transform({counted}, lambda e: struct_pack(n := -CAST(e.value AS BIGINT), k := e.key)))"
     kept = f"list_slice({ranked}, 1, any_value({buckets}){call.over})"
     return f"map(list_transform({kept}, lambda e: e.k), list_transform({kept}, lambda e: -e.n))"
 
 
-def _by_several(direction: str) -> Builder:
+def _by_several(which: str) -> Builder:
     """``max_by(x, y, n)``: the x of the n greatest y, in that order."""
 
     def build(call: Call) -> str:
-        if call.over or call.distinct or call.order:
-            raise Unsupported(f"{call.name} of several values with FILTER, OVER, DISTINCT or ORDER BY")
+        if call.distinct or call.order:
+            raise Unsupported(f"{call.name} of several values with DISTINCT or ORDER BY")
         value, key, count = call.arguments
-        ordered = f"list({value} ORDER BY {key} {direction}) FILTER (WHERE {key} IS NOT NULL)"
-        return f"list_slice({ordered}, 1, any_value({count}))"
+        _check_count(count, f"third argument of {which}_by must be", "a positive integer")
+        by = _as_key(which, key)
+        packed = f"CASE WHEN {key} IS NOT NULL THEN struct_pack(v := {value}) END"
+        entries = _entries(replace(call, order=f" ORDER BY {by} {'DESC' if which == 'max' else 'ASC'}"), packed)
+        first = f"list_slice({entries}, 1, any_value({count}){call.over})"
+        return f"CASE WHEN count({key}){call.over} > 0 THEN list_transform({first}, lambda e: e.v) END"
 
     return build
 
@@ -168,13 +264,27 @@ def _reduce_agg(call: Call) -> Expr:
     return Expr(f"CASE WHEN count({value}){call.over} > 0 THEN {folded} END", start.type)
 
 
-# What has no finite value is NULL: one row has no correlation.
-_FINITE = "CASE WHEN isfinite({0}({{0}}, {{1}}){{over}}) THEN {0}({{0}}, {{1}}){{over}} END"
-
 _SKEWNESS = (
-    "CASE WHEN count({0}){over} > 2 THEN skewness({0}){over} * (count({0}){over} - 2) "
-    "/ sqrt(count({0}){over} * (count({0}){over} - 1)) END"
+    "CASE WHEN count({distinct}{0}){over} > 2 THEN skewness({distinct}{0}){over} * (count({distinct}{0}){over} - 2) "
+    "/ sqrt(count({distinct}{0}){over} * (count({distinct}{0}){over} - 1)) END"
 )
+# Equal values have no kurtosis that is a number.
+_KURTOSIS = (
+    "CASE WHEN count({distinct}{0}){over} > 3 THEN coalesce(kurtosis({distinct}{0}){over}, CAST('nan' AS DOUBLE)) END"
+)
+_LOGARITHM = (
+    "CASE WHEN {0} > 0 THEN ln({0}) WHEN {0} = 0 THEN CAST('-inf' AS DOUBLE) "
+    "WHEN {0} < 0 THEN CAST('nan' AS DOUBLE) END"
+)
+_PAIRS = ("covar_pop", "covar_samp", "corr", "regr_slope", "regr_intercept")
+
+
+def _of_pairs(name: str, kind: str) -> Function:
+    """What has no finite value is NULL: one row has no correlation."""
+    value = f"{name}({{distinct}}{{0}}, {{1}}){{over}}"
+    finite = value if name.startswith("covar") else f"CASE WHEN isfinite({value}) THEN {value} END"
+    return _f(f"{name}({kind}, {kind}) -> {kind}", finite if kind == "double" else f"CAST({finite} AS FLOAT)")
+
 
 FUNCTIONS: tuple[Function, ...] = (
     _f("count() -> bigint", _bool_or_count),
@@ -188,12 +298,6 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("avg(decimal) -> decimal", _avg_decimal),
     _f("avg(real) -> real", "CAST(avg({distinct}{0}){over} AS FLOAT)"),
     _f("avg(double) -> double", "avg({distinct}{0}){over}"),
-    _f("min(T) -> T", "min({distinct}{0}){over}"),
-    _f("max(T) -> T", "max({distinct}{0}){over}"),
-    _f("min(T, bigint) -> array(T)", "min({0}, {1}){over}"),
-    _f("max(T, bigint) -> array(T)", "max({0}, {1}){over}"),
-    _f("min_by(T, U) -> T", "arg_min_null({0}, {1}){over}"),
-    _f("max_by(T, U) -> T", "arg_max_null({0}, {1}){over}"),
     _f("arbitrary(T) -> T", "any_value({0}){over}"),
     _f("any_value(T) -> T", "any_value({0}){over}"),
     _f("bool_and(boolean) -> boolean", "bool_and({0}){over}"),
@@ -203,38 +307,41 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("map_agg(K, V) -> map(K, V)", _map_agg),
     _f("listagg(varchar, varchar) -> varchar", _listagg),
     _f("approx_distinct(any) -> bigint", "CAST(count(DISTINCT {0}){over} AS BIGINT)"),
-    _f("approx_distinct(any, double) -> bigint", "CAST(count(DISTINCT {0}){over} AS BIGINT)"),
-    _f("approx_percentile(N, double) -> N", _approx_percentile),
-    _f("approx_percentile(N, array(double)) -> array(N)", _approx_percentile),
-    _f("approx_percentile(N, double, double) -> N", _weighted_percentile),
-    _f("approx_percentile(N, double, array(double)) -> array(N)", _weighted_percentile),
+    _f("approx_distinct(any, double) -> bigint", _approx_distinct),
     _f("checksum(any) -> varbinary", _checksum),
     _f("numeric_histogram(bigint, double) -> map(double, double)", _numeric_histogram),
     _f("numeric_histogram(bigint, double, double) -> map(double, double)", _numeric_histogram),
-    _f("geometric_mean(double) -> double", "exp(avg(ln({0})){over})"),
-    _f("stddev(double) -> double", "stddev_samp({0}){over}"),
-    _f("stddev_samp(double) -> double", "stddev_samp({0}){over}"),
-    _f("stddev_pop(double) -> double", "stddev_pop({0}){over}"),
-    _f("variance(double) -> double", "var_samp({0}){over}"),
-    _f("var_samp(double) -> double", "var_samp({0}){over}"),
-    _f("var_pop(double) -> double", "var_pop({0}){over}"),
-    _f("covar_pop(double, double) -> double", "covar_pop({0}, {1}){over}"),
-    _f("covar_samp(double, double) -> double", "covar_samp({0}, {1}){over}"),
-    _f("corr(double, double) -> double", _FINITE.format("corr")),
-    _f("regr_slope(double, double) -> double", _FINITE.format("regr_slope")),
-    _f("regr_intercept(double, double) -> double", _FINITE.format("regr_intercept")),
+    _f("stddev(double) -> double", "stddev_samp({distinct}{0}){over}"),
+    _f("stddev_samp(double) -> double", "stddev_samp({distinct}{0}){over}"),
+    _f("stddev_pop(double) -> double", "stddev_pop({distinct}{0}){over}"),
+    _f("variance(double) -> double", "var_samp({distinct}{0}){over}"),
+    _f("var_samp(double) -> double", "var_samp({distinct}{0}){over}"),
+    _f("var_pop(double) -> double", "var_pop({distinct}{0}){over}"),
     _f("avg(L) -> L", "CAST(round(avg({distinct}{0}){over}) AS {result})"),
     _f("sum(L) -> L", "CAST(sum({distinct}{0}){over} AS {result})"),
     _f("approx_most_frequent(bigint, T, bigint) -> map(T, bigint)", _most_frequent),
-    _f("histogram(T) -> map(T, bigint)", "CAST(histogram({0}){over} AS {result})"),
-    _f("kurtosis(double) -> double", "kurtosis({0}){over}"),
+    _f("histogram(T) -> map(T, bigint)", "CAST(histogram({distinct}{0}){over} AS {result})"),
+    _f("kurtosis(double) -> double", _KURTOSIS),
     _f("skewness(double) -> double", _SKEWNESS),
     _f("map_union(map(K, V)) -> map(K, V)", _map_union),
     _f("multimap_agg(K, V) -> map(K, array(V))", _multimap_agg),
-    _f("min_by(T, U, bigint) -> array(T)", _by_several("ASC")),
-    _f("max_by(T, U, bigint) -> array(T)", _by_several("DESC")),
     _f("reduce_agg(T, U, (U, T) -> U, (U, U) -> U) -> U", _reduce_agg, *_REDUCED),
     _f("bitwise_and_agg(bigint) -> bigint", "bit_and({0}){over}"),
     _f("bitwise_or_agg(bigint) -> bigint", "bit_or({0}){over}"),
-    _f("bitwise_xor_agg(bigint) -> bigint", "bit_xor({0}){over}"),
+    _f("bitwise_xor_agg(bigint) -> bigint", "bit_xor({distinct}{0}){over}"),
+    _f("min(O) -> O", _extreme("min")),
+    _f("max(O) -> O", _extreme("max")),
+    _f("min(O, bigint) -> array(O)", _several("min")),
+    _f("max(O, bigint) -> array(O)", _several("max")),
+    _f("min_by(T, O) -> T", _by("arg_min_null")),
+    _f("max_by(T, O) -> T", _by("arg_max_null")),
+    _f("min_by(T, O, bigint) -> array(T)", _by_several("min")),
+    _f("max_by(T, O, bigint) -> array(T)", _by_several("max")),
+    _f("approx_percentile(N, double) -> any", _approx_percentile),
+    _f("approx_percentile(N, array(double)) -> any", _approx_percentile),
+    _f("approx_percentile(N, double, double) -> any", _weighted_percentile),
+    _f("approx_percentile(N, double, array(double)) -> any", _weighted_percentile),
+    _f("geometric_mean(double) -> double", f"exp(avg({{distinct}}{_LOGARITHM}){{over}})"),
+    _f("geometric_mean(real) -> real", f"CAST(exp(avg({{distinct}}{_LOGARITHM}){{over}}) AS FLOAT)"),
+    *(_of_pairs(name, kind) for kind in ("double", "real") for name in _PAIRS),
 )

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.casts import cast
+from headwater.stack.lakehouse.sql.comparison import equal_values, with_no_null_inside
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
-from headwater.stack.lakehouse.sql.text import display_text
 
 _f = family("array")
 
@@ -65,8 +66,10 @@ def _array_distinct(call: Call) -> str:
 
 
 def _intersect(call: Call) -> str:
+    """In the order of the longer array."""
     a, b = call.arguments
-    return f"list_filter({_distinct(a.sql)}, lambda e: list_position({b}, e) > 0)"
+    found = [f"list_filter({_distinct(x.sql)}, lambda e: list_position({y}, e) > 0)" for x, y in ((a, b), (b, a))]
+    return f"CASE WHEN len({a}) < len({b}) THEN {found[1]} ELSE {found[0]} END"
 
 
 def _union(call: Call) -> str:
@@ -86,40 +89,89 @@ def _overlap(call: Call) -> str:
     common = f"len(list_filter({a}, lambda e: e IS NOT NULL AND list_contains({b}, e))) > 0"
     holes = f"list_position({a}, NULL) IS NOT NULL OR list_position({b}, NULL) IS NOT NULL"
     return (
-        f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN {common} THEN true WHEN {holes} THEN NULL ELSE false END"
+        f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL WHEN len({a}) = 0 OR len({b}) = 0 THEN false "
+        f"WHEN {common} THEN true WHEN {holes} THEN NULL ELSE false END"
     )
+
+
+def _matches(call: Call) -> str:
+    """For each element: 1 if it is the value, -1 if not, 0 if it is NULL, 2 if a NULL inside leaves that open."""
+    array, element = call.arguments
+    equal = equal_values("e", element.sql, element.type)
+    codes = f"CASE WHEN e IS NULL THEN 0 WHEN {equal} THEN 1 WHEN NOT {equal} THEN -1 ELSE 2 END"
+    return f"list_transform({array}, lambda e: {codes})"
+
+
+def _open(call: Call, kind: t.Type) -> str:
+    message = f"'NOT_SUPPORTED: {call.name} does not support arrays with elements that are null or contain null'"
+    return fail(message, kind, f"CAST({call.arguments[1]} AS VARCHAR)")
 
 
 def _contains(call: Call) -> str:
     """NULL when the element isn't found and the array holds a NULL."""
     array, element = call.arguments
+    if element.type.items:
+        codes = _matches(call)
+        first = f"list_filter({codes}, lambda e: e > 0)[1]"
+        return (
+            f"CASE WHEN {array} IS NULL OR {element} IS NULL THEN NULL WHEN {first} = 1 THEN true "
+            f"WHEN {first} = 2 THEN {_open(call, t.BOOLEAN)} WHEN list_contains({codes}, 0) THEN NULL ELSE false END"
+        )
     return (
-        f"CASE WHEN {array} IS NULL OR {element} IS NULL THEN NULL WHEN list_contains({array}, {element}) THEN true "
+        f"CASE WHEN {array} IS NULL OR {element} IS NULL THEN NULL "
+        f"WHEN list_contains({array}, {element}){_not_nan(element)} THEN true "
         f"WHEN list_position({array}, NULL) IS NOT NULL THEN NULL ELSE false END"
     )
+
+
+def _not_nan(element: Expr) -> str:
+    """NaN equals nothing in Trino; DuckDB finds it in a list."""
+    return f" AND NOT isnan({element})" if element.type.name in t.APPROXIMATE else ""
 
 
 def _position(call: Call) -> str:
     array, element = call.arguments
     found = f"coalesce(list_position({array}, {element}), 0)"
+    if element.type.items:
+        codes = _matches(call)
+        open_first = f"coalesce(list_filter({codes}, lambda e: e > 0)[1] = 2, false)"
+        place = f"coalesce(list_position({codes}, 1), 0)"
+        found = f"CASE WHEN {open_first} THEN {_open(call, t.BIGINT)} ELSE {place} END"
+    elif element.type.name in t.APPROXIMATE:
+        found = f"CASE WHEN isnan({element}) THEN 0 ELSE {found} END"
     return f"CASE WHEN {array} IS NULL OR {element} IS NULL THEN NULL ELSE CAST({found} AS BIGINT) END"
 
 
 def _remove(call: Call) -> str:
     array, element = call.arguments
-    kept = f"list_filter({array}, lambda e: e IS NULL OR e <> {element})"
+    differs = f"NOT {equal_values('e', element.sql, element.type)}"
+    kept = f"list_filter({array}, lambda e: e IS NULL OR {differs})"
+    if element.type.items:
+        kept = f"CASE WHEN list_contains({_matches(call)}, 2) THEN {_open(call, call.result)} ELSE {kept} END"
     return f"CASE WHEN {element} IS NULL THEN NULL ELSE {kept} END"
 
 
 def _extreme(function: str) -> Builder:
-    """NULL if the array is empty or holds a NULL."""
+    """NULL if the array is empty or holds a NULL; NaN only if there is nothing else."""
 
     def build(call: Call) -> Expr:
-        array = call.arguments[0]
-        sql = f"CASE WHEN list_position({array}, NULL) IS NULL THEN {function}({array}) END"
-        return Expr(sql, array.type.items[0])
+        array, kind = call.arguments[0], call.arguments[0].type.items[0]
+        found = f"{function}({_to_order(array.sql, kind)})"
+        if kind.name in t.APPROXIMATE:
+            found = f"coalesce({function}(list_filter({array}, lambda e: NOT isnan(e))), {found})"
+        return Expr(f"CASE WHEN list_position({array}, NULL) IS NULL THEN {found} END", kind)
 
     return build
+
+
+def _to_order(array: str, kind: t.Type) -> str:
+    """The array, with no element that cannot be ordered."""
+    return f"list_transform({array}, lambda e: {with_no_null_inside('e', kind)})" if kind.items else array
+
+
+def _array_sort(call: Call) -> str:
+    array = call.arguments[0]
+    return f"list_sort({_to_order(array.sql, array.type.items[0])}, 'ASC', 'NULLS LAST')"
 
 
 def _join(call: Call) -> str:
@@ -127,10 +179,13 @@ def _join(call: Call) -> str:
     kind = array.type.items[0]
     if kind.name in ("array", "map", "row"):
         raise SqlError("FUNCTION_NOT_FOUND", f"Input type {array.type} not supported for array_join", call.position)
-    text = display_text("e", kind)
+    text = cast(Expr("e", kind), t.VARCHAR, safe=False, position=call.position).sql
+    missing = ""
     if len(call.arguments) > 2:
         text = f"coalesce({text}, {call.arguments[2]})"
-    return f"array_to_string(list_transform({array}, lambda e: {text}), {delimiter})"
+        missing = f" OR {call.arguments[2]} IS NULL"
+    joined = f"coalesce(array_to_string(list_transform({array}, lambda e: {text}), {delimiter}), '')"
+    return f"CASE WHEN {array} IS NULL OR {delimiter} IS NULL{missing} THEN NULL ELSE {joined} END"
 
 
 def _concat(call: Call) -> str:
@@ -185,75 +240,6 @@ def _match(any_of: bool) -> Builder:
 
 def _none_match(call: Call) -> str:
     return f"(NOT {_match(True)(call)})"
-
-
-def _sequence(call: Call) -> Expr:
-    """Both ends are part of it; the step defaults to 1 or -1."""
-    first, last = call.arguments[0], call.arguments[1]
-    step = call.arguments[2].sql if len(call.arguments) > 2 else f"CASE WHEN {first} <= {last} THEN 1 ELSE -1 END"
-    series = f"CAST(generate_series({first}, {last}, {step}) AS BIGINT[])"
-    kind = t.array(t.BIGINT)
-    return Expr(_checked_series(f"({last} - {first}) * sign({step})", step, series, kind, first.sql), kind)
-
-
-_DIRECTION = (
-    "'INVALID_FUNCTION_ARGUMENT: sequence stop value should be greater than or equal to start value if step is greater "
-    "than zero otherwise stop should be less than or equal to start'"
-)
-
-
-def _checked_series(ahead: str, step: str, series: str, kind: t.Type, witness: str) -> str:
-    """A step of 0, one in the wrong direction and more than 10,000 values are errors."""
-    zero = "'INVALID_FUNCTION_ARGUMENT: step must not be zero'"
-    long = "'INVALID_FUNCTION_ARGUMENT: result of sequence function must not have more than 10000 entries'"
-    return (
-        f"CASE WHEN {step} = 0 THEN {fail(zero, kind, witness)} "
-        f"WHEN {ahead} < 0 THEN {fail(_DIRECTION, kind, witness)} "
-        f"WHEN {ahead} // abs({step}) >= 10000 THEN {fail(long, kind, witness)} ELSE {series} END"
-    )
-
-
-def _date_sequence(call: Call) -> Expr:
-    first, last = call.arguments[0], call.arguments[1]
-    step = f"CASE WHEN {first} <= {last} THEN to_days(1) ELSE to_days(-1) END"
-    if len(call.arguments) > 2:
-        given = call.arguments[2]
-        step = f"to_months({given})" if given.type == t.YEAR_TO_MONTH else f"to_milliseconds({given})"
-    elif first.type.name != "date":
-        raise SqlError("FUNCTION_NOT_FOUND", "sequence of timestamps needs a step", call.position)
-    kind = t.array(first.type)
-    if len(call.arguments) > 2 and call.arguments[2].type == t.YEAR_TO_MONTH:
-        return _month_sequence(call, kind)
-    series = f"generate_series(CAST({first} AS TIMESTAMP), CAST({last} AS TIMESTAMP), {step})"
-    return Expr(f"CAST({series} AS {t.to_duckdb(kind)})", kind)
-
-
-def _month_sequence(call: Call, kind: t.Type) -> Expr:
-    """Each month is counted from the start: the 31st stays the 31st where a month has one."""
-    first, last, step = call.arguments
-    zero = "'INVALID_FUNCTION_ARGUMENT: step must not be zero'"
-    months = f"date_sub('month', least({first}, {last}), greatest({first}, {last}))"
-    counts = f"range(0, {months} // abs({step}) + 1)"
-    moments = f"list_transform({counts}, lambda i: {first} + to_months(CAST(i * {step} AS INTEGER)))"
-    inside = f"CASE WHEN {step} > 0 THEN e <= {last} ELSE e >= {last} END"
-    series = f"CAST(list_filter({moments}, lambda e: {inside}) AS {t.to_duckdb(kind)})"
-    ahead = f"(CAST({first} <= {last} AS INTEGER) * 2 - 1) * sign({step})"
-    sql = (
-        f"CASE WHEN {step} = 0 THEN {fail(zero, kind, step.sql)} "
-        f"WHEN {ahead} < 0 AND {first} <> {last} THEN {fail(_DIRECTION, kind, step.sql)} ELSE {series} END"
-    )
-    return Expr(sql, kind)
-
-
-def _repeat(call: Call) -> str:
-    element, count = call.arguments
-    start = "'INVALID_FUNCTION_ARGUMENT: count argument of repeat function must be "
-    few, many = f"{start}greater than or equal to 0'", f"{start}less than or equal to 10000'"
-    return (
-        f"CASE WHEN {count} < 0 THEN {fail(few, call.result, count.sql)} "
-        f"WHEN {count} > 10000 THEN {fail(many, call.result, count.sql)} "
-        f"WHEN {count} IS NOT NULL THEN list_transform(range(0, {count}), lambda i: {element}) END"
-    )
 
 
 def _zip(call: Call) -> Expr:
@@ -350,11 +336,11 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("arrays_overlap(array(T), array(T)) -> boolean", _overlap),
     _f("array_join(array(T), varchar) -> varchar", _join),
     _f("array_join(array(T), varchar, varchar) -> varchar", _join),
-    _f("array_max(array(T)) -> T", _extreme("list_max")),
-    _f("array_min(array(T)) -> T", _extreme("list_min")),
+    _f("array_max(array(O)) -> O", _extreme("list_max")),
+    _f("array_min(array(O)) -> O", _extreme("list_min")),
     _f("array_position(array(T), T) -> bigint", _position),
     _f("array_remove(array(T), T) -> array(T)", _remove),
-    _f("array_sort(array(T)) -> array(T)", "list_sort({0}, 'ASC', 'NULLS LAST')"),
+    _f("array_sort(array(O)) -> array(O)", _array_sort),
     _f("array_sort(array(T), (T, T) -> bigint) -> array(T)", _comparator, *_COMPARED),
     _f("array_first(array(T)) -> T", "list_extract({0}, 1)"),
     _f("array_last(array(T)) -> T", "list_extract({0}, -1)"),
@@ -373,12 +359,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("filter(array(T), (T) -> boolean) -> array(T)", "list_filter({0}, {1})"),
     _f("flatten(array(array(T))) -> array(T)", "flatten({0})"),
     _f("reduce(array(T), U, (U, T) -> U, (U) -> R) -> R", _reduce, *_REDUCE),
-    _f("repeat(T, bigint) -> array(T)", _repeat),
     _f("reverse(array(T)) -> array(T)", "list_reverse({0})"),
-    _f("sequence(bigint, bigint) -> array(bigint)", _sequence),
-    _f("sequence(bigint, bigint, bigint) -> array(bigint)", _sequence),
-    _f("sequence(D, D) -> array(D)", _date_sequence),
-    _f("sequence(D, D, any) -> array(D)", _date_sequence),
     _f("slice(array(T), bigint, bigint) -> array(T)", _slice),
     _f("transform(array(T), (T) -> U) -> array(U)", "list_transform({0}, {1})"),
     _f("zip(array(T), array(U)) -> array(any)", _zip),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.comparison import has_null_inside
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
 from headwater.stack.lakehouse.sql.text import display_text
@@ -27,10 +28,26 @@ def _empty(call: Call) -> Expr:
     return Expr("CAST(map {} AS MAP(INTEGER, INTEGER))", t.map_of(t.UNKNOWN, t.UNKNOWN))
 
 
+def _made(keys: str, values: str, kind: t.Type, said: str) -> str:
+    """The map of keys and values. A key twice and a NULL inside of a key are errors that name the key."""
+    key = kind.items[0]
+    twice = f"list_filter({keys}, lambda e, i: list_position({keys}, e) < i)[1]"
+    duplicate = f"'INVALID_FUNCTION_ARGUMENT: {said} (' || {display_text(twice, key)} || ') are not allowed'"
+    tests = f"WHEN len(list_distinct({keys})) < len({keys}) AND list_position({keys}, NULL) IS NULL "
+    tests += f"THEN {fail(duplicate, kind)}"
+    if key.items:
+        unclear = f"list_filter({keys}, lambda e: {has_null_inside('e', key)})"
+        message = (
+            f"'INVALID_FUNCTION_ARGUMENT: map key cannot be indeterminate: ' || {display_text(f'{unclear}[1]', key)}"
+        )
+        tests += f" WHEN len({unclear}) > 0 THEN {fail(message, kind)}"
+    return f"CASE {tests} ELSE CAST(map({keys}, {values}) AS {t.to_duckdb(kind)}) END"
+
+
 def _from_arrays(call: Call) -> Expr:
     keys, values = call.arguments
     kind = t.map_of(keys.type.items[0], values.type.items[0])
-    return Expr(f"CAST(map({keys}, {values}) AS {t.to_duckdb(kind)})", kind)
+    return Expr(_made(keys.sql, values.sql, kind, "Duplicate map keys"), kind)
 
 
 def _entries(call: Call) -> Expr:
@@ -62,7 +79,8 @@ def _transform_values(call: Call) -> str:
 def _transform_keys(call: Call) -> str:
     value = call.arguments[0]
     keys = f"list_transform(map_entries({value}), {call.arguments[1]})"
-    return f"CASE WHEN {value} IS NOT NULL THEN map({keys}, map_values({value})) END"
+    made = _made(keys, f"map_values({value})", call.result, "Duplicate keys")
+    return f"CASE WHEN {value} IS NOT NULL THEN {made} END"
 
 
 def _split_to_map(call: Call) -> str:
@@ -76,7 +94,14 @@ def _from_entries(call: Call) -> str:
     entries = call.arguments[0]
     keys = f"list_transform({entries}, lambda e: struct_extract(e, 'f0'))"
     values = f"list_transform({entries}, lambda e: struct_extract(e, 'f1'))"
-    return f"CASE WHEN {entries} IS NOT NULL THEN map({keys}, {values}) END"
+    made = _made(keys, values, call.result, "Duplicate keys")
+    return f"CASE {_no_null_entry(call)} WHEN {entries} IS NOT NULL THEN {made} END"
+
+
+def _no_null_entry(call: Call) -> str:
+    entries = call.arguments[0]
+    message = "'INVALID_FUNCTION_ARGUMENT: map entry cannot be null'"
+    return f"WHEN list_position({entries}, NULL) IS NOT NULL THEN {fail(message, call.result, f'len({entries})')}"
 
 
 def _multimap_from_entries(call: Call) -> str:
@@ -85,7 +110,7 @@ def _multimap_from_entries(call: Call) -> str:
     keys = f"list_filter({all_keys}, lambda e, i: list_position({all_keys}, e) = i)"
     of_key = f"list_filter({entries}, lambda e: struct_extract(e, 'f0') = k)"
     values = f"list_transform({keys}, lambda k: list_transform({of_key}, lambda e: struct_extract(e, 'f1')))"
-    return f"CASE WHEN {entries} IS NOT NULL THEN map({keys}, {values}) END"
+    return f"CASE {_no_null_entry(call)} WHEN {entries} IS NOT NULL THEN map({keys}, {values}) END"
 
 
 _PAIRED = ((("m#", "m#.k"), ("", "m#.v"), ("", "m#.w")),)

@@ -106,8 +106,12 @@ def _extreme(function: str) -> Builder:
     def build(call: Call) -> Expr:
         anything = " OR ".join(f"{a} IS NULL" for a in call.arguments)
         values = ", ".join(a.sql for a in call.arguments)
-        sql = f"CASE WHEN {anything} THEN NULL ELSE {function}({values}) END"
-        return Expr(sql, call.result)
+        found = f"{function}({values})"
+        if function == "greatest" and call.result.name in t.APPROXIMATE:
+            # NaN is the last choice; DuckDB has it as the greatest.
+            numbers = ", ".join(f"CASE WHEN NOT isnan({a}) THEN {a} END" for a in call.arguments)
+            found = f"coalesce(greatest({numbers}), {found})"
+        return Expr(f"CASE WHEN {anything} THEN NULL ELSE {found} END", call.result)
 
     return build
 

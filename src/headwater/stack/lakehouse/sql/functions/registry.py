@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.sql.functions import (
     maps,
     numbers,
     patterns,
+    sequences,
     statistics,
     strings,
     urls,
@@ -22,7 +23,21 @@ from headwater.stack.lakehouse.sql.functions import (
 from headwater.stack.lakehouse.sql.functions.model import Function
 
 _MODULES = (
-    *(aggregates, arrays, binaries, datetime, jsons, maps, numbers, patterns, statistics, strings, urls, windows),
+    *(
+        aggregates,
+        arrays,
+        binaries,
+        datetime,
+        jsons,
+        maps,
+        numbers,
+        patterns,
+        sequences,
+        statistics,
+        strings,
+        urls,
+        windows,
+    ),
 )
 FAMILIES = tuple(module.FUNCTIONS for module in _MODULES)
 

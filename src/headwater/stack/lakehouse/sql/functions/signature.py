@@ -10,11 +10,12 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, common_type
 
 _TOKEN = re.compile(r"\s*(->|[$A-Za-z_][A-Za-z_0-9]*|\.\.\.|[(),])")
-# Type variables by convention: N a number, I an integer, S a varchar of any length, D date or timestamp, L an
-# interval; another letter is anything.
+# Type variables by convention: N a number, I an integer, O what has an order, S a varchar of any length, D date or
+# timestamp, L an interval; another letter is anything.
 _CONSTRAINTS: Mapping[str, Callable[[t.Type], bool]] = {
     "N": t.is_numeric,
     "I": lambda kind: kind.name in t.INTEGERS,
+    "O": t.is_orderable,
     "S": lambda kind: kind.name == "varchar",
     "L": lambda kind: kind in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH),
     "D": lambda kind: kind.name in ("date", "timestamp", "timestamptz"),

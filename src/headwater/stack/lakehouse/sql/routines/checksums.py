@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import struct
-from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from itertools import accumulate
+from itertools import pairwise
 from typing import Any
 
 from headwater.stack.lakehouse.sql.routines.hashes import xxhash64
@@ -87,7 +86,7 @@ def spooky(data: bytes) -> int:
 
 
 def _weighted(values: Sequence[float | None], weights: Sequence[float | None], fractions: Sequence[float]) -> Any:
-    """The value at which each fraction of the whole weight is reached."""
+    """The value at each fraction of the whole weight, as a t-digest that had room for every value finds it."""
     pairs = sorted((v, w) for v, w in zip(values, weights, strict=True) if v is not None and w is not None)
     if any(w <= 0 for _, w in pairs):
         raise RoutineFailed("percentile weight must be > 0")
@@ -96,8 +95,26 @@ def _weighted(values: Sequence[float | None], weights: Sequence[float | None], f
     if not pairs:
         return None
     whole = sum(w for _, w in pairs)
-    reached = list(accumulate(w for _, w in pairs))
-    return [pairs[min(bisect_left(reached, fraction * whole), len(pairs) - 1)][0] for fraction in fractions]
+    return [_at(pairs, fraction * whole, whole) for fraction in fractions]
+
+
+def _at(pairs: Sequence[tuple[float, float]], place: float, whole: float) -> float:
+    """Between the middles of two neighbours their values are mixed; one of weight 1 is not."""
+    middle = pairs[0][1] / 2
+    if place < max(middle, 1.0):
+        return pairs[0][0]
+    for (left, v), (right, w) in pairwise(pairs):
+        following = middle + (v + w) / 2
+        if following > place and whole - place > 1:
+            before, after = place - middle, following - place
+            if v == 1 and before < 0.5:
+                return left
+            if w == 1 and after <= 0.5:
+                return right
+            before, after = before - 0.5 * (v == 1), after - 0.5 * (w == 1)
+            return (left * after + right * before) / (before + after)
+        middle = following
+    return pairs[-1][0]
 
 
 _BUFFER = 100

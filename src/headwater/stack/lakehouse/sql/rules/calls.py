@@ -89,6 +89,10 @@ def bracket_rule(self: Expressions, node: exp.Expression) -> Expr:
     index = node.expressions[0]
     if isinstance(index, exp.Literal) and not index.is_string:
         value = self.translate(node.this)
+        kind = self.translate(index).type
+        if value.type.name == "array" and kind.name not in t.INTEGERS:
+            message = f"Cannot use {kind} for subscript of {value.type}"
+            raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
         if value.type.name == "row":
             if not index.name.isdigit() or not 1 <= int(index.name) <= len(value.type.items):
                 message = f"ROW subscript {index.name} is out of bounds"
