@@ -11,8 +11,11 @@ from decimal import Decimal
 from io import BytesIO
 
 import fastavro
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from athena_fixtures import AthenaClient, make_client
+from pyarrow import orc
 
 
 @pytest.fixture(scope="module")
@@ -240,6 +243,59 @@ def test_avro_is_read_by_name_with_its_logical_types(athena: AthenaClient) -> No
     rest = ["1.50", "2020-01-01 10:00:00.000", "2020-01-02", "[a]", "{k=1}", None]
     assert athena.result(execution["QueryExecutionId"])[1:] == [["1", "x", *rest], ["1", None, *rest]]
     assert execution["Statistics"]["DataScannedInBytes"] == len(body.getvalue())
+
+
+PARQUET_BY_PLACE = """ROW FORMAT SERDE 'org.apache.hadoop.hive.ql.io.parquet.serde.ParquetHiveSerDe'
+WITH SERDEPROPERTIES ('parquet.column.index.access'='true')
+STORED AS INPUTFORMAT 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetInputFormat'
+OUTPUTFORMAT 'org.apache.hadoop.hive.ql.io.parquet.MapredParquetOutputFormat'"""
+
+
+def test_parquet_is_read_by_place_when_the_serde_says_so(athena: AthenaClient) -> None:
+    for name, table in (("a", {"p": [1], "q": ["long"]}), ("b", {"r": [2]})):
+        body = BytesIO()
+        pq.write_table(pa.table(table), body)
+        write(athena, f"placed/{name}.parquet", body.getvalue())
+    athena.run(f"CREATE EXTERNAL TABLE placed (x bigint, y varchar(2)) {PARQUET_BY_PLACE} LOCATION 's3://data/placed/'")
+    rows = athena.rows("SELECT x, y, regexp_extract(\"$path\", '.\\.parquet') FROM placed ORDER BY x")
+    assert rows == [["1", "lo", "a.parquet"], ["2", None, "b.parquet"]]
+
+
+@pytest.mark.parametrize("stored", ["PARQUET", "ORC"])
+def test_a_column_of_another_type_is_an_error_for_those_who_read_it(athena: AthenaClient, stored: str) -> None:
+    body = BytesIO()
+    (pq.write_table if stored == "PARQUET" else orc.write_table)(pa.table({"a": [1], "b": ["x"]}), body)
+    write(athena, f"other{stored}/a", body.getvalue())
+    location = f"LOCATION 's3://data/other{stored}/'"
+    athena.run(f"CREATE EXTERNAL TABLE other{stored} (a string, b string) STORED AS {stored} {location}")
+    assert athena.rows(f"SELECT b FROM other{stored}") == [["x"]]
+    assert athena.rows(f"SELECT count(*) FROM other{stored}") == [["1"]]
+    assert athena.failure(f"SELECT a FROM other{stored}").startswith("HIVE_BAD_DATA: Malformed")
+
+
+def test_text_of_other_encodings_and_delimiters_is_read_or_refused(athena: AthenaClient) -> None:
+    write(athena, "odd/a.txt", b"caf\xe9|1|2\n")
+    ddl = (
+        "CREATE EXTERNAL TABLE {} (a string, b int) ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe' WITH SERDEPROPERTIES ('field.delim'='||'{}) "
+        "LOCATION 's3://data/odd/' {}"
+    )
+    athena.run(ddl.format("odd", ", 'serialization.encoding'='ISO-8859-1'", ""))
+    assert athena.rows("SELECT a, length(a), b FROM odd") == [["café", "4", "1"]]
+    athena.run(ddl.format("wrong", "", ""))
+    assert "text that is not UTF-8" in athena.failure("SELECT * FROM wrong")
+    athena.run(ddl.format("cyrillic", ", 'serialization.encoding'='KOI8-R'", ""))
+    assert "text in the encoding KOI8-R" in athena.failure("SELECT * FROM cyrillic")
+    athena.run(ddl.format("footed", "", "TBLPROPERTIES ('skip.footer.line.count'='1')"))
+    assert "skip.footer.line.count" in athena.failure("SELECT * FROM footed")
+
+
+def test_a_partition_whose_value_is_none_of_its_type_fails_every_query_on_it(athena: AthenaClient) -> None:
+    write(athena, "months/m=x/a.txt", b"1\n")
+    athena.run("CREATE EXTERNAL TABLE months (a int) PARTITIONED BY (m int) LOCATION 's3://data/months/'")
+    athena.run("MSCK REPAIR TABLE months")
+    refused = "HIVE_INVALID_PARTITION_VALUE: Invalid partition value 'x' for INTEGER partition key: m"
+    assert athena.failure("SELECT a FROM months") == refused
 
 
 def test_a_table_without_files_is_empty(athena: AthenaClient) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, key_value
+from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, check_values, key_value
 from headwater.stack.lakehouse.sql.expression import quote_text
 
 
@@ -22,6 +22,7 @@ def per_file_columns(source: Source, file_number: str) -> list[str]:
     columns = []
     for i, kind in enumerate(source.key_types):
         values = [file.partition.values[i] for file in source.files]
+        check_values(source.table.partition_keys[i].name, kind, set(values))
         texts = ["NULL" if v == NULL_PARTITION else quote_text(v) for v in values]
         columns.append(f"{key_value(_by_file(texts, file_number, 'VARCHAR'), kind)} AS k{i}")
     paths = [quote_text(file.uri) for file in source.files]

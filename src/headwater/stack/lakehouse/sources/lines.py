@@ -24,6 +24,8 @@ def line_reader(source: Source) -> str:
     )
     if not skip.strip().isdigit():
         raise QueryFailed(f"HIVE_INVALID_METADATA: Invalid value for skip.header.line.count: {skip}")
+    if source.table.parameters.get("skip.footer.line.count", "0").strip() not in ("", "0"):
+        raise Unsupported("skip.footer.line.count")
     message = "'NOT_SUPPORTED: a text file with bare carriage returns is not supported by the local Athena'"
     bare = "regexp_replace(coalesce(line, ''), '\r$', '')"
     line = f"CASE WHEN contains({bare}, chr(13)) THEN {fail(message, t.VARCHAR, 'line')} ELSE {bare} END"
@@ -45,9 +47,20 @@ def _group(source: Source, compression: str, skip: int, line: str) -> str:
     number = f"list_extract({numbers}, CAST(file_index AS BIGINT) + 1)"
     number = "file_index" if len(numbers) == len(source.files) else number
     options = f"delim={quote_text(_NEVER)}, quote='', escape='', header=false, skip={skip}, auto_detect=false, "
-    options += f"strict_mode=true, compression={quote_text(compression)}, hive_partitioning=false"
+    options += f"encoding={quote_text(_encoding(source))}, strict_mode=true, "
+    options += f"compression={quote_text(compression)}, hive_partitioning=false"
     reader = f"read_csv({path_list(some)}, columns={{'line': 'VARCHAR'}}, {options})"
     return f"SELECT {line} AS line, {number} AS file_index FROM {reader}"
+
+
+def _encoding(source: Source) -> str:
+    """DuckDB's name of the text's encoding, which a SerDe property names as Java does."""
+    given = source.table.serde_parameters.get("serialization.encoding", "UTF-8")
+    known = {"utf8": "utf-8", "usascii": "utf-8", "iso88591": "latin-1", "latin1": "latin-1"}
+    found = known.get(given.lower().replace("-", "").replace("_", ""))
+    if found is None:
+        raise Unsupported(f"text in the encoding {given}")
+    return found
 
 
 def hive_value(sql: str, kind: t.Type) -> str:

@@ -3,12 +3,11 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-from headwater.stack.lakehouse.errors import QueryFailed
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sources.parquet import converted
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.expression import quote_name
+from headwater.stack.lakehouse.sql.expression import fail, quote_name, quote_text
 
 
 def orc_relation(source: Source, reader: Reader) -> str:
@@ -32,9 +31,11 @@ def orc_relation(source: Source, reader: Reader) -> str:
             value = converted(quote_name(str(name)), physical, wanted)
             if value is None:
                 message = f"Malformed ORC file. Cannot read SQL type '{wanted}' from ORC stream '.{name}' of type"
-                raise QueryFailed(f"HIVE_BAD_DATA: {message} {physical}")
+                # Only a query that reads the column minds.
+                value = fail(quote_text(f"HIVE_BAD_DATA: {message} {physical}"), wanted, "hw_row")
             columns.append(f"{value} AS c{i}")
-        parts.append(f"SELECT {', '.join([*columns, f'{number} AS file_index'])} FROM {view}")
+        rows = f"(SELECT *, {number} AS hw_row FROM {view})"
+        parts.append(f"SELECT {', '.join([*columns, f'{number} AS file_index'])} FROM {rows}")
     union = " UNION ALL ".join(parts)
     names = [f"c{i}" for i in range(len(source.column_types))]
     return f"(SELECT {', '.join([*names, *per_file_columns(source, 'file_index')])} FROM ({union}))"

@@ -1,15 +1,18 @@
-"""Parquet as Athena reads it: columns by name, a missing one is NULL, an incompatible one is an error."""
+"""Parquet as Athena reads it: columns by name or place, a missing one is NULL, an incompatible one fails where used."""
 
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Protocol
 
-from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
+import duckdb
+
+from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sources.keys import path_list, per_file_columns
 from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
+from headwater.stack.lakehouse.sql.expression import fail, quote_name, quote_text
 
 
 class Physical(Protocol):
@@ -36,9 +39,26 @@ _PHYSICAL = {
     "integer": "INT32",
 }
 
+_TEXT: Physical = duckdb.sqltypes.VARCHAR
+
 
 def parquet_relation(source: Source, reader: Reader) -> str:
     """``(SELECT … AS c0, … FROM read_parquet(…))`` over the files, each column in its catalog type."""
+    if source.table.serde_parameters.get("parquet.column.index.access", "false").strip().lower() == "true":
+        return _by_place(source, reader)
+    return f"({_select(source, reader, per_file_columns(source, 'file_index'))})"
+
+
+def _by_place(source: Source, reader: Reader) -> str:
+    """Each file by itself: what the columns are called there does not matter."""
+    parts = []
+    for number, file in enumerate(source.files):
+        one = replace(source, files=[file])
+        parts.append(_select(one, reader, per_file_columns(source, str(number)), by_place=True))
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _select(source: Source, reader: Reader, more: list[str], *, by_place: bool = False) -> str:
     by_name = "true" if len(source.files) > 1 else "false"
     files = f"read_parquet({path_list(source)}, union_by_name={by_name}, hive_partitioning=false)"
     reader.expect(file.stored for file in source.files)
@@ -49,17 +69,18 @@ def parquet_relation(source: Source, reader: Reader) -> str:
     columns = []
     for i, (column, wanted) in enumerate(zip(source.table.columns, source.column_types, strict=True)):
         found = present.get(column.name.lower())
+        if by_place:
+            found = (str(described[i][0]), described[i][1]) if i < len(described) else None
         if found is None:
             columns += [f"CAST(NULL AS {t.to_duckdb(wanted)}) AS {name}" for name in _names(i, wanted)]
             continue
         value = converted(quote_name(found[0]), found[1], wanted)
         if value is None:
-            raise _incompatible(source, column.name, str(found[1]), wanted)
+            value = _incompatible(source, column.name, str(found[1]), wanted)
         columns.append(f"{value} AS c{i}")
         if wanted == t.TIMESTAMP:
             columns.append(f"{quote_name(found[0]) if found[1].id == 'timestamp' else value} AS r{i}")
-    columns += per_file_columns(source, "file_index")
-    return f"(SELECT {', '.join(columns)} FROM {files})"
+    return f"SELECT {', '.join([*columns, *more])} FROM {files}"
 
 
 def _names(index: int, wanted: t.Type) -> list[str]:
@@ -67,11 +88,13 @@ def _names(index: int, wanted: t.Type) -> list[str]:
     return [f"c{index}", f"r{index}"] if wanted == t.TIMESTAMP else [f"c{index}"]
 
 
-def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> QueryFailed:
+def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> str:
+    """A value that fails the query which reads it; one that reads other columns only does not mind."""
     shown = _PHYSICAL.get(physical.split("(", maxsplit=1)[0].lower(), physical)
     where = source.files[0].uri
     message = f"Malformed Parquet file. Field {name}'s type {shown} in parquet file {where}"
-    return QueryFailed(f"HIVE_BAD_DATA: {message} is incompatible with type {wanted} defined in table schema")
+    message = f"HIVE_BAD_DATA: {message} is incompatible with type {wanted} defined in table schema"
+    return fail(quote_text(message), wanted, "file_index")
 
 
 def converted(sql: str, physical: Physical, wanted: t.Type) -> str | None:
@@ -95,11 +118,12 @@ def converted(sql: str, physical: Physical, wanted: t.Type) -> str | None:
     if have not in allowed:
         return None
     if have == "blob" and t.is_text(wanted):
-        return f"decode({sql})"
+        return converted(f"decode({sql})", _TEXT, wanted)
     if have == "varchar":
         return {
             "varbinary": f"encode({sql})",
             "char": f"rpad({sql}, {wanted.params[0] if wanted.params else 1}, ' ')",
+            "varchar": f"left({sql}, {wanted.params[0]})" if wanted.params else sql,
         }.get(wanted.name, sql)
     return f"CAST({sql} AS {t.to_duckdb(wanted)})"
 

@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -93,16 +93,28 @@ _READERS: dict[str, Callable[[str], object]] = {
 }
 
 
+def check_values(name: str, kind: t.Type, values: Iterable[str]) -> None:
+    """Refuse the values of a partition key that are none of its type. Raises ``QueryFailed``."""
+    reader = _READERS.get(kind.name, str)
+    bad = next((text for text in values if text != NULL_PARTITION and not _reads(reader, text)), None)
+    if bad is not None:
+        message = f"Invalid partition value '{bad}' for {str(kind).upper()} partition key: {name}"
+        raise QueryFailed(f"HIVE_INVALID_PARTITION_VALUE: {message}")
+
+
+def _reads(reader: Callable[[str], object], text: str) -> bool:
+    try:
+        reader(text)
+    except ValueError:
+        return False
+    return True
+
+
 def invalid_value(table: Table, values: Sequence[tuple[str, ...]], kinds: dict[str, t.Type]) -> QueryFailed:
     """Athena's refusal of a partition whose directory name is not a value of the key's type."""
-    for row in values:
-        for key, text in zip(table.partition_keys, row, strict=False):
-            kind = kinds[key.name.lower()]
-            reader = _READERS.get(kind.name)
-            try:
-                if reader is not None and text != NULL_PARTITION:
-                    reader(text)
-            except ValueError:
-                message = f"Invalid partition value '{text}' for {str(kind).upper()} partition key: {key.name}"
-                return QueryFailed(f"HIVE_INVALID_PARTITION_VALUE: {message}")
+    try:
+        for i, key in enumerate(table.partition_keys):
+            check_values(key.name, kinds[key.name.lower()], {row[i] for row in values if i < len(row)})
+    except QueryFailed as failure:
+        return failure
     return QueryFailed(f"HIVE_INVALID_PARTITION_VALUE: Invalid partition value in table {table.database}.{table.name}")

@@ -111,6 +111,8 @@ def _invalid_input(body: str, clean: str) -> QueryFailed:
     routine = _ROUTINE.search(body)
     if routine:
         return QueryFailed(routine[1].strip())
+    if "is not utf-8 encoded" in body:
+        return QueryFailed("NOT_SUPPORTED: text that is not UTF-8 is not supported by Headwater's local Athena")
     if "parquet" in body.lower():
         return QueryFailed(f"HIVE_BAD_DATA: Not valid Parquet file: {clean}")
     if "more than one row" in body.lower():
