@@ -11,6 +11,7 @@ ATHENA_RESULTS_PREFIX = "athena-results"
 OUTPUT_FOLDER = "output"
 STATE_FOLDER = ".headwater"
 CLUSTER = "cluster-"  # what the folder of a cluster's backups begins with
+PACKED, MANIFEST = ".zst", ".json"  # a segment of its log, and what says what that has to be
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,11 @@ class Layout:
         >>> layout.wal_key("7", "000000010000000000000002")
         'backups/postgres/cluster-7/wal/00000001/000000010000000000000002.zst'
         """
-        return f"{self.wal_folder(cluster)}{name[:8]}/{name}.zst"
+        return f"{self.wal_folder(cluster)}{name[:8]}/{name}{PACKED}"
+
+    def wal_manifest_key(self, cluster: str, name: str) -> str:
+        """The key of the manifest of one segment, beside it."""
+        return f"{self.wal_folder(cluster)}{name[:8]}/{name}{MANIFEST}"
 
     def is_ours(self, key: str) -> bool:
         """Whether a key is one that Headwater, or Athena on its behalf, writes: by its place and its shape.
@@ -110,7 +115,7 @@ class Layout:
 _LAKE_FILE = r"[A-Za-z0-9_.-]+/([A-Za-z0-9_-]+=[^/]*/)+[^/._][^/]*\.parquet"
 _INGEST_MANIFEST = r"[A-Za-z0-9_.-]+/run=[^/]*/_manifest\.json"
 _BACKUP = r"[^/]+/\d{4}/\d{2}/\d{2}/backup_\d{8}T\d{6}Z[^/]*"
-_WAL = r"cluster-\d+/wal/[0-9A-F]{8}/[0-9A-F]{8}([0-9A-F]{16}|\.history)\.zst"
+_WAL = r"cluster-\d+/wal/[0-9A-F]{8}/[0-9A-F]{8}([0-9A-F]{16}|\.history)\.(zst|json)"
 # Athena names results after the execution, also inside its own folders: tables/<id>/…, Unsaved/2025/01/15/<id>.csv
 _ATHENA_RESULT = r"(.*/)?[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}[^/]*(/.*)?"
 

@@ -116,7 +116,7 @@ def list_(ctx: click.Context, cluster: str | None, as_json: bool) -> None:
 @click.option("--all", "all_", is_flag=True, help="Every backup.")
 @click.option("--subset", metavar="N/T", help="The Nth of T parts of all backups; T runs verify every one once.")
 @identity_option
-@click.option("--log", is_flag=True, help="Also read the archived log that follows, segment by segment.")
+@click.option("--log", is_flag=True, help="Also the archived log that follows, segment by segment.")
 @click.option("--dry-run", is_flag=True, help="Print which backups would be verified; read none.")
 @watch_options
 @cluster_option

@@ -94,9 +94,10 @@ class Recoverable:
         oldest = min(manifest.end_segment.number for manifest in usable)
         found = {gap for gap in gaps(self.archive.segments) if gap.last.number > oldest}
         newest = usable[0]
-        later = [s for s in self.archive.of(newest.timeline) if s.number > newest.end_segment.number]
+        known = (*self.archive.of(newest.timeline), *(s for s in self.archive.lost if s.timeline == newest.timeline))
+        later = [segment for segment in known if segment.number > newest.end_segment.number]
         if later:
-            found |= set(self.archive.missing(newest.end_segment.following(), later[-1]))
+            found |= set(self.archive.missing(newest.end_segment.following(), max(later)))
         return tuple(sorted(found, key=lambda gap: (gap.first, gap.last)))
 
 

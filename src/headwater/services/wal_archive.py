@@ -1,8 +1,10 @@
-"""The write-ahead log on S3: each segment an object that says of itself what it holds, and what is missing between."""
+"""The write-ahead log on S3: each segment an object and a manifest of it, and what is missing between them."""
 
 from __future__ import annotations
 
 import hashlib
+import zlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from functools import cached_property
@@ -11,11 +13,15 @@ from typing import TYPE_CHECKING, Any
 
 import zstandard
 
+from headwater import __version__
 from headwater.errors import BackupError, VerificationError
-from headwater.layout import Layout
-from headwater.services import codec, objects
+from headwater.layout import MANIFEST, PACKED, Layout
+from headwater.manifest import StoredDump
+from headwater.services import archives, codec, objects, removal
+from headwater.services.checksums import crc32_base64
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.storage import USUAL, Storage
+from headwater.wal_manifest import WalManifest, parse_wal
 from headwater.wal_segments import HISTORY, Gap, Segment, gaps, is_segment, parse_segment
 
 if TYPE_CHECKING:
@@ -24,18 +30,24 @@ if TYPE_CHECKING:
 SLOT = "headwater_wal"  # the replication slot that makes a server keep its log for us
 ZSTD_LEVEL = 1
 USUAL_SIZE = 16 * 1024 * 1024  # of a segment, unless initdb was told otherwise
-LARGEST = 1024 * 1024 * 1024  # no segment is larger than 1 GiB
-# Metadata: the digest of what PostgreSQL wrote, when it was whole, and how it is encrypted, if it is.
-SHA256, CLOSED, ENCRYPTION = "sha256", "closed", "encryption"
+# The object's metadata repeat what the manifest needs to be written by another run, should this one be killed between.
+SHA256, STORED, RAW_SIZE, CLOSED, ENCRYPTION = "sha256", "stored-sha256", "raw-size", "closed", "encryption"
 
 
 @dataclass(frozen=True)
 class WalArchive:
-    """What a cluster's archive holds, in order. ``histories`` are the files that say where timelines branch off."""
+    """What a cluster's archive holds, in order. ``histories`` are the files that say where timelines branch off.
+
+    Only what has a manifest counts. ``loose``: files whose manifest is not there, of a run that was killed or that is
+    under way; ``lost``: segments whose manifest is there and whose object is not.
+    """
 
     cluster: str
+    segment_size: int
     segments: tuple[Segment, ...]
     histories: tuple[str, ...]
+    loose: tuple[str, ...] = ()
+    lost: tuple[Segment, ...] = ()
 
     @property
     def gaps(self) -> tuple[Gap, ...]:
@@ -46,6 +58,12 @@ class WalArchive:
     def names(self) -> frozenset[str]:
         """The segments' file names."""
         return frozenset(segment.name for segment in self.segments)
+
+    @property
+    def everything(self) -> tuple[Segment, ...]:
+        """The segments that there is anything of: an object, a manifest, or both."""
+        loose = (parse_segment(name, self.segment_size) for name in self.loose if is_segment(name))
+        return tuple(sorted({*self.segments, *self.lost, *loose}))
 
     def of(self, timeline: int) -> tuple[Segment, ...]:
         """One timeline's segments."""
@@ -60,14 +78,23 @@ class WalArchive:
 
 def list_wal(s3: S3Client, layout: Layout, cluster: str, segment_size: int) -> WalArchive:
     """List a cluster's archived segments. Raises AwsError."""
-    segments, histories = [], []
+    there: set[str] = set()
+    proven: set[str] = set()
     for item in objects.list_objects(s3, layout.bucket, layout.wal_folder(cluster)):
-        name = item.key.rpartition("/")[2].removesuffix(".zst")
-        if is_segment(name):
-            segments.append(parse_segment(name, segment_size))
-        elif HISTORY.fullmatch(name):
-            histories.append(name)
-    return WalArchive(cluster, tuple(sorted(segments)), tuple(sorted(histories)))
+        file = item.key.rpartition("/")[2]
+        (proven if file.endswith(MANIFEST) else there).add(file.removesuffix(MANIFEST).removesuffix(PACKED))
+
+    def segments(names: Iterable[str]) -> tuple[Segment, ...]:
+        return tuple(sorted(parse_segment(name, segment_size) for name in names if is_segment(name)))
+
+    return WalArchive(
+        cluster=cluster,
+        segment_size=segment_size,
+        segments=segments(there & proven),
+        histories=tuple(sorted(name for name in there & proven if HISTORY.fullmatch(name))),
+        loose=tuple(sorted(name for name in there - proven if is_segment(name) or HISTORY.fullmatch(name))),
+        lost=segments(proven - there),
+    )
 
 
 @dataclass(frozen=True)
@@ -80,66 +107,146 @@ class WalStore:
     storage: Storage = USUAL
     encrypt_to: tuple[str, ...] = ()
 
+    def place(self, name: str) -> str:
+        """Where a file is, for messages."""
+        return f"s3://{self.layout.bucket}/{self.layout.wal_key(self.cluster, name)}"
+
+
+class Spoiled(VerificationError):
+    """An object without a manifest that is not what it says it is; ``etag`` is its."""
+
+    def __init__(self, message: str, etag: str) -> None:
+        super().__init__(message, hint="it is replaced when the segment is sent again")
+        self.etag = etag
+
 
 def store(archive: WalStore, file: Path) -> int:
     """Put a whole segment or history file into the archive; the bytes sent, 0 if it was there with the same content.
 
     Raises VerificationError if S3 has something else under its name, AwsError, OSError.
     """
-    s3, bucket = archive.s3, archive.layout.bucket
-    data = file.read_bytes()
-    digest = hashlib.sha256(data).hexdigest()
-    closed = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
+    s3, bucket, name = archive.s3, archive.layout.bucket, file.name
+    key, data = archive.layout.wal_key(archive.cluster, name), file.read_bytes()
     packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(data)
-    metadata = {SHA256: digest, CLOSED: closed.isoformat()}
-    if archive.encrypt_to and is_segment(file.name):  # a history holds positions only, and every listing reads it
+    encryption = None
+    if archive.encrypt_to and is_segment(name):  # a history holds positions only, and every listing reads it
         packed = b"".join(codec.encrypted([packed], codec.age_recipients(archive.encrypt_to)))
-        metadata[ENCRYPTION] = "age"
-    key = archive.layout.wal_key(archive.cluster, file.name)
-    extra = archive.storage.request(datetime.now(timezone.utc))
+        encryption = "age"
+    digest, closed = hashlib.sha256(data).hexdigest(), datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
+    metadata = {
+        SHA256: digest,
+        STORED: hashlib.sha256(packed).hexdigest(),
+        RAW_SIZE: str(len(data)),
+        CLOSED: closed.isoformat(),
+        **({ENCRYPTION: encryption} if encryption else {}),
+    }
+    options = WriteOptions({}, metadata, if_none_match=True, extra=archive.storage.request(datetime.now(timezone.utc)))
     try:
-        etag = objects.put_bytes(s3, bucket, key, packed, WriteOptions({}, metadata, if_none_match=True, extra=extra))
-    except ObjectExists as error:
-        there = objects.head(s3, bucket, key)
-        if there is not None and there.metadata.get(SHA256) == digest:
+        etag = objects.put_bytes(s3, bucket, key, packed, options)
+    except ObjectExists:
+        try:
+            _require_same(archive, name, digest)
+        except Spoiled as error:  # nobody believes in it, and here is what it was to be
+            if problem := removal.delete_if(s3, bucket, key, error.etag):
+                raise VerificationError(f"{error}; it cannot be replaced: {problem}") from error
+            etag = objects.put_bytes(s3, bucket, key, packed, options)
+        else:
             return 0
-        raise VerificationError(
-            f"s3://{bucket}/{key} is there already with other content than the server's {file.name}",
-            hint="was the cluster restored to an earlier state without a new timeline? archive it to another bucket",
-        ) from error
-    there = objects.head(s3, bucket, key)
-    if there is None or there.size != len(packed) or there.etag != etag or there.metadata.get(SHA256) != digest:
-        raise VerificationError(f"s3://{bucket}/{key} is not what was written")
+    made = _manifest(archive, name, packed, etag, metadata)
+    if not archives.confirm(s3, bucket, made.stored):
+        archives.read_back(s3, bucket, made.stored)
+    _commit(archive, made)
     return len(packed)
 
 
-def fetch(archive: WalStore, name: str, identities: list[Any]) -> bytes:
-    """A file's bytes, unpacked and compared with what was archived.
+def _require_same(archive: WalStore, name: str, digest: str) -> None:
+    """Raise VerificationError unless what is there already holds this; one without a manifest gets it."""
+    there = adopt(archive, name)
+    if there.stored.raw_sha256 != digest:
+        raise VerificationError(
+            f"{archive.place(name)} is there already with other content than the server's {name}",
+            hint="was the cluster restored to an earlier state without a new timeline? archive it to another bucket",
+        )
+    archives.confirm(archive.s3, archive.layout.bucket, there.stored)
 
-    Raises VerificationError, AwsError, BackupError if it is gone, or encrypted and there is no identity.
+
+def adopt(archive: WalStore, name: str) -> WalManifest:
+    """The manifest of a file that is there; if a run was killed before it wrote that, it is written now.
+
+    Every byte is read for that. Raises Spoiled if the object is not what its own metadata say, BackupError, AwsError.
     """
-    bucket, key = archive.layout.bucket, archive.layout.wal_key(archive.cluster, name)
-    there = objects.head(archive.s3, bucket, key)
-    if there is None:
-        raise BackupError(f"segment {name} is not in the archive: s3://{bucket}/{key} is gone")
-    packed = objects.read_bytes(archive.s3, bucket, key)
-    if ENCRYPTION in there.metadata:
-        if not identities:
-            raise BackupError(f"segment {name} is encrypted", hint="give --identity FILE")
-        packed = b"".join(codec.decrypted([packed], identities))
+    s3, bucket, key = archive.s3, archive.layout.bucket, archive.layout.wal_key(archive.cluster, name)
+    if objects.head(s3, bucket, archive.layout.wal_manifest_key(archive.cluster, name)) is not None:
+        return read_manifest(archive, name)
+    found = objects.head(s3, bucket, key)
+    if found is None:
+        raise BackupError(f"{name} is not in the archive: {archive.place(name)} is gone")
+    packed = objects.read_bytes(s3, bucket, key)
+    if hashlib.sha256(packed).hexdigest() != found.metadata.get(STORED):
+        raise Spoiled(f"{archive.place(name)} has no manifest, and is not what was to be written there", found.etag)
+    return _commit(archive, _manifest(archive, name, packed, found.etag, found.metadata))
+
+
+def _manifest(archive: WalStore, name: str, packed: bytes, etag: str, metadata: Mapping[str, str]) -> WalManifest:
+    stored = StoredDump(
+        key=archive.layout.wal_key(archive.cluster, name),
+        size=len(packed),
+        sha256=metadata[STORED],
+        crc32=zlib.crc32(packed),
+        checksum=crc32_base64(zlib.crc32(packed)),
+        etag=etag,
+        raw_size=int(metadata[RAW_SIZE]),
+        raw_sha256=metadata[SHA256],
+        compression="zstd",
+    )
+    closed = datetime.fromisoformat(metadata[CLOSED])
+    return WalManifest(name, archive.cluster, closed, stored, __version__, metadata.get(ENCRYPTION))
+
+
+def _commit(archive: WalStore, manifest: WalManifest) -> WalManifest:
+    """Write the manifest, on the condition that there is none; the one that is there afterwards."""
+    key = archive.layout.wal_manifest_key(archive.cluster, manifest.name)
+    extra = archive.storage.request(datetime.now(timezone.utc))
+    options = WriteOptions({}, {}, "application/json", if_none_match=True, extra=extra)
     try:
-        data = zstandard.ZstdDecompressor().decompress(packed, max_output_size=LARGEST)
-    except zstandard.ZstdError as error:
-        raise VerificationError(f"segment {name} is damaged: {error}") from error
-    if hashlib.sha256(data).hexdigest() != there.metadata.get(SHA256):
-        raise VerificationError(f"segment {name} is damaged: its SHA-256 is not that of what was archived")
-    return data
+        objects.put_bytes(archive.s3, archive.layout.bucket, key, manifest.to_json(), options)
+    except ObjectExists as error:
+        there = read_manifest(archive, manifest.name)
+        if not there.same_log(manifest):
+            raise VerificationError(f"s3://{archive.layout.bucket}/{key} speaks of something else") from error
+        return there
+    return manifest
+
+
+def read_manifest(archive: WalStore, name: str) -> WalManifest:
+    """What was archived under this name. Raises BackupError if that cannot be told, AwsError."""
+    key = archive.layout.wal_manifest_key(archive.cluster, name)
+    found = parse_wal(objects.read_bytes(archive.s3, archive.layout.bucket, key), key)
+    wanted = (name, archive.cluster, archive.layout.wal_key(archive.cluster, name))
+    if (found.name, found.cluster, found.stored.key) != wanted:
+        raise BackupError(f"{key} speaks of {found.name} of cluster {found.cluster}: {found.stored.key}")
+    return found
+
+
+def confirm(archive: WalStore, name: str) -> None:
+    """Compare a file's object, as S3 reports it, with its manifest. Raises VerificationError, BackupError, AwsError."""
+    archives.confirm(archive.s3, archive.layout.bucket, read_manifest(archive, name).stored)
+
+
+def fetch(archive: WalStore, name: str, identities: list[Any]) -> bytes:
+    """A file's bytes, unpacked, and both compared with its manifest.
+
+    Raises VerificationError, AwsError, BackupError if it is encrypted and there is no identity.
+    """
+    manifest = read_manifest(archive, name)
+    chunks = objects.read_chunks(archive.s3, archive.layout.bucket, manifest.stored.key)
+    try:
+        called = f"segment {name}"
+        return b"".join(archives.unpacked(called, manifest.stored, chunks, manifest.encryption, identities))
+    except VerificationError as error:
+        raise VerificationError(str(error), hint="recover to a moment before it, or from a backup after it") from error
 
 
 def closed_at(archive: WalStore, name: str) -> datetime:
     """When a segment was whole, by the clock of the machine that received it. Raises BackupError, AwsError."""
-    key = archive.layout.wal_key(archive.cluster, name)
-    there = objects.head(archive.s3, archive.layout.bucket, key)
-    if there is None or CLOSED not in there.metadata:
-        raise BackupError(f"s3://{archive.layout.bucket}/{key} does not say when it was closed")
-    return datetime.fromisoformat(there.metadata[CLOSED])
+    return read_manifest(archive, name).closed

@@ -86,7 +86,7 @@ def plan_prune(
     # An unreadable manifest may need any segment, and so may a backup that only seems to be damaged.
     if decisions and not found.unreadable and len(found.usable) == len(found.backups):
         size = decisions[0].backup.segment_size
-        archived = wal_archive.list_wal(connections.s3, settings.layout, identifier, size).segments
+        archived = wal_archive.list_wal(connections.s3, settings.layout, identifier, size).everything
     kept = [decision.backup for decision in decisions if decision.action == "keep"]
     return PhysicalPrunePlan(
         cluster=identifier,
@@ -167,8 +167,8 @@ def _remove_segments(
     layout, found = connections.settings.layout, sorted(segments)
 
     def one(segment: Segment) -> str:
-        key = layout.wal_key(plan.cluster, segment.name)
-        return removal.remove(connections.s3, layout.bucket, {key: None})
+        own, name = layout.wal_manifest_key(plan.cluster, segment.name), segment.name  # manifests first
+        return removal.remove(connections.s3, layout.bucket, {own: None, layout.wal_key(plan.cluster, name): None})
 
     held = []
     with ThreadPoolExecutor(REMOVERS, "headwater-prune") as executor:

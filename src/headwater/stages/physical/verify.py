@@ -58,8 +58,6 @@ def plan_verify(connections: Connections, options: PhysicalVerifyOptions) -> Phy
     """Choose the backups. Raises BackupError, SettingsError, AwsError."""
     if options.level not in LEVELS:
         raise SettingsError(f"level {options.level!r} is not known", hint=f"use {', '.join(LEVELS)}")
-    if options.log and options.level == "head":
-        raise SettingsError("the log can only be read with level full or restore")
     found = list_physical(connections.s3, connections.settings.layout, cluster_of(connections, options.cluster))
     chosen, sizes = _chosen(found, options), {item.manifest.id: item.manifest.dump.size for item in found.backups}
     to_read = 0 if options.level == "head" else sum(sizes.get(id_, 0) for item in chosen for id_ in item.chain)
@@ -127,7 +125,8 @@ def _proof(item: ListedPhysical, plan: PhysicalVerifyPlan, connections: Connecti
     for stored in (stored for manifest in links for stored in (manifest.dump, manifest.files)):
         archives.confirm(connections.s3, settings.bucket_name, stored)
     if plan.level == "head":
-        return f"size, checksum and ETag are what was written{_with(links)}"
+        said = f"size, checksum and ETag are what was written{_with(links)}"
+        return said + (_log_proof(item.manifest, None, connections, on_progress) if plan.options.log else "")
     source = source_of(connections, links, plan.options.identity)
     with _scratch(connections, item.manifest.id) as folder:
         for manifest in links:
@@ -138,9 +137,7 @@ def _proof(item: ListedPhysical, plan: PhysicalVerifyPlan, connections: Connecti
         said = f"{read:,} bytes read back, digests equal, every file is what PostgreSQL sent{_with(links)}"
         if plan.level == "restore":
             said += f"; {try_out(folder / 'data', item.manifest, connections, on_progress)}"
-    if plan.options.log:
-        said += f"; {_read_log(item.manifest, source, connections, on_progress)} segments of the log after it are whole"
-    return said
+    return said + (_log_proof(item.manifest, source, connections, on_progress) if plan.options.log else "")
 
 
 @contextmanager
@@ -154,18 +151,28 @@ def _scratch(connections: Connections, name: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _read_log(manifest: PhysicalManifest, source: Source, connections: Connections, on_progress: OnProgress) -> int:
-    """Unpack and compare the unbroken log that follows a backup; how many segments. Raises VerificationError."""
+def _log_proof(
+    manifest: PhysicalManifest, source: Source | None, connections: Connections, on_progress: OnProgress
+) -> str:
+    """Compare the log that follows a backup with its manifests: by what S3 reports or, with a source, by reading it.
+
+    Raises VerificationError for a segment that is not what was archived, and for a gap.
+    """
     found = recoverable.load(connections.s3, connections.settings.layout, manifest.cluster)
     names = [segment.name for segment in found.following(manifest, found.best(manifest)[0])]
 
-    def read(name: str) -> None:
-        wal_archive.fetch(found.store, name, source.store.identities)
+    def check(name: str) -> None:
+        if source is None:
+            wal_archive.confirm(found.store, name)
+        else:
+            wal_archive.fetch(found.store, name, source.store.identities)
 
     with ThreadPoolExecutor(READERS, "headwater-log") as executor:
-        for done, (name, _) in enumerate(zip(names, executor.map(read, names), strict=True), 1):
+        for done, (name, _) in enumerate(zip(names, executor.map(check, names), strict=True), 1):
             on_progress(Progress("log", done, len(names), "segments", name))
-    return len(names)
+    if broken := [gap for gap in found.missing() if gap.last.number > manifest.end_segment.number]:
+        raise VerificationError(f"the log after it lacks {', '.join(map(str, broken))}")
+    return f"; {len(names)} segments of the log after it are {'there' if source is None else 'whole'}"
 
 
 def _with(links: tuple[PhysicalManifest, ...]) -> str:

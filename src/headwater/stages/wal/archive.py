@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import time
@@ -12,13 +13,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from headwater.connections import Connections
-from headwater.errors import BackupError, SettingsError
+from headwater.errors import BackupError, SettingsError, VerificationError
 from headwater.model import OnProgress, PostgresAddress, no_progress
 from headwater.services import buckets, clusters, codec, tools, wal_archive
 from headwater.services.preflight import bucket_facts, judge_bucket
 from headwater.services.programs import Program, bound_to_us
 from headwater.services.storage import USUAL, Storage
-from headwater.services.wal_archive import SLOT, WalStore
+from headwater.services.wal_archive import SLOT, WalArchive, WalStore
 from headwater.stages.wal.shipping import Shipping
 from headwater.wal_segments import segment_before
 
@@ -30,6 +31,7 @@ BEGIN_AGAIN = (
     "run `headwater backup wal --drop-slot`, begin again with `headwater backup wal`, whose slot makes the server keep"
     " its log, and make a new base: `headwater backup create --physical`"
 )
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -127,11 +129,13 @@ def archive(
     address = connections.postgres("postgres")
     clusters.ensure_slot(address, plan.slot)
     plan.spool.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _mend(plan)
     options = plan.options
     store = WalStore(
         connections.s3, connections.settings.layout, plan.cluster.identifier, options.storage, options.encrypt_to
     )
+    for name in _listed(plan, store).loose:
+        _adopt(store, name)
+    _mend(plan, _listed(plan, store))
     arguments = [
         str(plan.tool.path),
         f"--directory={plan.spool}",
@@ -149,9 +153,7 @@ def archive(
         run = _Run(plan, address, shipping, receiver)
         run.until_done(stopped)
         run.end()
-    found = wal_archive.list_wal(
-        connections.s3, connections.settings.layout, plan.cluster.identifier, plan.cluster.segment_size
-    )
+    found = _listed(plan, store)
     return WalReport(
         cluster=plan.cluster.identifier,
         slot=plan.slot,
@@ -178,14 +180,29 @@ def _spool(connections: Connections, cluster: str) -> Path:
     return connections.settings.layout.state / "wal" / cluster
 
 
-def _mend(plan: WalPlan) -> None:
+def _listed(plan: WalPlan, store: WalStore) -> WalArchive:
+    return wal_archive.list_wal(store.s3, store.layout, store.cluster, plan.cluster.segment_size)
+
+
+def _mend(plan: WalPlan, found: WalArchive) -> None:
     """Empty an unfinished segment that a full disk cut short: pg_receivewal would refuse to go on after it.
 
-    Empty, and not gone: its name is where the receiver goes on, from a server that still has it.
+    Empty, and not gone: its name is where the receiver goes on, from a server that still has it. One that another
+    machine has archived since goes: the server need not have its log any more.
     """
     for left in plan.spool.glob(f"*{PARTIAL}"):
-        if left.stat().st_size not in (0, plan.cluster.segment_size):
+        if left.name.removesuffix(PARTIAL) in found.names:
+            left.unlink()
+        elif left.stat().st_size not in (0, plan.cluster.segment_size):
             os.truncate(left, 0)
+
+
+def _adopt(store: WalStore, name: str) -> None:
+    """Give what a killed run had sent its manifest; what is damaged stays without one, and is missing."""
+    try:
+        wal_archive.adopt(store, name)
+    except (BackupError, VerificationError) as error:
+        log.warning("%s", error)
 
 
 def _check(slot: clusters.Slot) -> None:
