@@ -101,7 +101,7 @@ def _log_of(function: str) -> str:
 
 
 def _extreme(function: str) -> Builder:
-    """NULL if any argument is NULL, where DuckDB skips NULLs."""
+    """NULL if any argument is NULL, where DuckDB skips NULLs; NaN only if there is nothing else."""
 
     def build(call: Call) -> Expr:
         anything = " OR ".join(f"{a} IS NULL" for a in call.arguments)
@@ -179,7 +179,10 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("round(N, bigint) -> N", _round_to),
     _f("truncate(N) -> N", _truncate),
     _f("truncate(N, bigint) -> N", _truncate_to),
-    _f("to_base(bigint, bigint) -> varchar", "hw_to_base({0}, {1})"),
+    _f(
+        "to_base(bigint, bigint) -> varchar",
+        lambda call: Expr(f"hw_to_base({call.arguments[0]}, {call.arguments[1]})", t.varchar(64)),
+    ),
     _f("from_base(varchar, bigint) -> bigint", "hw_from_base({0}, {1})"),
     _f("random(I) -> I", _random_below),
     _f("random(I, I) -> I", _random_below),

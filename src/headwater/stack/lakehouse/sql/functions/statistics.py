@@ -11,7 +11,11 @@ _S = "map(varchar, double), map(varchar, double)"
 FUNCTIONS: tuple[Function, ...] = (
     _m("beta_cdf(double, double, double) -> double", "hw_beta_cdf({all})"),
     _m("inverse_beta_cdf(double, double, double) -> double", "hw_inverse_beta_cdf({all})"),
-    _m("normal_cdf(double, double, double) -> double", "hw_normal_cdf({all})"),
+    # DuckDB takes a NaN of a routine for NULL.
+    _m(
+        "normal_cdf(double, double, double) -> double",
+        "CASE WHEN isnan({0}) OR isnan({2}) THEN CAST('nan' AS DOUBLE) ELSE hw_normal_cdf({all}) END",
+    ),
     _m("inverse_normal_cdf(double, double, double) -> double", "hw_inverse_normal_cdf({all})"),
     _m("t_pdf(double, double) -> double", "hw_t_pdf({all})"),
     _m("t_cdf(double, double) -> double", "hw_t_cdf({all})"),

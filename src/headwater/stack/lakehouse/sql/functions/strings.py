@@ -111,6 +111,9 @@ _FORMATTED = ("boolean", *t.INTEGERS, "double", "decimal", "varchar", "char", "d
 
 def _format(call: Call) -> str:
     """Java's ``String.format``; conversions that mean something else in Java are refused when a row has them."""
+    if call.arguments[0].type.name not in ("varchar", "unknown"):
+        message = f"Type of first argument to format() must be VARCHAR (actual: {call.arguments[0].type})"
+        raise SqlError("TYPE_MISMATCH", message, call.position)
     for argument in call.arguments[1:]:
         if argument.type.name not in _FORMATTED:
             raise Unsupported(f"format() of a {argument.type}")
@@ -164,7 +167,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("chr(bigint) -> varchar", _chr),
     _f("codepoint(varchar) -> integer", _codepoint),
     _f("concat(varchar, varchar...) -> varchar", _concat),
-    _f("concat_ws(varchar, array(varchar)) -> varchar", "array_to_string({1}, {0})"),
+    _f("concat_ws(varchar, array(varchar)) -> varchar", "CASE WHEN {0} IS NOT NULL THEN array_to_string({1}, {0}) END"),
     _f("concat_ws(varchar, varchar...) -> varchar", "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}) END"),
     _f("length(varchar) -> bigint", "length({0})"),
     _f("ends_with(varchar, varchar) -> boolean", "ends_with({0}, {1})"),
@@ -173,7 +176,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("luhn_check(varchar) -> boolean", "hw_luhn({0})"),
     _f("normalize(varchar) -> varchar", "nfc_normalize({0})"),
     _f("normalize(varchar, varchar) -> varchar", "hw_normalize({0}, {1})"),
-    _f("soundex(varchar) -> varchar", "hw_soundex({0})"),
+    _f("soundex(varchar) -> varchar", lambda call: Expr(f"hw_soundex({call.arguments[0]})", t.varchar(4))),
     _f("split_to_multimap(varchar, varchar, varchar) -> map(varchar, array(varchar))", _split_to_multimap),
     _f("strpos(varchar, varchar, bigint) -> bigint", "hw_strpos({0}, {1}, {2})"),
     _f("lower(S) -> S", "lower({0})"),
@@ -201,7 +204,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("substring(S, bigint, bigint) -> S", _substr),
     _f("translate(varchar, varchar, varchar) -> varchar", "translate({0}, {1}, {2})"),
     _v("typeof(any) -> varchar", _typeof),
-    _v("format(varchar, any...) -> varchar", _format),
+    _v("format(any, any...) -> varchar", _format),
     _v("format_number(double) -> varchar", "hw_format_number({0})"),
     _v("parse_data_size(varchar) -> any", _data_size),
     # Behind those of varchar, which converts to char.

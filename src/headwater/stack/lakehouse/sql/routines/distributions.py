@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from statistics import NormalDist
 
+from headwater.stack.lakehouse.sql.routines.javanumbers import double_text
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
 _TINY, _PRECISION, _STEPS = 1e-300, 1e-16, 1000
@@ -56,6 +57,8 @@ def beta_cdf(a: float, b: float, value: float) -> float:
 def _inverse_beta_cdf(a: float, b: float, p: float) -> float:
     _require(0 <= p <= 1, "inverse_beta_cdf Function: p must be in the interval [0, 1]")
     _require(a > 0 and b > 0, "inverse_beta_cdf Function: a, b must be > 0")
+    if p in (0, 1):
+        return p
     low, high = 0.0, 1.0
     while (middle := (low + high) / 2) not in (low, high):
         low, high = (middle, high) if _beta(a, b, middle) < p else (low, middle)
@@ -144,13 +147,21 @@ def _bucket(value: float, low: float, high: float, count: int) -> int:
     distance, width = (value - low, high - low) if low < high else (low - value, low - high)
     if distance < 0:
         return 0
+    if distance >= width and count >= 2**63 - 1:
+        raise RoutineFailed(f"Bucket for value {double_text(value)} is out of range", "NUMERIC_VALUE_OUT_OF_RANGE")
     return count + 1 if distance >= width else int(count * distance / width) + 1
 
 
 def _bin(value: float, bins: Sequence[float]) -> int:
     _require(bool(bins), "Bins cannot be an empty array")
     _require(not math.isnan(value), "Operand cannot be NaN")
-    return sum(1 for bound in bins if bound <= value)
+    low, high = 0, len(bins)
+    while low < high:
+        _require(bins[low] <= bins[high - 1], "Bin values are not sorted in ascending order")
+        middle = (low + high) // 2
+        _require(math.isfinite(bins[middle]), f"Bin value must be finite, got {double_text(bins[middle])}")
+        low, high = (low, middle) if value < bins[middle] else (middle + 1, high)
+    return low
 
 
 _D, _V = "DOUBLE", ["DOUBLE[]", "DOUBLE[]"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, datetime
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from fractions import Fraction
 
 from headwater.stack.lakehouse.sql.routines.javanumbers import double_text
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
@@ -32,6 +33,7 @@ def java_format(pattern: str | None, *arguments: object) -> str | None:
         _no_specifier(literal)
         found.append(literal)
         position = mark.end()
+        _check_flags(mark, pattern)
         if mark[6] in "%n":
             found.append(_fitted("%" if mark[6] == "%" else "\n", mark[3], mark[2]))
             continue
@@ -46,6 +48,40 @@ def java_format(pattern: str | None, *arguments: object) -> str | None:
         found.append(_converted(mark, arguments[index]))
     _no_specifier(pattern[position:])
     return "".join([*found, pattern[position:]])
+
+
+_ALLOWED_FLAGS = {
+    "d": "-+ 0,(",
+    "x": "-#0",
+    "X": "-#0",
+    "o": "-#0",
+    "f": "-#+ 0,(",
+    "e": "-#+ 0(",
+    "E": "-#+ 0(",
+    "n": "",
+}
+
+
+def _check_flags(mark: re.Match[str], pattern: str) -> None:
+    """What Java's formatter refuses before it looks at the value."""
+    flags, width, kind = mark[2].replace("<", ""), mark[3], mark[6] if not mark[5] else "t"
+    wrong = next(
+        (
+            name
+            for name, found in (
+                ("DuplicateFormatFlags", len(set(flags)) < len(flags)),
+                ("IllegalFormatWidth", kind == "n" and width is not None),
+                ("IllegalFormatFlags", {"-", "0"} <= set(flags) or {"+", " "} <= set(flags)),
+                ("MissingFormatWidth", width is None and bool(set(flags) & {"-", "0"})),
+                ("IllegalFormatPrecision", mark[4] is not None and kind in "dxXocC%nt"),
+                ("FormatFlagsConversionMismatch", bool(set(flags) - set(_ALLOWED_FLAGS.get(kind, "-")))),
+            )
+            if found
+        ),
+        None,
+    )
+    if wrong is not None:
+        raise RoutineFailed(f"Invalid format string: {pattern} ({wrong}: {mark[0]})")
 
 
 def _no_specifier(text: str) -> None:
@@ -186,11 +222,14 @@ def _duration(text: str) -> int:
 def _data_size(text: str) -> Decimal:
     found = _SIZE.fullmatch(text)
     try:
-        if found is not None and found[2] in _SIZE_UNITS:
-            return Decimal(int(Decimal(found[1]) * 1024 ** _SIZE_UNITS.index(found[2])))
-    except InvalidOperation:
-        pass
-    raise RoutineFailed(f"Invalid data size: '{text}'")
+        size = Fraction(found[1]) * 1024 ** _SIZE_UNITS.index(found[2]) if found else None
+    except ValueError:
+        size = None
+    if size is None:
+        raise RoutineFailed(f"Invalid data size: '{text}'")
+    if int(size) >= 10**38:
+        raise RoutineFailed(f"Value out of range: '{text}' ('{int(size)}B')", "NUMERIC_VALUE_OUT_OF_RANGE")
+    return Decimal(int(size))
 
 
 def format_number(value: float) -> str:

@@ -21,6 +21,9 @@ def _parts(url: str) -> tuple[str, str, int, str, str, str] | None:
     scheme, authority, path, query, fragment = (part or "" for part in found.groups())
     if scheme and not authority and not path:
         return None
+    if scheme and found[2] is None and not path.startswith("/"):
+        # mailto:somebody@example.com: a URI without parts.
+        return scheme, "", -1, "", "", fragment
     named = _AUTHORITY.fullmatch(authority)
     host, port = (named[1], int(named[2]) if named[2] else -1) if named else ("", -1)
     return scheme, host, port, path, query, fragment

@@ -102,7 +102,9 @@ def _to_base(value: int, radix: int) -> str:
 def _from_base(text: str, radix: int) -> int:
     _check_radix(radix)
     try:
-        value = int(text, radix) if text == text.strip() and "_" not in text else None
+        # Digits only: Python would also take 0x1F, 1_0 and spaces.
+        digits = text[1:] if text[:1] in ("+", "-") else text
+        value = int(text, radix) if digits and all(int(digit, 36) < radix for digit in digits) else None
     except ValueError:
         value = None
     if value is None or not -(2**63) <= value < 2**63:

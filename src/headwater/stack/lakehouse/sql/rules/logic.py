@@ -10,7 +10,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import comparison, one_of, together
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expression import Expr, null_of
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -83,12 +83,16 @@ def like_rule(self: Expressions, node: exp.Expression) -> Expr:
     escape = ""
     if isinstance(node, exp.Escape):
         check_parts(node.this)
-        character = self.translate(node.expression)
-        if not isinstance(character.literal, str) or len(character.literal) != 1:
+        character, node = self.translate(node.expression), node.this
+        if character.type.name == "unknown":
+            return null_of(t.BOOLEAN)
+        if not isinstance(character.literal, str) or len(character.literal) > 1:
             message = "Escape string must be a single character"
             raise SqlError("INVALID_FUNCTION_ARGUMENT", message, self.context.position(node))
-        escape, node = f" ESCAPE {character.sql}", node.this
-        _check_escapes(self, node.expression, str(character.literal))
+        # An empty text is no escape character.
+        if character.literal:
+            escape = f" ESCAPE {character.sql}"
+            _check_escapes(self, node.expression, character.literal)
     value, pattern = self.translate(node.this), self.translate(node.expression)
     for side, label in ((value, "Left side"), (pattern, "Pattern")):
         if not t.is_text(side.type) and side.type.name != "unknown":
