@@ -134,3 +134,6 @@ def test_a_plan_is_shown_without_running_the_query(athena: AthenaClient) -> None
     assert execution["SubstatementType"] == "EXPLAIN"
     assert athena.result(execution["QueryExecutionId"])[:2] == [["Query Plan"], ["Output[one integer]"]]
     assert athena.failure("EXPLAIN (TYPE IO) SELECT 1").startswith("NOT_SUPPORTED: EXPLAIN (TYPE IO)")
+    valid = athena.run("EXPLAIN (TYPE VALIDATE) SELECT 1 AS one")
+    assert athena.result(valid["QueryExecutionId"]) == [["Valid"], ["true"]]
+    assert athena.failure("EXPLAIN (TYPE VALIDATE) SELECT one").startswith("COLUMN_NOT_FOUND: line 1:32")

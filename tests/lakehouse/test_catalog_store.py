@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -138,6 +140,19 @@ while True:
     print(number, flush=True)
     number += 1
 """
+
+
+def test_a_file_of_the_first_version_is_read_on(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.db"
+    Catalog(path).close()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("DROP TABLE partition_indexes; PRAGMA user_version = 1;")
+    catalog = Catalog(path)
+    catalog.create_database(SCOPE, {"Name": "lake"})
+    keys = [{"Name": "day", "Type": "string"}]
+    catalog.create_table(SCOPE, "lake", {"Name": "t", "PartitionKeys": keys}, {"by_day": ["day"]})
+    assert catalog.partition_indexes(SCOPE, "lake", "t")[0]["Keys"] == keys
+    catalog.close()
 
 
 def test_what_was_acknowledged_survives_kill_9(tmp_path: Path) -> None:

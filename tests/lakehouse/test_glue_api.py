@@ -106,10 +106,35 @@ def test_tables_come_back_and_are_found_by_pattern(glue: Any) -> None:
         assert [t["Name"] for t in glue.get_tables(DatabaseName="lake", Expression=pattern)["TableList"]] == ["orders"]
     searched = glue.search_tables(SearchText="year", Filters=[{"Key": "DatabaseName", "Value": "lake"}])["TableList"]
     assert [table["Name"] for table in searched] == ["orders"]
+    assert [table["Name"] for table in glue.search_tables(SearchText="rder")["TableList"]] == ["orders"]
+    assert [table["Name"] for table in glue.search_tables(SearchText='"orders"')["TableList"]] == ["orders"]
+    assert glue.search_tables(SearchText='"rder"')["TableList"] == []
     with pytest.raises(glue.exceptions.InvalidInputException):
         glue.get_tables(DatabaseName="lake", Expression="(")
     with pytest.raises(glue.exceptions.EntityNotFoundException):
         glue.get_tables(DatabaseName="nope")
+
+
+def test_partition_indexes_are_kept_with_their_table(glue: Any) -> None:
+    names = {"DatabaseName": "lake", "TableName": "orders"}
+    first = [{"IndexName": "first", "Keys": ["year"]}]
+    glue.create_table(DatabaseName="lake", TableInput=ORDERS, PartitionIndexes=first)
+    glue.create_partition_index(**names, PartitionIndex={"IndexName": "second", "Keys": ["City", "year"]})
+    found = glue.get_partition_indexes(**names)["PartitionIndexDescriptorList"]
+    assert [(i["IndexName"], [k["Name"] for k in i["Keys"]], i["IndexStatus"]) for i in found] == [
+        ("first", ["year"], "ACTIVE"),
+        ("second", ["city", "year"], "ACTIVE"),
+    ]
+    with pytest.raises(glue.exceptions.InvalidInputException):
+        glue.create_partition_index(**names, PartitionIndex={"IndexName": "bad", "Keys": ["id"]})
+    with pytest.raises(glue.exceptions.AlreadyExistsException):
+        glue.create_partition_index(**names, PartitionIndex={"IndexName": "first", "Keys": ["year"]})
+    glue.create_partition_index(**names, PartitionIndex={"IndexName": "third", "Keys": ["year"]})
+    with pytest.raises(glue.exceptions.ResourceNumberLimitExceededException):
+        glue.create_partition_index(**names, PartitionIndex={"IndexName": "fourth", "Keys": ["year"]})
+    glue.delete_partition_index(**names, IndexName="first")
+    with pytest.raises(glue.exceptions.EntityNotFoundException):
+        glue.delete_partition_index(**names, IndexName="first")
 
 
 def test_an_optimistic_update_loses_against_a_newer_version(glue: Any) -> None:

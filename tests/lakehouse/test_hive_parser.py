@@ -212,6 +212,14 @@ def test_ddl_that_is_not_supported_is_refused_by_name(sql: str) -> None:
         parse(sql)
 
 
+@pytest.mark.parametrize("sql", ["CREATE EXTERNAL TABLE t ({} int)", "ALTER TABLE t DROP PARTITION ({}='a')"])
+def test_reserved_words_are_names_in_backticks_only(sql: str) -> None:
+    with pytest.raises(DdlSyntaxError, match=r"mismatched input 'date'. Expecting: identifier \(a reserved word"):
+        parse(sql.format("date"))
+    for name in ("`date`", "time", "start"):
+        assert parse(sql.format(name)) is not None
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     for sql in (text, f"CREATE EXTERNAL TABLE t ({text}", f"ALTER TABLE {text}", f"SHOW {text}", f"DROP TABLE {text}"):

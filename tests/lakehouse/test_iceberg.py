@@ -121,7 +121,7 @@ def test_files_without_field_numbers_are_read_by_the_name_mapping(athena: Athena
     _add_file(athena, pa.table({"id": pa.array([4], pa.int32())}))
     assert athena.rows("SELECT * FROM t ORDER BY id") == [["1", "a"], ["2", "b"], ["3", None], ["4", None]]
     assert athena.rows("SELECT id FROM t WHERE \"$path\" LIKE 's3://data/2.parquet' ORDER BY id") == [["2"], ["3"]]
-    athena.run("ALTER TABLE t ADD COLUMNS (more double)")
+    athena.run("ALTER TABLE t ADD COLUMNS (`more` double)")
     assert _count(athena, "UPDATE t SET name = name || '!', more = 0.5 WHERE id <= 2") == 2
     assert _count(athena, "DELETE FROM t WHERE id = 3") == 1
     athena.run("OPTIMIZE t REWRITE DATA USING BIN_PACK")
@@ -132,7 +132,7 @@ def test_every_version_stays_readable(athena: AthenaClient) -> None:
     athena.run(CREATE)
     athena.run("INSERT INTO t VALUES (1, 'a')")
     (first,) = athena.rows('SELECT snapshot_id FROM "t$snapshots"')[0]
-    athena.run("ALTER TABLE t ADD COLUMNS (more double)")
+    athena.run("ALTER TABLE t ADD COLUMNS (`more` double)")
     athena.run("INSERT INTO t VALUES (2, 'b', 0.5)")
     assert athena.rows(f"SELECT * FROM t FOR VERSION AS OF {first}") == [["1", "a"]]
     assert athena.rows("SELECT * FROM t FOR TIMESTAMP AS OF current_timestamp ORDER BY id") == [

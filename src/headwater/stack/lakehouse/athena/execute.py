@@ -108,7 +108,8 @@ class Executor:
     def _explain(self, job: Job, statement: ExplainStatement, control: Control) -> Outcome:
         with self.resources.engine.session() as session, control.attached(session):
             lines, scanned = explain(self._run_in(job, session), statement)
-        return self._text(job, ("Query Plan", *lines), "EXPLAIN", "Query Plan", scanned)
+        column = "Valid" if statement.validate else "Query Plan"
+        return self._text(job, (column, *lines), "EXPLAIN", column, scanned)
 
     def _ddl(self, job: Job, ddl: DdlStatement) -> Outcome:
         r = self.resources
@@ -125,7 +126,7 @@ class Executor:
         return Outcome(infos, len(lines), statement=result.statement_type, substatement=result.substatement_type)
 
     def _text(self, job: Job, lines: tuple[str, ...], substatement: str, column: str = "", scanned: int = 0) -> Outcome:
-        infos = [column_info(column, t.VARCHAR)] if column else []
+        infos = [column_info(column, t.BOOLEAN if column == "Valid" else t.VARCHAR)] if column else []
         self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
         self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "binary/octet-stream")
         return Outcome(infos, len(lines), scanned, substatement=substatement)

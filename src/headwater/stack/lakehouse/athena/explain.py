@@ -11,6 +11,8 @@ from headwater.stack.lakehouse.athena.statement import ExplainStatement
 def explain(run: SelectRun, statement: ExplainStatement) -> tuple[tuple[str, ...], int]:
     """The lines of the plan, and the bytes read to find it (0 unless ANALYZE ran the query)."""
     translation = run.translation(statement.query)
+    if statement.validate:
+        return ("true",), 0
     with reported(run.session):
         sql = run.sources(translation)
         verb = "EXPLAIN ANALYZE" if statement.analyze else "EXPLAIN"

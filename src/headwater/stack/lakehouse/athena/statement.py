@@ -61,11 +61,12 @@ class WriteStatement:
 
 @dataclass(frozen=True)
 class ExplainStatement:
-    """``EXPLAIN`` and ``EXPLAIN ANALYZE`` of a query; ``style`` is TEXT, JSON or GRAPHVIZ, ``kind`` LOGICAL …"""
+    """``EXPLAIN`` and ``EXPLAIN ANALYZE`` of a query; ``style`` is TEXT or JSON; ``validate`` shows no plan."""
 
     query: SelectStatement
     analyze: bool = False
     style: str = "TEXT"
+    validate: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,13 +230,15 @@ def _arguments(tokens: Tokens) -> list[str]:
 
 def _explain(tokens: Tokens, parameters: Sequence[str]) -> Statement:
     analyze = tokens.accept("analyze")
-    style = "TEXT"
+    style, validate = "TEXT", False
     if tokens.accept("("):
         while not tokens.accept(")"):
             option = tokens.advance().text.upper()
             value = tokens.advance().text.upper()
             if option == "FORMAT":
                 style = value
+            elif (option, value) == ("TYPE", "VALIDATE") and not analyze:
+                validate = True
             elif (option, value) not in (("TYPE", "LOGICAL"), ("TYPE", "DISTRIBUTED")):
                 raise Unsupported(f"EXPLAIN ({option} {value})")
             tokens.accept(",")
@@ -243,7 +246,7 @@ def _explain(tokens: Tokens, parameters: Sequence[str]) -> Statement:
         raise Unsupported(f"EXPLAIN (FORMAT {style})")
     if not any(tokens.at(word) for word in ("select", "with", "values", "(", "table")):
         raise Unsupported(f"EXPLAIN {tokens.advance().text.upper()}")
-    return ExplainStatement(_select(with_parameters(tokens.rest(), parameters)), analyze, style)
+    return ExplainStatement(_select(with_parameters(tokens.rest(), parameters)), analyze, style, validate)
 
 
 def _headline(bare: str, word: str) -> str:

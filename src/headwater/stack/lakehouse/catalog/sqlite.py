@@ -12,7 +12,13 @@ KEY_COLUMNS = 8
 """How many partition keys have an index; conditions on further keys are checked row by row."""
 
 _KEYS = [f"k{i}" for i in range(KEY_COLUMNS)]
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+_INDEXES = """
+CREATE TABLE partition_indexes (
+  table_id INTEGER NOT NULL REFERENCES tables (id) ON DELETE CASCADE,
+  name TEXT NOT NULL, keys TEXT NOT NULL,
+  PRIMARY KEY (table_id, name)
+)"""
 _SCHEMA = f"""
 CREATE TABLE databases (
   account TEXT NOT NULL, region TEXT NOT NULL, name TEXT NOT NULL, created REAL NOT NULL, body TEXT NOT NULL,
@@ -64,6 +70,7 @@ CREATE TABLE tags (
   account TEXT NOT NULL, region TEXT NOT NULL, arn TEXT NOT NULL, tag TEXT NOT NULL, value TEXT NOT NULL,
   PRIMARY KEY (account, region, arn, tag)
 ) WITHOUT ROWID;
+{_INDEXES};
 PRAGMA user_version = {_SCHEMA_VERSION};
 """
 
@@ -135,6 +142,9 @@ def _create_schema(connection: sqlite3.Connection) -> None:
         # executescript() would commit the transaction that makes the creation atomic.
         for statement in _SCHEMA.split(";"):
             connection.execute(statement)
+    if version == 1:
+        connection.execute(_INDEXES)
+        connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
     connection.execute("COMMIT")
-    if version not in (0, _SCHEMA_VERSION):
+    if version not in (0, 1, _SCHEMA_VERSION):
         raise RuntimeError(f"the catalog file has schema version {version}; this Headwater reads {_SCHEMA_VERSION}")

@@ -7,15 +7,19 @@ import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from headwater.stack.lakehouse import errors
 from headwater.stack.lakehouse.catalog import partitions as partition_rows
 from headwater.stack.lakehouse.catalog import statistics
 from headwater.stack.lakehouse.catalog import tables as table_rows
 from headwater.stack.lakehouse.catalog import tags as tag_rows
+from headwater.stack.lakehouse.catalog.indexes import add_index, delete_index, read_indexes
 from headwater.stack.lakehouse.catalog.pruning import Selection, select_partitions
 from headwater.stack.lakehouse.catalog.sqlite import Connections
 from headwater.stack.lakehouse.model import GlueJson, KeyFilter, Partition, Scope
+
+_NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 class Catalog:
@@ -94,14 +98,18 @@ class Catalog:
 
     # Tables
 
-    def create_table(self, scope: Scope, database: str, table_input: GlueJson) -> None:
+    def create_table(
+        self, scope: Scope, database: str, table_input: GlueJson, indexes: Mapping[str, Sequence[str]] = _NONE
+    ) -> None:
         """Add a table. Raises ``EntityNotFoundException`` (database) or ``AlreadyExistsException``."""
-        _name(table_input)
+        name = _name(table_input)
         with self._connections.write() as connection:
             table_rows.require_database(connection, scope, database)
             table_rows.insert_table(
                 connection, scope, database.lower(), table_rows.complete_table(table_input), self._clock()
             )
+            for index, keys in indexes.items():
+                add_index(connection, table_rows.find_table(connection, scope, database, name), index, keys)
 
     def get_table(self, scope: Scope, database: str, name: str) -> GlueJson:
         """The API's ``Table`` object. Raises ``EntityNotFoundException``."""
@@ -264,6 +272,23 @@ class Catalog:
         with self._connections.write() as connection:
             row = table_rows.find_table(connection, scope, database, table)
             statistics.delete_statistics(connection, row, values, column)
+
+    # Partition indexes
+
+    def partition_indexes(self, scope: Scope, database: str, table: str) -> list[GlueJson]:
+        """The API's ``PartitionIndexDescriptor`` objects."""
+        with self._connections.read() as connection:
+            return read_indexes(connection, table_rows.find_table(connection, scope, database, table))
+
+    def create_partition_index(self, scope: Scope, database: str, table: str, name: str, keys: Sequence[str]) -> None:
+        """Note an index on partition keys. Raises ``ApiError`` with Glue's codes."""
+        with self._connections.write() as connection:
+            add_index(connection, table_rows.find_table(connection, scope, database, table), name, keys)
+
+    def delete_partition_index(self, scope: Scope, database: str, table: str, name: str) -> None:
+        """Forget an index. Raises ``EntityNotFoundException``."""
+        with self._connections.write() as connection:
+            delete_index(connection, table_rows.find_table(connection, scope, database, table), name)
 
     # Tags
 

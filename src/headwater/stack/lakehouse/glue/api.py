@@ -7,7 +7,7 @@ from typing import Any
 
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import ApiError
-from headwater.stack.lakehouse.glue import databases, partitions, search, statistics, tables, tags
+from headwater.stack.lakehouse.glue import databases, indexes, partitions, search, statistics, tables, tags
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 Operation = Callable[[Catalog, Scope, GlueJson], GlueJson]
@@ -38,7 +38,9 @@ _OPERATIONS: tuple[Operation, ...] = (
     partitions.get_partition,
     partitions.get_partitions,
     partitions.update_partition,
-    partitions.get_partition_indexes,
+    indexes.create_partition_index,
+    indexes.delete_partition_index,
+    indexes.get_partition_indexes,
     statistics.delete_column_statistics_for_partition,
     statistics.delete_column_statistics_for_table,
     statistics.get_column_statistics_for_partition,

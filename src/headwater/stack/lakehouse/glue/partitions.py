@@ -155,12 +155,6 @@ def batch_delete_partition(catalog: Catalog, scope: Scope, request: GlueJson) ->
     return {"Errors": [{"PartitionValues": list(item), "ErrorDetail": detail} for item in missing]}
 
 
-def get_partition_indexes(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
-    """``GetPartitionIndexes``: none, because every key is indexed here."""
-    catalog.get_table(scope, *_names(request))
-    return {"PartitionIndexDescriptorList": []}
-
-
 def _names(request: GlueJson) -> tuple[str, str]:
     return text(request, "DatabaseName"), text(request, "TableName")
 

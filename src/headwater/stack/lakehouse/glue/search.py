@@ -27,12 +27,12 @@ _COMPARATORS: dict[str, Callable[[Any, Any], bool]] = {
 
 def search_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``SearchTables``: ``SearchText`` in names, descriptions, columns and parameters; ``Filters`` on properties."""
-    wanted = (optional_text(request, "SearchText") or "").strip('"').lower()
+    wanted = (optional_text(request, "SearchText") or "").lower()
     found = [
         table
         for database in catalog.databases(scope)
         for table in catalog.tables(scope, database["Name"])
-        if wanted in _searchable(table) and all(_passes(table, item) for item in request.get("Filters") or [])
+        if _mentions(table, wanted) and all(_passes(table, item) for item in request.get("Filters") or [])
     ]
     for criterion in request.get("SortCriteria") or []:
         field, descending = str(criterion.get("FieldName")), criterion.get("Sort") == "DESC"
@@ -47,13 +47,20 @@ def search_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson
     return answer
 
 
-def _searchable(table: GlueJson) -> str:
+def _mentions(table: GlueJson, wanted: str) -> bool:
+    """Whether a text is part of one of a table's; in quotes it must be one of them as a whole."""
+    texts = [text.lower() for text in _texts(table)]
+    if len(wanted) > 1 and wanted[0] == wanted[-1] == '"':
+        return wanted[1:-1] in texts
+    return any(wanted in text for text in texts)
+
+
+def _texts(table: GlueJson) -> list[str]:
     descriptor = table.get("StorageDescriptor") or {}
     columns = [*(descriptor.get("Columns") or []), *(table.get("PartitionKeys") or [])]
     words = [table["Name"], table["DatabaseName"], table.get("Description") or "", table.get("Owner") or ""]
     words += [str(column.get(part) or "") for column in columns for part in ("Name", "Comment")]
-    words += [f"{name} {value}" for name, value in (table.get("Parameters") or {}).items()]
-    return "\n".join(words).lower()
+    return words + [str(text) for pair in (table.get("Parameters") or {}).items() for text in pair]
 
 
 def _passes(table: GlueJson, condition: GlueJson) -> bool:

@@ -10,6 +10,7 @@ from headwater.stack.lakehouse.catalog.patterns import table_pattern
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import invalid_input, not_found
 from headwater.stack.lakehouse.glue.failures import failure_of
+from headwater.stack.lakehouse.glue.indexes import requested_indexes
 from headwater.stack.lakehouse.glue.ordering import ordered_table
 from headwater.stack.lakehouse.glue.paging import page
 from headwater.stack.lakehouse.glue.validation import flag, items, optional_text, page_size, table_input, text
@@ -21,7 +22,7 @@ _PAGE = 100
 def create_table(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``CreateTable``."""
     _refuse(request, "OpenTableFormatInput", "TransactionId")
-    catalog.create_table(scope, text(request, "DatabaseName"), table_input(request))
+    catalog.create_table(scope, text(request, "DatabaseName"), table_input(request), requested_indexes(request))
     return {}
 
 

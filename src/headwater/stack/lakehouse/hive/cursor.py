@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.hive.ast import PartitionSpec, TableName
 from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError, Token, position_of, tokenize
+from headwater.stack.lakehouse.hive.reserved import RESERVED
 from headwater.stack.lakehouse.hive.types import TypeSyntaxError, parse_type_at
 from headwater.stack.lakehouse.keywords import Keywords
 from headwater.stack.lakehouse.model import Column
@@ -52,6 +53,8 @@ class Cursor(Keywords[Token]):
         token = self.token
         if token.kind not in ("word", "quoted") or not token.text:
             raise self.mismatch("identifier")
+        if token.kind == "word" and token.text.lower() in RESERVED:
+            raise self.mismatch("identifier (a reserved word is a name in backticks only)")
         self._index += 1
         return token.text.lower()
 
