@@ -80,14 +80,7 @@ def _translate(
     request: Request,
     compile_lambda: LambdaCompiler,
 ) -> Expr:
-    arguments: list[Expr] = []
-    written = list(function.lambdas)
-    for parameter, argument in zip(parameters, request.arguments, strict=True):
-        if isinstance(argument, Expr):
-            arguments.append(_converted(argument, parameter, bindings))
-        else:
-            names = written.pop(0) if written else ()
-            arguments.append(_lambda(argument, parameter, bindings, request, compile_lambda, names))
+    arguments = _arguments(function, parameters, bindings, request, compile_lambda)
     clauses = request.clauses
     if function.kind == "scalar":
         _refuse_clauses(request)
@@ -104,6 +97,28 @@ def _translate(
             over=clauses.over,
         ),
     )
+
+
+def _arguments(
+    function: Function,
+    parameters: Sequence[Pattern],
+    bindings: Bindings,
+    request: Request,
+    compile_lambda: LambdaCompiler,
+) -> list[Expr]:
+    """The arguments as the parameters' types. What a lambda returns can widen the type of an argument before it."""
+    while True:
+        before = dict(bindings)
+        arguments: list[Expr] = []
+        written = list(function.lambdas)
+        for parameter, argument in zip(parameters, request.arguments, strict=True):
+            if isinstance(argument, Expr):
+                arguments.append(_converted(argument, parameter, bindings))
+            else:
+                names = written.pop(0) if written else ()
+                arguments.append(_lambda(argument, parameter, bindings, request, compile_lambda, names))
+        if all(before.get(name) in (None, kind) for name, kind in bindings.items()):
+            return arguments
 
 
 def _refuse_clauses(request: Request) -> None:

@@ -18,7 +18,7 @@ class Field:
 
     ``origins`` are the partition keys and bucket columns whose values the column passes on unchanged; a condition on
     the column prunes those scans. ``raw`` is a timestamp as the file has it, before it is rounded. ``hidden`` columns
-    (``"$path"``) are found by name but are not part of ``*``.
+    (``"$path"``) are found by name but are not part of ``*``. A ``shadowed`` column is found with its relation's name only.
     """
 
     name: str | None
@@ -27,6 +27,7 @@ class Field:
     origins: frozenset[KeyOrigin] = frozenset()
     hidden: bool = False
     raw: str = ""
+    shadowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,11 @@ class Scope:
         """The field that a dotted name means here, and the parts left over for row fields. ``None`` if none does."""
         for length in range(len(parts), 0, -1):
             *qualifier, name = parts[:length]
-            found = [f for f in self.fields if f.name == name and _qualifies(f.qualifier, qualifier)]
+            found = [
+                f
+                for f in self.fields
+                if f.name == name and _qualifies(f.qualifier, qualifier) and (qualifier or not f.shadowed)
+            ]
             if len(found) > 1:
                 raise SqlError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", position)
             if found:

@@ -205,7 +205,7 @@ class Queries:
         outputs = tuple(Field(item.name.lower(), item.value) for item in items if item.name is not None)
         names = {f.name for f in outputs}
         unique = {f.value.sql + (f.name or ""): f for f in outputs}
-        sources = tuple(f for f in rules.scope.fields if f.name not in names)
+        sources = tuple(replace(f, shadowed=f.name in names) for f in rules.scope.fields)
         scope = replace(rules.scope, fields=(*unique.values(), *sources))
         grouped = rules.grouped | {item.value.sql for item in items} if rules.grouped is not None else None
         ordering = replace(rules, scope=scope, grouped=grouped)

@@ -196,12 +196,15 @@ def _concat(call: Call) -> str:
     return f"CASE WHEN {nulls} THEN NULL ELSE {joined} END"
 
 
-def _append(call: Call) -> str:
-    return f"list_append({call.arguments[0]}, {call.arguments[1]})"
+def _with_element(function: str) -> Builder:
+    """``array || element``: NULL if either is NULL."""
 
+    def build(call: Call) -> str:
+        first, second = call.arguments
+        added = f"{function}({first}, {second})"
+        return f"CASE WHEN {first} IS NOT NULL AND {second} IS NOT NULL THEN {added} END"
 
-def _prepend(call: Call) -> str:
-    return f"list_prepend({call.arguments[0]}, {call.arguments[1]})"
+    return build
 
 
 _REDUCE = ((("a#", "a#.s"), ("b#", "b#.e")),)
@@ -246,7 +249,9 @@ def _zip(call: Call) -> Expr:
     lists = ", ".join(a.sql for a in call.arguments)
     fields = ", ".join(f"f{i} := z[{i + 1}]" for i in range(len(call.arguments)))
     kind = t.array(t.row_of(*((None, a.type.items[0]) for a in call.arguments)))
-    return Expr(f"list_transform(list_zip({lists}), lambda z: struct_pack({fields}))", kind)
+    missing = " OR ".join(f"{a} IS NULL" for a in call.arguments)
+    zipped = f"list_transform(list_zip({lists}), lambda z: struct_pack({fields}))"
+    return Expr(f"CASE WHEN {missing} THEN NULL ELSE {zipped} END", kind)
 
 
 _ZIP_WITH = ((("z#", "z#[1]"), ("", "z#[2]")),)
@@ -254,7 +259,8 @@ _ZIP_WITH = ((("z#", "z#[1]"), ("", "z#[2]")),)
 
 def _zip_with(call: Call) -> Expr:
     a, b, function = call.arguments
-    return Expr(f"list_transform(list_zip({a}, {b}), {function})", call.result)
+    zipped = f"list_transform(list_zip({a}, {b}), {function})"
+    return Expr(f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {zipped} END", call.result)
 
 
 _COMPARED = ((("b#", "b#.e"), ("", "a#.e")),)
@@ -302,11 +308,11 @@ def _contains_sequence(call: Call) -> str:
 
 def _trim_array(call: Call) -> str:
     array, count = call.arguments
-    message = "'INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality '"
-    negative = "'INVALID_FUNCTION_ARGUMENT: size must not be negative: ' || " + count.sql
+    beyond = f"'INVALID_FUNCTION_ARGUMENT: size must not exceed array cardinality ' || len({array}) || ': ' || {count}"
+    negative = f"'INVALID_FUNCTION_ARGUMENT: size must not be negative: ' || {count}"
     return (
         f"CASE WHEN {count} < 0 THEN {fail(negative, call.result)} "
-        f"WHEN {count} > len({array}) THEN {fail(f'{message} || len({array}) || chr(58) || {count}', call.result)} "
+        f"WHEN {count} > len({array}) THEN {fail(beyond, call.result)} "
         f"ELSE list_slice({array}, 1, len({array}) - {count}) END"
     )
 
@@ -352,8 +358,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("trim_array(array(T), bigint) -> array(T)", _trim_array),
     _f("cardinality(array(T)) -> bigint", "CAST(len({0}) AS BIGINT)"),
     _f("concat(array(T), array(T)...) -> array(T)", _concat),
-    _f("concat(array(T), T) -> array(T)", _append),
-    _f("concat(T, array(T)) -> array(T)", _prepend),
+    _f("concat(array(T), T) -> array(T)", _with_element("list_append")),
+    _f("concat(T, array(T)) -> array(T)", _with_element("list_prepend")),
     _f("contains(array(T), T) -> boolean", _contains),
     _f("element_at(array(T), bigint) -> T", _element_at),
     _f("filter(array(T), (T) -> boolean) -> array(T)", "list_filter({0}, {1})"),

@@ -45,7 +45,9 @@ def _combinations(length: int, size: int) -> list[list[int]]:
     """The positions, from 1, of each combination."""
     if not 0 <= size <= 5:
         raise RoutineFailed(f"combination size must {'not be negative' if size < 0 else 'not exceed 5'}: {size}")
-    found = [list(chosen) for chosen in islice(combinations(range(1, length + 1), size), 100_001)]
+    # In the order of the last element, then of the one before it.
+    backwards = combinations(range(length, 0, -1), size)
+    found = [list(reversed(chosen)) for chosen in islice(backwards, 100_001)][::-1]
     if len(found) > 100_000:
         raise RoutineFailed("combinations exceed max size")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sqlglot import exp
@@ -13,7 +13,7 @@ from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.comparison import comparison, together
 from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
-from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.windows import frame_place, refuse_nested_windows, window_body
 
@@ -38,9 +38,20 @@ def _function(self: Expressions, node: exp.Expression, over: str, nulls: str = "
         arguments[-1] = items.this
         if isinstance(arguments[-1], exp.Distinct):
             distinct, arguments = "DISTINCT ", list(arguments[-1].expressions)
+        if distinct:
+            _refuse_other_order(inner, arguments, items, self.context.position(node))
     if arguments and isinstance(arguments[0], exp.Star):
         arguments = []
     return self.call(name, arguments, node, Clauses(distinct, order + nulls, over))
+
+
+def _refuse_other_order(
+    inner: Expressions, arguments: Sequence[exp.Expression], order: exp.Order, position: Position
+) -> None:
+    listed = {inner.translate(argument).sql for argument in arguments if not isinstance(argument, exp.Lambda)}
+    if any(inner.translate(item.this).sql not in listed for item in order.expressions):
+        message = "For aggregate function with DISTINCT, ORDER BY expressions must appear in arguments"
+        raise SqlError("EXPRESSION_NOT_IN_DISTINCT", message, position)
 
 
 def filter_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -109,7 +120,10 @@ def array_rule(self: Expressions, node: exp.Expression) -> Expr:
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
     kind = t.array(values[0].type if values else t.UNKNOWN)
     constant = all(value.constant for value in values)
-    return Expr(f"CAST([{', '.join(v.sql for v in values)}] AS {t.to_duckdb(kind)})", kind, constant=constant)
+    # A list of NULLs that is converted as a whole breaks list_zip (an internal error up to DuckDB 1.5.5).
+    empty = f"CAST(NULL AS {t.to_duckdb(kind.items[0])})"
+    items = ", ".join(empty if value.sql == "NULL" else value.sql for value in values)
+    return Expr(f"CAST([{items}] AS {t.to_duckdb(kind)})", kind, constant=constant)
 
 
 def row_rule(self: Expressions, node: exp.Expression) -> Expr:
