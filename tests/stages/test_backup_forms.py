@@ -16,11 +16,12 @@ import pyrage
 import pytest
 
 from headwater import Headwater
-from headwater.errors import BackupError, HeadwaterError, Refused, SettingsError
+from headwater.errors import BackupError, HeadwaterError, Refused, SettingsError, VerificationError
+from headwater.manifest import BackupManifest
 from headwater.services import codec, objects, postgres
 from headwater.services.codec import Compression
 from headwater.services.storage import Storage
-from headwater.stages.backup import CreateOptions, Selection, VerifyOptions, directory, require_all
+from headwater.stages.backup import CreateOptions, Selection, VerifyOptions, directory, require_all, require_passed
 from headwater.stages.restore import RestoreOptions, apply, roles
 
 
@@ -155,12 +156,30 @@ def test_an_encrypted_backup_needs_its_key(ready: Headwater, identity: tuple[Pat
         ready.backup_verify()
     other = tmp_path / "other.txt"
     other.write_text(str(pyrage.x25519.Identity.generate()))
-    with pytest.raises(HeadwaterError, match="decrypted"):
+    with pytest.raises(BackupError, match="another identity"):
         ready.restore(RestoreOptions(identity=other))
+    for level in ("full", "restore"):
+        with pytest.raises(BackupError, match="another identity"):
+            ready.backup_verify(VerifyOptions(level, identity=other))
+    assert ready.backup_list().backups[0].verifications == ()  # a wrong key says nothing about the backup
 
     assert ready.backup_verify(VerifyOptions(identity=file)).passed
     assert ready.restore(RestoreOptions(identity=file, roles=True)).compared
     assert ready.compare(ready.settings.db_name, restored(ready)).equal
+
+    damage_header(ready, made)
+    for key in (file, other):  # that it is damaged is found out with any
+        with pytest.raises(VerificationError):
+            require_passed(ready.backup_verify(VerifyOptions(identity=key)))
+
+
+def damage_header(ready: Headwater, made: BackupManifest) -> None:
+    """Change one letter of the recipient's stanza on the storage's disk: S3 and its checksums do not notice."""
+    places = ready.settings.layout.state.rglob(made.dump.key.rpartition("/")[2])
+    [found] = (path for path in places if ready.settings.bucket_name in path.parts)
+    data = bytearray(found.read_bytes())
+    data[60] = ord("B") if data[60] == ord("A") else ord("A")
+    found.write_bytes(data)
 
 
 def test_encryption_streams_and_finds_changed_bytes() -> None:

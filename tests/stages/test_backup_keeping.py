@@ -20,6 +20,7 @@ from headwater.manifest import backup_id, manifest_key, verify_key
 from headwater.services import lifecycle as rules_of
 from headwater.services import objects, postgres, verification
 from headwater.services.backups import ListedBackup
+from headwater.services.codec import Compression
 from headwater.services.storage import Storage
 from headwater.services.verification import Verification
 from headwater.stages import backup
@@ -80,19 +81,30 @@ def test_a_flipped_bit_is_found_at_every_level_and_remembered(ready: Headwater, 
     assert not ready.backup_status().healthy
 
 
-def test_a_bit_that_flips_under_the_same_etag_is_found_by_reading(ready: Headwater) -> None:
+def flip_on_disk(ready: Headwater, key: str) -> None:
     """As a disk would do it: S3's metadata stay what they were."""
-    made = ready.backup_create().backup
-    found = ready.settings.layout.state.rglob(Path(made.dump.key).name)
+    found = ready.settings.layout.state.rglob(Path(key).name)
     [file] = (path for path in found if ready.settings.bucket_name in path.parts)
     data = bytearray(file.read_bytes())
     data[len(data) // 2] ^= 1
     file.write_bytes(bytes(data))
 
+
+@pytest.mark.parametrize("method", ["zstd", "none"])
+def test_a_bit_that_flips_under_the_same_etag_is_found_by_reading(ready: Headwater, method: str) -> None:
+    made = ready.backup_create(options=CreateOptions(compression=Compression(method))).backup
+    flip_on_disk(ready, made.dump.key)
+
     assert ready.backup_verify(VerifyOptions("head")).passed
     report = ready.backup_verify()
     assert not report.passed
     assert ready.backup_list().backups[0].proof is None
+
+    flip_on_disk(ready, verify_key(manifest_key(made.dump.key)))
+    assert ready.backup_list().backups[0].verifications == ()
+    flip_on_disk(ready, manifest_key(made.dump.key))
+    found = ready.backup_list()
+    assert (found.backups, len(found.unreadable)) == ((), 1)  # named, and no reason to list nothing
 
 
 def test_two_verifications_at_once_are_both_recorded(ready: Headwater) -> None:

@@ -74,6 +74,8 @@ def unpacked(
             yield from blocks
     except VerificationError as error:
         raise damaged(name, str(error)) from error
+    except BackupError as error:
+        raise BackupError(f"{name} cannot be opened: {error}", hint=error.hint) from error
 
 
 def _digested(blocks: Iterable[bytes], expected: tuple[int, str], what: str) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from headwater.errors import BackupError
+from headwater.errors import BackupError, VerificationError
 from headwater.layout import Layout
 from headwater.manifest import (
     DUMP_SUFFIXES,
@@ -193,13 +193,13 @@ def _read(
     """The backup of a manifest; a text if it cannot be read, None if it is of another kind."""
     try:
         manifest = parse(objects.read_bytes(s3, bucket, key), key)
-    except BackupError as error:
+    except (BackupError, VerificationError) as error:
         return str(error)
     if manifest.kind != "logical":
         return None
     records: tuple[Verification, ...] = ()
     if (record := verify_key(key)) in found:
-        records = verification.parse(objects.read_bytes(s3, bucket, record))
+        records = verification.read(s3, bucket, record)
     problem = _problem(manifest, key, database, found)
     return ListedBackup(manifest, key, problem, found[key].etag, records)
 

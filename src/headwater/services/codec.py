@@ -8,6 +8,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import RawIOBase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -23,6 +24,8 @@ PIECE = 256 * 1024
 SLICE = 4 * 1024  # unpacked at once: equal rows shrink to a ten-thousandth, a mebibyte of that would be gigabytes
 GZIP_MEMBER = 16 + zlib.MAX_WBITS  # zlib's way to say "with gzip's header and checksum"
 ENDINGS = {"zstd": ".zst", "gzip": ".gz", "none": ""}
+NO_KEY = "No matching keys found"  # what pyrage says; its exception is the same for damaged data
+OTHER_KEY = "give --identity FILE with the key of one of its recipients"
 LEVELS = {"zstd": range(-7, 20), "gzip": range(1, 10), "none": range(1)}
 
 
@@ -146,16 +149,25 @@ def encrypted(chunks: Iterable[bytes], recipients: list[Any]) -> Iterator[bytes]
 
 
 def decrypted(chunks: Iterable[bytes], identities: list[Any]) -> Iterator[bytes]:
-    """The other way. Raises VerificationError if no identity fits, or the data was changed."""
+    """The other way. Raises VerificationError if the data was changed, BackupError if no identity fits.
+
+    Then, all of the chunks are read before: should they say themselves that they are damaged, that is raised.
+    """
     age = _age()
     try:
-        yield from _through(lambda reader, writer: age.decrypt_io(reader, writer, identities), chunks)
+        yield from _through(lambda reader, writer: age.decrypt_io(reader, writer, identities), chunks, drain=True)
     except (age.DecryptError, OSError) as error:  # it says OSError for what was changed behind the header
+        if str(error) == NO_KEY:
+            raise BackupError("it is encrypted for another identity than the one given", hint=OTHER_KEY) from error
         raise VerificationError(f"it cannot be decrypted: {error}", hint="is it the right identity?") from error
 
 
-def _through(work: Callable[[Any, Any], object], chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Feed chunks through ``work(reader, writer)``, which blocks: two threads and two pipes of 64 KiB."""
+def _through(work: Callable[[Any, Any], object], chunks: Iterable[bytes], *, drain: bool = False) -> Iterator[bytes]:
+    """Feed chunks through ``work(reader, writer)``, which blocks: two threads and two pipes of 64 KiB.
+
+    ``drain``: take all the chunks even if ``work`` gives up, so that what is wrong with them is raised instead.
+    """
+    left = threading.Event()
     to_read, to_write = os.pipe()
     from_read, from_write = os.pipe()
     failures: list[BaseException] = []
@@ -163,12 +175,11 @@ def _through(work: Callable[[Any, Any], object], chunks: Iterable[bytes]) -> Ite
     def feed() -> None:
         try:
             with os.fdopen(to_write, "wb", 0) as pipe, closing_stream(chunks):
+                refused = False
                 for chunk in chunks:
-                    view = memoryview(chunk)
-                    while view:
-                        view = view[pipe.write(view) :]
-        except BrokenPipeError:
-            pass  # the other side gave up, and says why
+                    refused = refused or not _written(pipe, chunk)
+                    if refused and (left.is_set() or not drain):
+                        break  # the other side gave up, and says why
         except BaseException as error:  # noqa: BLE001 - handed to the reader of the stream, who raises it
             failures.insert(0, error)
 
@@ -184,8 +195,12 @@ def _through(work: Callable[[Any, Any], object], chunks: Iterable[bytes]) -> Ite
         with os.fdopen(from_read, "rb", 0) as result:
             for thread in threads:
                 thread.start()
-            while piece := result.read(PIECE):
-                yield piece
+            try:
+                while piece := result.read(PIECE):
+                    yield piece
+            except GeneratorExit:
+                left.set()
+                raise
     except GeneratorExit:
         for thread in threads:
             thread.join(STOP_SECONDS)
@@ -194,6 +209,17 @@ def _through(work: Callable[[Any, Any], object], chunks: Iterable[bytes]) -> Ite
         thread.join()
     if failures:
         raise failures[0]
+
+
+def _written(pipe: RawIOBase, chunk: bytes) -> bool:
+    """Write all of it; False if nobody reads any longer."""
+    view = memoryview(chunk)
+    try:
+        while view:
+            view = view[pipe.write(view) or 0 :]
+    except BrokenPipeError:
+        return False
+    return True
 
 
 def _age() -> ModuleType:

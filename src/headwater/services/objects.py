@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
+from botocore.exceptions import ClientError, FlexibleChecksumError, HTTPClientError, IncompleteReadError
 
 from headwater.errors import AwsError, VerificationError
 from headwater.services.aws import aws_errors, error_code
@@ -302,7 +302,8 @@ def read_bytes(s3: S3Client, bucket: str, key: str) -> bytes:
 def read_chunks(s3: S3Client, bucket: str, key: str, chunk_size: int = MIB, start: int = 0) -> Iterator[bytes]:
     """An object's bytes from ``start`` on in pieces of at most ``chunk_size``; a lost connection is taken up again.
 
-    Raises AwsError; also when the object is replaced while it is being read, as its parts would not fit together.
+    Raises VerificationError if they are not what S3 has a checksum of; AwsError, also when the object is replaced while
+    it is being read, as its parts would not fit together.
     """
     position, attempt, pinned = start, 1, ""
     with aws_errors(f"read s3://{bucket}/{key}"):
@@ -321,6 +322,8 @@ def read_chunks(s3: S3Client, bucket: str, key: str, chunk_size: int = MIB, star
                 if attempt == READ_ATTEMPTS:
                     raise
                 attempt += 1
+            except FlexibleChecksumError as error:
+                raise VerificationError(f"s3://{bucket}/{key} is not what S3's own checksum says: {error}") from error
             finally:
                 answer["Body"].close()
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from headwater.errors import BackupError
+from headwater.errors import BackupError, VerificationError
 from headwater.layout import CLUSTER, Layout
 from headwater.manifest import RESTORE_VERSION, VERIFY_SUFFIX, stem
 from headwater.physical_manifest import PHYSICAL_MANIFEST_SUFFIX, PHYSICAL_SUFFIXES, PhysicalManifest, parse_physical
@@ -150,12 +150,12 @@ def _read(s3: S3Client, bucket: str, key: str, found: Mapping[str, ObjectInfo]) 
     """The backup of a manifest, before anything has been compared; a text if the manifest cannot be read."""
     try:
         manifest = parse_physical(objects.read_bytes(s3, bucket, key), key)
-    except BackupError as error:
+    except (BackupError, VerificationError) as error:
         return str(error)
     record = stem(key) + VERIFY_SUFFIX
     records: tuple[Verification, ...] = ()
     if record in found:
-        records = verification.parse(objects.read_bytes(s3, bucket, record))
+        records = verification.read(s3, bucket, record)
     return ListedPhysical(manifest, key, "", found[key].etag, (), records)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -26,6 +27,17 @@ from headwater.services.tools import Tool, login
 
 Checked = TypeVar("Checked")
 SAID_KEPT = 64 * 1024
+_SERVERS_FAULTS = {
+    "No space left on device|could not extend file": "the server's disk is full: make room there",
+    "extension .* is not available": "install the extension on the server",
+    "out of shared memory": "raise max_locks_per_transaction on the server",
+    "terminating connection|server closed the connection|connection to server|the database system is"
+    "|no connection to the server|server process": "is the server still up? Its log says more",
+}
+
+
+class ServerFault(BackupError):
+    """pg_restore failed for a reason that says nothing about the backup."""
 
 
 @dataclass(frozen=True)
@@ -169,12 +181,16 @@ def _failed(code: int, said: str) -> BackupError:
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     errors = [line for line in lines if "error:" in line] or lines[-1:]
     how = f"was killed by signal {-code}" if code < 0 else f"failed with exit code {code}"
+    failure = f"pg_restore {how}: {'; '.join(errors[:3])}"
+    for pattern, remedy in _SERVERS_FAULTS.items():
+        if re.search(pattern, said):
+            return ServerFault(failure, hint=remedy)
     hint = ""
     if "role" in said and "does not exist" in said:
         hint = "restore the roles first with --globals, or give --no-owner"
     elif "unrecognized configuration parameter" in said:
         hint = "the backup was made by a newer pg_dump than this server: restore it into a server of that version"
-    return BackupError(f"pg_restore {how}: {'; '.join(errors[:3])}", hint=hint)
+    return BackupError(failure, hint=hint)
 
 
 @contextmanager

@@ -87,6 +87,14 @@ def parse(data: bytes) -> tuple[Verification, ...]:
         return ()
 
 
+def read(s3: S3Client, bucket: str, key: str) -> tuple[Verification, ...]:
+    """Read a stored record; one that the storage has damaged is as empty. Raises AwsError."""
+    try:
+        return parse(objects.read_bytes(s3, bucket, key))
+    except VerificationError:
+        return ()
+
+
 def to_json(records: tuple[Verification, ...]) -> bytes:
     """The record as it is stored."""
     body = {"schema_version": 1, "verifications": [{**asdict(r), "at": r.at.isoformat()} for r in records]}
@@ -101,7 +109,7 @@ def append(s3: S3Client, bucket: str, key: str, record: Verification) -> None:
     with aws_errors(f"record the verification in s3://{bucket}/{key}"):
         for _ in range(ATTEMPTS):
             there = objects.head(s3, bucket, key)
-            known = () if there is None else parse(objects.read_bytes(s3, bucket, key))
+            known = () if there is None else read(s3, bucket, key)
             data = to_json((*known, record)[-KEPT:])
             try:
                 guards = _put(s3, (bucket, key), data, there)
@@ -110,7 +118,7 @@ def append(s3: S3Client, bucket: str, key: str, record: Verification) -> None:
                     raise
             else:
                 # A provider that knows no conditions: what is there now tells whether somebody else wrote as well.
-                if guards.condition or record in parse(objects.read_bytes(s3, bucket, key)):
+                if guards.condition or record in read(s3, bucket, key):
                     return
     raise AwsError(f"cannot record the verification in s3://{bucket}/{key}: others kept writing", hint="try again")
 

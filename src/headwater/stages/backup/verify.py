@@ -179,6 +179,8 @@ def _as_verification(run: Callable[[], Result]) -> Result:
     """What pg_restore cannot read is the backup's fault, not the command's."""
     try:
         return run()
+    except restoring.ServerFault:
+        raise
     except BackupError as error:
         if error.hint.startswith(("give --identity", "install")):
             raise
