@@ -21,15 +21,20 @@ def with_parameters(sql: str, parameters: Sequence[str]) -> str:
     >>> with_parameters("select '?', ?, ?", ["'a'", "it's"])
     "select '?', 'a', 'it''s'"
     """
-    if not parameters:
-        return sql
+    return filled(sql, parameters) if parameters else sql
+
+
+def filled(sql: str, parameters: Sequence[str]) -> str:
+    """The same for a prepared statement, which has to have a value for each ``?``."""
     marks = [token for token in tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
     if len(marks) != len(parameters):
         message = f"Incorrect number of parameters: expected {len(marks)} but found {len(parameters)}"
         raise invalid_request(f"INVALID_PARAMETER_USAGE: line 1:1: {message}", "INVALID_INPUT")
     parts, last = [], 0
     for token, value in zip(marks, parameters, strict=True):
-        parts += [sql[last : token.start], _literal(value)]
+        literal = _literal(value)
+        # Behind a minus, a negative number must not begin a comment.
+        parts += [sql[last : token.start], f" {literal}" if literal.startswith("-") else literal]
         last = token.end + 1
     return "".join([*parts, sql[last:]])
 
@@ -39,6 +44,8 @@ def _literal(value: str) -> str:
     try:
         item = parse_query(f"SELECT {value}")
     except SyntaxRefused:
+        return quote_text(value)
+    if any(token.comments for token in tokenize(value)):
         return quote_text(value)
     found = item.expressions if isinstance(item, exp.Select) and not item.args.get("from_") else []
     if len(found) != 1 or not isinstance(found[0], _LITERALS) or found[0].find(exp.Anonymous, exp.Column, exp.Query):

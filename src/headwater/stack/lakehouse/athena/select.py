@@ -23,7 +23,7 @@ from headwater.stack.lakehouse.results.encode import csv_header, csv_query
 from headwater.stack.lakehouse.sources.relation import Lake
 from headwater.stack.lakehouse.sql.bind import CatalogTables
 from headwater.stack.lakehouse.sql.calls import Registry
-from headwater.stack.lakehouse.sql.context import Moment, Snapshot
+from headwater.stack.lakehouse.sql.context import Context, Moment, Snapshot
 from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.sql.query import Query
 from headwater.stack.lakehouse.sql.run import translated
@@ -47,7 +47,7 @@ class SelectRun:
     def translation(self, query: SelectStatement | QueryText) -> Translation:
         """The query in DuckDB SQL, its scans still open."""
         tables = tables_of(self.catalog, self.storage, self.scope, self.database)
-        return translate(query.tree, query.text, tables, self.registry, self.now)
+        return translate(query.tree, Context(query.text, tables, self.now), self.registry)
 
     def sources(self, translation: Translation) -> str:
         """The SQL with its scans filled in."""
@@ -136,12 +136,12 @@ def run_select(run: SelectRun, statement: SelectStatement, result: Path) -> Outc
 
 def view_columns(
     catalog: Catalog, storage: Storage, scope: Scope, registry: Registry, now: datetime
-) -> Callable[[str, str], Sequence[Column]]:
+) -> Callable[[str, str, str], Sequence[Column]]:
     """What CREATE VIEW asks of the SELECT engine: the columns of a query, with their Trino types."""
 
-    def columns(sql: str, database: str) -> Sequence[Column]:
+    def columns(sql: str, database: str, name: str) -> Sequence[Column]:
         tables = tables_of(catalog, storage, scope, database.lower())
-        found = translate(parse_query(sql), sql, tables, registry, now).columns
+        found = translate(parse_query(sql), Context(sql, tables, now, views=(name,)), registry).columns
         check_columns(found)
         return [Column((column.name or "").lower(), str(column.type)) for column in found]
 

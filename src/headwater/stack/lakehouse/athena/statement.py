@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from headwater.stack.lakehouse.athena.parameters import with_parameters
+from headwater.stack.lakehouse.athena.parameters import filled, with_parameters
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported, invalid_request
 from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError
@@ -207,6 +207,7 @@ def _command(word: str, sql: str, parameters: Sequence[str], prepared: PreparedT
     body = prepared(name)
     if body is None or depth:
         return FailedStatement(QueryFailed(f"NOT_FOUND: line 1:1: Prepared statement not found: {name}"))
+    filled(body, values)
     return read_statement(body, values, prepared, depth + 1)
 
 

@@ -15,8 +15,8 @@ from headwater.stack.lakehouse.model import Column, GlueJson, Scope, Storage
 _TASK = "FAILED: Execution Error, return code 1 from org.apache.hadoop.hive.ql.exec.DDLTask."
 DEFAULT_DATABASE = "default"
 
-ViewColumns = Callable[[str, str], Sequence[Column]]
-"""The output columns of a query (its text, the current database), with Trino types: the SELECT engine knows them."""
+ViewColumns = Callable[[str, str, str], Sequence[Column]]
+"""The output columns of a view (its query, the current database, its own full name), with Trino types."""
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,8 @@ def create_view(statement: CreateView, context: DdlContext) -> DdlResult:
     if context.view_columns is None:
         raise Unsupported("CREATE VIEW")
     database, name = context.database_of(statement.view), statement.view.name
-    columns = tuple(context.view_columns(statement.query, context.database))
+    full_name = f"awsdatacatalog.{database}.{name}"
+    columns = tuple(context.view_columns(statement.query, context.database, full_name))
     stored = _view_input(name, View(statement.query, context.database, columns), context.clock())
     try:
         context.catalog.create_table(context.scope, database, stored)

@@ -55,10 +55,25 @@ def call(registry: Registry, request: Request, compile_lambda: LambdaCompiler) -
                     message = f"Too many arguments for function call {request.name}()"
                     raise SqlError("TOO_MANY_ARGUMENTS", message, request.position)
                 return _translate(function, parameters, bindings, request, compile_lambda)
+    for place, argument in enumerate(request.arguments):
+        if isinstance(argument, exp.Lambda):
+            _check_variables(argument, place, candidates, request)
     given = ", ".join(str(a.type) if isinstance(a, Expr) else "function" for a in request.arguments)
     expected = ", ".join(f"{f.name}({describe(f.signature.parameters)})" for f in candidates)
     message = f"Unexpected parameters ({given}) for function {request.name}. Expected: {expected}"
     raise SqlError("FUNCTION_NOT_FOUND", message, request.position)
+
+
+def _check_variables(argument: exp.Lambda, place: int, candidates: Sequence[Function], request: Request) -> None:
+    """The lambda has as many variables as one of the functions asks for."""
+    wanted = set[int]()
+    for function in candidates:
+        parameters = function.signature.expand(len(request.arguments))
+        if parameters is not None and parameters[place].result is not None:
+            wanted.add(len(parameters[place].items))
+    if wanted and len(argument.expressions) not in wanted:
+        message = f"Expected a lambda that takes {min(wanted)} argument(s) but got {len(argument.expressions)}"
+        raise SqlError("INVALID_PARAMETER_USAGE", message, request.position)
 
 
 def _matches(

@@ -18,6 +18,7 @@ from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Variables
 from headwater.stack.lakehouse.sql.parts import check_parts
+from headwater.stack.lakehouse.sql.placement import refuse_grouped, refuse_nested
 from headwater.stack.lakehouse.sql.query import Query
 from headwater.stack.lakehouse.sql.scope import Scope
 
@@ -80,13 +81,29 @@ class Expressions:
         functions = self.registry.get(name)
         inside = self
         if functions and functions[0].kind == "aggregate" and not clauses.over.startswith(" OVER"):
+            refuse_nested(name, arguments, self.registry, self.context.position(node))
+            self.refuse_outputs(node)
             inside = replace(self, grouped=None)
         values = tuple(a if isinstance(a, exp.Lambda) else inside.translate(a) for a in arguments)
         request = Request(name, values, self.context.position(node), self.context.now, clauses)
         return call(self.registry, request, inside.compile_lambda)
 
+    def refuse_outputs(self, call: exp.Expression) -> None:
+        """In ORDER BY, an aggregate is computed before there are output columns."""
+        for column in call.find_all(exp.Column) if self.scope.behind else ():
+            parts = [part.name.lower() for part in column.parts]
+            found = replace(self.scope, behind=()).find(parts, self.context.position(column))
+            if found is not None and parts[0] not in self.scope.variables:
+                message = "Invalid reference to output projection attribute from ORDER BY aggregation"
+                raise SqlError("COLUMN_NOT_FOUND", message, self.context.position(column))
+
     def compile_lambda(self, node: exp.Lambda, kinds: Sequence[t.Type], written: Variables) -> tuple[str, Expr]:
         """``x -> body``: the variables' text and the body. ``written`` says how the variables look, if not plainly."""
+        refuse_grouped(node.this, "Lambda expression", self.registry, self.context)
+        inner_query = node.this.find(exp.Query)
+        if inner_query is not None:
+            place = self.context.position(inner_query)
+            raise SqlError("NOT_SUPPORTED", "Lambda expression cannot contain subqueries", place)
         names = [variable.name.lower() for variable in node.expressions]
         depth = str(self.lambda_depth)
         pairs = written or tuple((f"v#_{i}", f"v#_{i}") for i in range(len(names)))

@@ -14,6 +14,8 @@ from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.placement import place_of, refuse_grouped, shown
+from headwater.stack.lakehouse.sql.stars import is_star
 
 
 class HasValue(Protocol):
@@ -49,6 +51,7 @@ def group_by(tree: exp.Select, rules: Expressions, items: Callable[[], Sequence[
     for kind in ("grouping_sets", "cube", "rollup"):
         elements.extend(e for e in clause.args.get(kind) or [])
     found: list[str] = []
+    _refuse_ordinal_aggregates(tree, elements, rules)
     if clause.args.get("all") is False:
         return _distinct_sets(elements, rules, items)
     parts = [_element(element, rules, items, found) for element in elements]
@@ -95,16 +98,6 @@ def _sets_of(
     return [columns(node)]
 
 
-def refuse_aggregates(node: exp.Expression, clause: str, rules: Expressions) -> None:
-    """A condition on rows can't use what is computed from many rows."""
-    for inner in node.walk(prune=lambda n: isinstance(n, exp.Query)):
-        if isinstance(inner, exp.Window) or (
-            isinstance(inner, exp.Anonymous) and _calls_aggregate(inner, rules.registry)
-        ):
-            message = f"{clause} clause cannot contain aggregations, window functions or grouping operations"
-            raise SqlError("EXPRESSION_NOT_SCALAR", message, rules.context.position(inner))
-
-
 def _element(
     node: exp.Expression, rules: Expressions, items: Callable[[], Sequence[HasValue]], found: list[str]
 ) -> str:
@@ -121,10 +114,27 @@ def _element(
             raise SqlError("INVALID_COLUMN_REFERENCE", message, rules.context.position(node))
         sql = selected[index - 1].value.sql
     else:
+        _check_key(node, rules)
         sql = rules.translate(node).sql
     found.append(sql)
     # Parentheses keep DuckDB from reading a constant as an ordinal.
     return f"({sql})"
+
+
+def _check_key(node: exp.Expression, rules: Expressions) -> None:
+    refuse_grouped(node, "GROUP BY clause", rules.registry, rules.context)
+    within = node.find_ancestor(exp.GroupingSets, exp.Cube, exp.Rollup, exp.Select)
+    if not isinstance(within, exp.Select) and not isinstance(node.unnest(), (exp.Column, exp.Dot)):
+        message = f"GROUP BY expression must be a column reference: {shown(node)}"
+        raise SqlError("INVALID_COLUMN_REFERENCE", message, place_of(node, rules.context))
+
+
+def _refuse_ordinal_aggregates(tree: exp.Select, elements: Sequence[exp.Expression], rules: Expressions) -> None:
+    for element in elements:
+        if isinstance(element, exp.Literal) and element.name.isdigit() and not any(map(is_star, tree.expressions)):
+            chosen = tree.expressions[int(element.name) - 1 : int(element.name)]
+            for node in chosen:
+                refuse_grouped(node.unalias(), "GROUP BY clause", rules.registry, rules.context)
 
 
 def _set(node: exp.Expression, rules: Expressions, items: Callable[[], Sequence[HasValue]], found: list[str]) -> str:

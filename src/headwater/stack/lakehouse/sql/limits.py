@@ -8,7 +8,7 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql.context import Context
-from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.query import Relation
 
 
@@ -20,7 +20,7 @@ def limit_clause(tree: exp.Expression, context: Context) -> str:
         options = limit.args.get("limit_options")
         if options is not None and (options.args.get("with_ties") or options.args.get("percent")):
             raise Unsupported("FETCH FIRST … WITH TIES or PERCENT here")
-        parts.append(f" LIMIT {_count(limit.args.get('count'), context) if limit.args.get('count') else 1}")
+        parts.append(f" LIMIT {_fetched(limit, context)}")
     elif limit is not None:
         value = limit.expression
         if not (isinstance(value, (exp.Column, exp.Var)) and value.name.lower() == "all"):
@@ -41,8 +41,22 @@ def ties(tree: exp.Expression, context: Context) -> int | None:
     if limit is None or options is None or not options.args.get("with_ties"):
         return None
     if tree.args.get("order") is None:
-        raise SqlError("MISSING_ORDER_BY", "FETCH FIRST WITH TIES clause requires ORDER BY", context.position(tree))
-    return _count(limit.args["count"], context) if limit.args.get("count") else 1
+        message = "FETCH FIRST WITH TIES clause requires ORDER BY"
+        raise SqlError("MISSING_ORDER_BY", message, _fetch_place(limit, context))
+    return _fetched(limit, context)
+
+
+def _fetch_place(limit: exp.Fetch, context: Context) -> Position:
+    count = limit.args.get("count")
+    return context.before(count, r"\bFETCH\b") if count is not None else context.position(limit)
+
+
+def _fetched(limit: exp.Fetch, context: Context) -> int:
+    count = _count(limit.args["count"], context) if limit.args.get("count") else 1
+    if count == 0:
+        message = "FETCH FIRST row count must be positive (actual value: 0)"
+        raise SqlError("NUMERIC_VALUE_OUT_OF_RANGE", message, _fetch_place(limit, context))
+    return count
 
 
 def sampled(sample: exp.TableSample, relation: Relation, context: Context) -> Relation:
@@ -63,7 +77,12 @@ def sampled(sample: exp.TableSample, relation: Relation, context: Context) -> Re
 
 
 def _count(node: exp.Expression | None, context: Context) -> int:
+    if isinstance(node, exp.Placeholder):
+        message = "Incorrect number of parameters: a value is missing"
+        raise SqlError("INVALID_PARAMETER_USAGE", message, (1, 1))
     if not isinstance(node, exp.Literal) or not node.name.isdigit():
         where = context.position(node) if node is not None else (1, 1)
         raise SqlError("SYNTAX_ERROR", "LIMIT and OFFSET take a number", where)
+    if int(node.name) >= 2**63:
+        raise SqlError("TYPE_MISMATCH", f"Invalid row count: {node.name}", context.position(node))
     return int(node.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 
 from sqlglot import exp
 
@@ -43,6 +44,39 @@ def number(text: str, position: Position) -> Expr:
         written = text.lstrip("+").removesuffix(".")
         raise SqlError("INVALID_LITERAL", f"'{written}' is not a valid DECIMAL literal", position) from None
     return Expr(f"CAST({quote_text(text)} AS DOUBLE)", t.DOUBLE, literal=amount, constant=True)
+
+
+_FLOAT = re.compile(r"\s*[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
+_DAY = re.compile(r"\s*([+-]?\d{4,})-(\d{1,2})-(\d{1,2})\s*")
+_CLOCK = re.compile(r"\s*\d{1,2}:\d{1,2}")
+_BITS = {"tinyint": 7, "smallint": 15, "integer": 31, "bigint": 63}
+
+
+def is_literal_of(kind: t.Type, text: str) -> bool:
+    """Whether ``TYPE 'text'`` is a value, as far as its form tells.
+
+    >>> is_literal_of(t.DATE, "2025-02-29"), is_literal_of(t.TINYINT, "-128")
+    (False, True)
+    """
+    if kind.name in _BITS:
+        bits = _BITS[kind.name]
+        return bool(re.fullmatch(r"[+-]?\d+", text)) and -(2**bits) <= int(text) < 2**bits
+    if kind.name in t.APPROXIMATE:
+        return _FLOAT.fullmatch(text) is not None
+    if kind.name == "boolean":
+        return text.lower() in ("t", "true", "1", "f", "false", "0")
+    if kind.name == "date":
+        return _is_day(_DAY.fullmatch(text))
+    if kind.name in ("timestamp", "timestamptz"):
+        return _is_day(_DAY.match(text))
+    return kind.name not in ("time", "timetz") or _CLOCK.match(text) is not None
+
+
+def _is_day(found: re.Match[str] | None) -> bool:
+    if found is None or not 1 <= int(found[2]) <= 12:
+        return False
+    year = int(found[1]) % 400 + 2000
+    return 1 <= int(found[3]) <= monthrange(year, int(found[2]))[1]
 
 
 _SPANS = {

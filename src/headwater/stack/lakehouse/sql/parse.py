@@ -13,10 +13,19 @@ from sqlglot.tokenizer_core import Token, TokenType
 from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
 from headwater.stack.lakehouse.sql.jsonsyntax import PARSERS as JSON_PARSERS
 
+TYPED = "typed"
+"""The mark on a cast that is written as a typed literal."""
 COMMA = "comma"
 """The mark on a join that is written as a comma."""
 _UNCLOSED = re.compile(r"Missing (.+) from \d+:(\d+)")
 _SYNTAX_FUNCTIONS = ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "LISTAGG")
+
+
+def _typed_literal(parser: Any, this: exp.Expression, kind: exp.DataType) -> exp.Expression:
+    """``DATE '2025-01-02'``, marked, because errors in it are not those of a cast."""
+    literal = parser.expression(exp.Cast(this=this, to=kind))
+    literal.meta[TYPED] = isinstance(this, exp.Literal)
+    return cast(exp.Expression, literal)
 
 
 class AthenaSql(Trino):
@@ -45,6 +54,11 @@ class AthenaSql(Trino):
         }
         NO_PAREN_FUNCTION_PARSERS = {  # noqa: RUF012
             name: Trino.Parser.NO_PAREN_FUNCTION_PARSERS[name] for name in ("CASE", "IF", "ANY")
+        }
+
+        TYPE_LITERAL_PARSERS = {  # noqa: RUF012
+            **dict.fromkeys(exp.DType, _typed_literal),
+            **Trino.Parser.TYPE_LITERAL_PARSERS,
         }
 
         def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:

@@ -19,7 +19,7 @@ from headwater.stack.lakehouse.sql.scope import Field, KeyOrigin, Scope
 if TYPE_CHECKING:
     from headwater.stack.lakehouse.sql.select import Queries
 
-_VOLATILE = ("random", "rand", "uuid", "shuffle")
+VOLATILE = ("random", "rand", "uuid", "shuffle")
 
 
 def note_conditions(condition: exp.Expression, scope: Scope, queries: Queries, prunable: Iterable[Field]) -> None:
@@ -65,7 +65,7 @@ def _scans(conjunct: exp.Expression, scope: Scope, allowed: set[KeyOrigin]) -> I
     origins: list[frozenset[KeyOrigin]] = []
     names: list[str] = []
     for node in conjunct.walk():
-        if isinstance(node, exp.Query) or (isinstance(node, exp.Anonymous) and node.name.lower() in _VOLATILE):
+        if isinstance(node, exp.Query) or (isinstance(node, exp.Anonymous) and node.name.lower() in VOLATILE):
             return
         if isinstance(node, exp.Column):
             found = scope.find([part.name.lower() for part in node.parts], (1, 1))

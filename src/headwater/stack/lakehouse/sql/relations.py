@@ -19,6 +19,7 @@ from headwater.stack.lakehouse.sql.information import SCHEMA
 from headwater.stack.lakehouse.sql.limits import sampled
 from headwater.stack.lakehouse.sql.parse import COMMA
 from headwater.stack.lakehouse.sql.parts import check_parts
+from headwater.stack.lakehouse.sql.placement import refuse_grouped
 from headwater.stack.lakehouse.sql.prune import note_conditions
 from headwater.stack.lakehouse.sql.query import OutputColumn, Query, Relation, fields_of
 from headwater.stack.lakehouse.sql.scans import named_table, scan_relation
@@ -199,6 +200,7 @@ class Relations:
         condition = join.args.get("on")
         if condition is None:
             return Relation(f"{left.sql} CROSS JOIN {right.sql}", both.fields)
+        refuse_grouped(condition, "JOIN clause", self.queries.registry, self.queries.context)
         on = self.queries.expressions(both).typed(condition, t.BOOLEAN, "JOIN ON clause")
         optional = {"": both.fields, "LEFT": right.fields, "RIGHT": left.fields}.get(side, ())
         note_conditions(condition, both, self.queries, optional)
@@ -212,11 +214,14 @@ class Relations:
             raise SqlError("NOT_SUPPORTED", message, self.queries.context.position(condition or join))
 
     def _join_using(self, left: Relation, right: Relation, join: exp.Join, side: str) -> Relation:
-        position = self.queries.context.position(join)
         merged: list[Field] = []
         conditions: list[str] = []
         names = [column.name.lower() for column in join.args["using"]]
-        for name in names:
+        for number, (name, column) in enumerate(zip(names, join.args["using"], strict=True)):
+            position = self.queries.context.position(column)
+            if name in names[:number]:
+                message = f"Column '{name}' appears multiple times in USING clause"
+                raise SqlError("DUPLICATE_COLUMN_NAME", message, position)
             a, b = (Scope(r.fields).find([name], position) for r in (left, right))
             if a is None or b is None:
                 side_name = "left" if a is None else "right"

@@ -18,7 +18,7 @@ class Field:
 
     ``origins`` are the partition keys and bucket columns whose values the column passes on unchanged; a condition on
     the column prunes those scans. ``raw`` is a timestamp as the file has it, before it is rounded. ``hidden`` columns
-    (``"$path"``) are found by name but are not part of ``*``. A ``shadowed`` column is found with its relation's name only.
+    (``"$path"``) are found by name but are not part of ``*``.
     """
 
     name: str | None
@@ -27,7 +27,6 @@ class Field:
     origins: frozenset[KeyOrigin] = frozenset()
     hidden: bool = False
     raw: str = ""
-    shadowed: bool = False
 
 
 @dataclass(frozen=True)
@@ -35,12 +34,14 @@ class Scope:
     """The fields of a FROM clause, the variables of enclosing lambdas, and the scope of the enclosing query.
 
     ``grouped`` is the SQL of the GROUP BY expressions where the query has them: a query inside may use nothing else.
+    ``behind`` are fields that a name means only if none of the others does: in ORDER BY, those of FROM.
     """
 
     fields: tuple[Field, ...] = ()
     parent: Scope | None = None
     variables: Mapping[str, Expr] = field(default_factory=dict)
     grouped: frozenset[str] | None = None
+    behind: tuple[Field, ...] = ()
 
     def with_variables(self, variables: Mapping[str, Expr]) -> Scope:
         """The scope inside a lambda."""
@@ -54,18 +55,7 @@ class Scope:
 
     def find(self, parts: Sequence[str], position: Position) -> tuple[Field, Sequence[str]] | None:
         """The field that a dotted name means here, and the parts left over for row fields. ``None`` if none does."""
-        for length in range(len(parts), 0, -1):
-            *qualifier, name = parts[:length]
-            found = [
-                f
-                for f in self.fields
-                if f.name == name and _qualifies(f.qualifier, qualifier) and (qualifier or not f.shadowed)
-            ]
-            if len(found) > 1:
-                raise SqlError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", position)
-            if found:
-                return found[0], parts[length:]
-        return None
+        return _find(self.fields, parts, position) or _find(self.behind, parts, position)
 
     def resolve(self, parts: Sequence[str], position: Position) -> tuple[Expr, Sequence[str]]:
         """The value of a dotted name, looked for in lambdas, then here, then in the enclosing queries."""
@@ -89,6 +79,17 @@ class Scope:
     def owns(self, parts: Sequence[str], position: Position) -> bool:
         """Whether a name is a column of this query, not a variable and not a column of a query around it."""
         return parts[0] not in self.variables and self.find(parts, position) is not None
+
+
+def _find(fields: Sequence[Field], parts: Sequence[str], position: Position) -> tuple[Field, Sequence[str]] | None:
+    for length in range(len(parts), 0, -1):
+        *qualifier, name = parts[:length]
+        found = [f for f in fields if f.name == name and _qualifies(f.qualifier, qualifier)]
+        if len(found) > 1:
+            raise SqlError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", position)
+        if found:
+            return found[0], parts[length:]
+    return None
 
 
 def _qualifies(qualifier: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -18,10 +18,11 @@ from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
 from headwater.stack.lakehouse.sql.failures import SqlError
-from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated, refuse_aggregates
+from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
 from headwater.stack.lakehouse.sql.limits import limit_clause, offset_clause, sampled, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
-from headwater.stack.lakehouse.sql.prune import note_conditions
+from headwater.stack.lakehouse.sql.placement import refuse_grouped, windows_in
+from headwater.stack.lakehouse.sql.prune import VOLATILE, note_conditions
 from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
 from headwater.stack.lakehouse.sql.recursion import is_recursive, recursive_query
 from headwater.stack.lakehouse.sql.relations import Relations
@@ -79,9 +80,13 @@ class Queries:
         clause = tree.args.get("with_")
         if clause is None:
             return self
-        named = self.named
+        named, own = self.named, set[str]()
         for cte in clause.expressions:
             check_parts(cte)
+            if cte.alias.lower() in own:
+                message = f"WITH query name '{cte.alias}' specified more than once"
+                raise SqlError("DUPLICATE_NAMED_QUERY", message, self.context.position(cte.args["alias"]))
+            own.add(cte.alias.lower())
             recursive = clause.args.get("recursive") and is_recursive(cte)
             entry = recursive_query(cte, replace(self, named=named)) if recursive else (cte, named)
             named = Named({**named.queries, cte.alias.lower(): entry})
@@ -96,13 +101,13 @@ class Queries:
             raise Unsupported(f"{word} BY NAME")
         if len(left.columns) != len(right.columns):
             message = f"{word} query has different number of fields: {len(left.columns)}, {len(right.columns)}"
-            raise SqlError("TYPE_MISMATCH", message, self.context.position(tree))
+            raise SqlError("TYPE_MISMATCH", message, self.context.after(tree.this, rf"\b{word}\b"))
         columns = []
         for index, (a, b) in enumerate(zip(left.columns, right.columns, strict=True)):
             kind = common_type(a.type, b.type)
             if kind is None:
                 message = f"column {index + 1} in {word} query has incompatible types: {a.type}, {b.type}"
-                raise SqlError("TYPE_MISMATCH", message, self.context.position(tree))
+                raise SqlError("TYPE_MISMATCH", message, self.context.after(tree.this, rf"\b{word}\b"))
             columns.append(OutputColumn(a.name, kind, a.origins | b.origins))
         everything = "" if tree.args.get("distinct") else " ALL"
         sql = f"({_converted(left, columns)}) {word}{everything} ({_converted(right, columns)})"
@@ -141,7 +146,7 @@ class Queries:
         where = ""
         if tree.args.get("where") is not None:
             condition = tree.args["where"].this
-            refuse_aggregates(condition, "WHERE", rules)
+            refuse_grouped(condition, "WHERE clause", self.registry, self.context)
             where = f" WHERE {rules.typed(condition, t.BOOLEAN, 'WHERE clause').sql}{raw_bounds(condition, rules)}"
             note_conditions(condition, scope, self, relation.fields if relation else ())
         grouping = group_by(tree, rules, lambda: self._items(tree, rules))
@@ -158,6 +163,9 @@ class Queries:
         parts.append(where)
         parts.append(f" GROUP BY {grouping.sql}" if grouping else "")
         if tree.args.get("having") is not None:
+            for window in windows_in(tree.args["having"].this):
+                message = "HAVING clause cannot contain window functions or row pattern measures"
+                raise SqlError("NESTED_WINDOW", message, self.context.position(window))
             having = rules.typed(tree.args["having"].this, t.BOOLEAN, "HAVING clause")
             parts.append(f" HAVING {having.sql}")
         columns = tuple(_output(item, grouping) for item in items)
@@ -203,39 +211,43 @@ class Queries:
         if clause is None:
             return ""
         outputs = tuple(Field(item.name.lower(), item.value) for item in items if item.name is not None)
-        names = {f.name for f in outputs}
-        unique = {f.value.sql + (f.name or ""): f for f in outputs}
-        sources = tuple(replace(f, shadowed=f.name in names) for f in rules.scope.fields)
-        scope = replace(rules.scope, fields=(*unique.values(), *sources))
+        scope = replace(rules.scope, fields=outputs, behind=rules.scope.fields)
         grouped = rules.grouped | {item.value.sql for item in items} if rules.grouped is not None else None
         ordering = replace(rules, scope=scope, grouped=grouped)
         parts = []
         for node in clause.expressions:
             if not isinstance(node, exp.Ordered):
                 raise Unsupported(f"ORDER BY {node.sql(dialect='trino')}")
-            parts.append(self._order_item(node, items, ordering, rules) + direction(node))
+            distinct = isinstance(tree, exp.Select) and bool(tree.args.get("distinct"))
+            place = self._order_item(node, items, ordering, distinct=distinct)
+            if distinct:
+                self._check_distinct(tree, node, place)
+            parts.append(place + direction(node))
         return f" ORDER BY {', '.join(parts)}"
 
-    def _order_item(self, node: exp.Ordered, items: Sequence[Item], ordering: Expressions, rules: Expressions) -> str:
+    def _order_item(self, node: exp.Ordered, items: Sequence[Item], ordering: Expressions, *, distinct: bool) -> str:
         if isinstance(node.this, exp.Literal) and not node.this.is_string:
             index = int(node.this.name) if node.this.name.isdigit() else 0
             if not 1 <= index <= len(items):
                 message = f"ORDER BY position {node.this.name} is not in select list"
                 raise SqlError("INVALID_COLUMN_REFERENCE", message, self.context.position(node))
-            return self._selected(node, index, items, rules)
-        qualified = isinstance(node.this, exp.Column) and len(node.this.parts) > 1
-        value = (rules if qualified else ordering).translate(node.this)
-        for index, item in enumerate(items):
-            if item.value.sql == value.sql:
-                return self._selected(node, index + 1, items, rules)
-        return rules.sort_key(value, node, "ORDER BY")
-
-    def _selected(self, node: exp.Ordered, index: int, items: Sequence[Item], rules: Expressions) -> str:
-        value = items[index - 1].value
-        key = rules.sort_key(value, node, "ORDER BY")
-        query = node.find_ancestor(exp.Select)
+            value = items[index - 1].value
+        else:
+            value, index = ordering.translate(node.this), 0
+        key = ordering.sort_key(value, node, "ORDER BY")
+        same = [i for i, item in enumerate(items, 1) if item.value.sql == value.sql]
+        place = index or (same[0] if same else 0)
         # With DISTINCT, only what is selected can be sorted by.
-        return str(index) if not value.type.items or query is None or query.args.get("distinct") else key
+        return str(place) if place and (distinct or not value.type.items) else key
+
+    def _check_distinct(self, tree: exp.Expression, node: exp.Ordered, place: str) -> None:
+        at = self.context.before(tree.expressions[0], r"\bSELECT\b")
+        if not place.isdigit():
+            message = "For SELECT DISTINCT, ORDER BY expressions must appear in select list"
+            raise SqlError("EXPRESSION_NOT_IN_DISTINCT", message, at)
+        if any(call.name.lower() in VOLATILE for call in node.find_all(exp.Anonymous)):
+            message = "Non deterministic ORDER BY expression is not supported with SELECT DISTINCT"
+            raise SqlError("EXPRESSION_NOT_IN_DISTINCT", message, at)
 
 
 def _converted(query: Query, columns: Sequence[OutputColumn]) -> str:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql.calls import Registry
-from headwater.stack.lakehouse.sql.context import Context, Scan, TableSource
+from headwater.stack.lakehouse.sql.context import Context, Scan
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.sql.select import Queries
@@ -36,9 +35,8 @@ class Translation:
         return [column.name or f"_col{i}" for i, column in enumerate(self.columns)]
 
 
-def translate(tree: exp.Expression, text: str, tables: TableSource, registry: Registry, now: datetime) -> Translation:
-    """Translate a query. Raises ``SqlError`` with Athena's prefixes, and ``Unsupported``."""
-    context = Context(text, tables, now)
+def translate(tree: exp.Expression, context: Context, registry: Registry) -> Translation:
+    """Translate a query in a fresh context. Raises ``SqlError`` with Athena's prefixes, and ``Unsupported``."""
     try:
         query = Queries(context, registry).query(tree)
     except RecursionError as error:

@@ -29,7 +29,7 @@ def view_query(queries: Queries, table: Table, node: exp.Expression) -> Query:
     position = outer.position(node)
     name = f"awsdatacatalog.{table.database}.{table.name}"
     if name in outer.views:
-        raise SqlError("VIEW_IS_RECURSIVE", "Statement is recursive", position)
+        raise SqlError("VIEW_IS_RECURSIVE", "View is recursive", position)
     view = decode_view(str(table.glue.get("ViewOriginalText") or ""))
     tables, views = outer.tables.within(view.schema), (*outer.views, name)
     inner = Context(view.sql, tables, outer.now, outer.scans, outer.relations, views)

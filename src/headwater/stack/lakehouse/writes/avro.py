@@ -32,7 +32,8 @@ class AvroSink:
     """One Avro file."""
 
     def __init__(self, path: Path, columns: Sequence[Column], compression: str) -> None:
-        fields = [_field(column.name, parse_type(column.type), "root") for column in columns]
+        self._kinds = [parse_type(column.type) for column in columns]
+        fields = [_field(c.name, kind, "root") for c, kind in zip(columns, self._kinds, strict=True)]
         schema = {"type": "record", "name": "root", "fields": fields}
         self._names = [column.name for column in columns]
         self._file = path.open("wb")
@@ -41,7 +42,8 @@ class AvroSink:
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows."""
         for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-            self._writer.write({name: _value(value) for name, value in zip(self._names, row, strict=True)})
+            values = zip(self._names, row, self._kinds, strict=True)
+            self._writer.write({name: _value(value, kind) for name, value, kind in values})
 
     def close(self) -> None:
         """Complete the file."""
@@ -72,14 +74,16 @@ def _type(kind: hive.HiveType, path: str) -> Any:
     return _PLAIN[kind.name]
 
 
-def _value(value: Any) -> Any:
+def _value(value: Any, kind: hive.HiveType) -> Any:
     """Times are UTC, which fastavro must be told; maps arrive as pairs."""
+    if value is None:
+        return None
     if isinstance(value, datetime):
         return value.replace(tzinfo=timezone.utc)
-    if isinstance(value, dict):
-        return {name: _value(item) for name, item in value.items()}
-    if isinstance(value, list):
-        if value and isinstance(value[0], tuple):
-            return {key: _value(item) for key, item in value}
-        return [_value(item) for item in value]
+    if isinstance(kind, hive.Map):
+        return {key: _value(item, kind.value) for key, item in value}
+    if isinstance(kind, hive.Array):
+        return [_value(item, kind.element) for item in value]
+    if isinstance(kind, hive.Struct):
+        return {field.name: _value(value[field.name], field.type) for field in kind.fields}
     return value

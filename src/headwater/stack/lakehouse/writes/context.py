@@ -100,7 +100,7 @@ def check_columns(columns: Sequence[OutputColumn]) -> None:
         if not column.name:
             raise SqlError("MISSING_COLUMN_NAME", f"Column name not specified at position {place}", (1, 1))
         if column.type.name == "unknown":
-            raise SqlError("COLUMN_TYPE_UNKNOWN", f"Column type is unknown at position {place}", (1, 1))
+            raise SqlError("COLUMN_TYPE_UNKNOWN", f"Column type is unknown: {column.name}", (1, 1))
         if column.name.lower() in seen:
             raise SqlError("DUPLICATE_COLUMN_NAME", f"Column name '{column.name}' specified more than once", (1, 1))
         seen.add(column.name.lower())

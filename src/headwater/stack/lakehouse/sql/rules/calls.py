@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
+from headwater.stack.lakehouse.sql.placement import refuse_grouped, shown
 from headwater.stack.lakehouse.sql.windows import frame_place, refuse_nested_windows, window_body
 
 
@@ -42,6 +43,7 @@ def _function(self: Expressions, node: exp.Expression, over: str, nulls: str = "
             _refuse_other_order(inner, arguments, items, self.context.position(node))
     if arguments and isinstance(arguments[0], exp.Star):
         arguments = []
+    _refuse_on_scalars(self, node, distinct=bool(distinct), ordered=bool(order), over=over)
     return self.call(name, arguments, node, Clauses(distinct, order + nulls, over))
 
 
@@ -54,8 +56,20 @@ def _refuse_other_order(
         raise SqlError("EXPRESSION_NOT_IN_DISTINCT", message, position)
 
 
+def _refuse_on_scalars(self: Expressions, node: exp.Expression, *, distinct: bool, ordered: bool, over: str) -> None:
+    if any(entry.kind != "scalar" for entry in self.registry.get(node.name.lower(), ())):
+        return
+    message = "DISTINCT is not supported for non-aggregation functions" if distinct else ""
+    message = "ORDER BY is only valid for aggregation functions" if ordered else message
+    message = "Filter is only valid for aggregation functions" if over.startswith(" FILTER") else message
+    if message and node.name.lower() in self.registry:
+        raise SqlError("FUNCTION_NOT_AGGREGATE", message, self.context.position(node))
+
+
 def filter_rule(self: Expressions, node: exp.Expression) -> Expr:
     inner = replace(self, grouped=None)
+    self.refuse_outputs(node.expression)
+    refuse_grouped(node.expression.this, "FILTER clause", self.registry, self.context)
     condition = inner.typed(node.expression.this, t.BOOLEAN, "Filter expression")
     if isinstance(node.this, exp.GroupConcat):
         return _listagg(self, node.this, f" FILTER (WHERE {condition.sql})")
@@ -154,8 +168,23 @@ def _nullif(self: Expressions, node: exp.Expression) -> Expr:
 
 def _grouping(self: Expressions, node: exp.Expression) -> Expr:
     inner = replace(self, grouped=None)
+    place = self.context.position(node)
+    if not _has_group_by(node):
+        clause = "GROUPING SET/CUBE/ROLLUP/GROUP BY clause"
+        message = f"A GROUPING() operation can only be used with a corresponding {clause}"
+        raise SqlError("MISSING_GROUP_BY", message, place)
+    for argument in node.expressions:
+        if not isinstance(argument, exp.Column) or inner.translate(argument).sql not in (self.grouped or ()):
+            what = "The arguments to GROUPING() must be expressions referenced by the GROUP BY"
+            message = f"{what} at the associated query level. Mismatch due to {shown(argument)}."
+            raise SqlError("INVALID_ARGUMENTS", message, place)
     kind = t.INTEGER if len(node.expressions) <= _BITS_OF_INTEGER else t.BIGINT
     return Expr(f"CAST(grouping({', '.join(inner.translate(e).sql for e in node.expressions)}) AS {kind})", kind)
+
+
+def _has_group_by(node: exp.Expression) -> bool:
+    query = node.find_ancestor(exp.Select)
+    return query is not None and query.args.get("group") is not None
 
 
 _BITS_OF_INTEGER = 31

@@ -17,7 +17,8 @@ from headwater.stack.lakehouse.sql.declared import type_of
 from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
-from headwater.stack.lakehouse.sql.literals import interval, number
+from headwater.stack.lakehouse.sql.literals import interval, is_literal_of, number
+from headwater.stack.lakehouse.sql.parse import TYPED
 from headwater.stack.lakehouse.sql.zones import zone_named
 
 ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
@@ -63,8 +64,21 @@ def paren_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def cast_rule(self: Expressions, node: exp.Expression) -> Expr:
+    if node.meta.get(TYPED):
+        return _typed_literal(self, node)
     target, position = type_of(node.args["to"]), self.context.before(node, r"\b(?:TRY_)?CAST\s*\(")
     return cast(self.translate(node.this), target, safe=isinstance(node, exp.TryCast), position=position)
+
+
+def _typed_literal(self: Expressions, node: exp.Expression) -> Expr:
+    kind, value = type_of(node.args["to"]), self.translate(node.this)
+    position = self.context.before(node, r"\w+\s*$")
+    if kind.name == "char":
+        kind = t.Type("char", (len(node.this.name),))
+    if not is_literal_of(kind, node.this.name):
+        message = f"'{node.this.name}' is not a valid {str(kind).upper()} literal"
+        raise SqlError("INVALID_LITERAL", message, position)
+    return cast(value, kind, safe=False, position=position)
 
 
 def interval_rule(self: Expressions, node: exp.Expression) -> Expr:
