@@ -129,6 +129,17 @@ def test_named_queries_are_listed_by_page(athena: AthenaClient) -> None:
     assert athena.call("GetNamedQuery", NamedQueryId=made[0])["NamedQuery"]["QueryString"] == "SELECT 9"
 
 
+def test_the_statistics_of_a_run_are_those_of_its_one_stage(athena: AthenaClient) -> None:
+    execution = athena.run("SELECT 1 AS one UNION ALL SELECT 22")
+    found = athena.call("GetQueryRuntimeStatistics", QueryExecutionId=execution["QueryExecutionId"])
+    statistics = found["QueryRuntimeStatistics"]
+    rows = {"InputBytes": 0, "OutputRows": 2, "OutputBytes": len(b'"one"\n"1"\n"22"\n')}
+    assert statistics["Rows"] == rows
+    stage = {"StageId": 0, "State": "FINISHED", "SubStages": [], **rows}
+    assert {key: statistics["OutputStage"][key] for key in stage} == stage
+    assert statistics["Timeline"]["TotalExecutionTimeInMillis"] >= statistics["OutputStage"]["ExecutionTime"]
+
+
 def test_a_plan_is_shown_without_running_the_query(athena: AthenaClient) -> None:
     execution = athena.run("EXPLAIN SELECT 1 AS one")
     assert execution["SubstatementType"] == "EXPLAIN"

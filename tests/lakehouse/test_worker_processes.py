@@ -135,8 +135,10 @@ def test_the_limit_of_scanned_bytes_holds(athena: AthenaClient) -> None:
     athena.run("CREATE EXTERNAL TABLE text (line string) LOCATION 's3://data/text/'")
     limit = {"BytesScannedCutoffPerQuery": 10_000_000}
     athena.call("CreateWorkGroup", Name="small", Configuration=limit)
-    status = athena.wait(athena.start("SELECT max(line) FROM text", WorkGroup="small"))["Status"]
+    execution = athena.wait(athena.start("SELECT max(line) FROM text", WorkGroup="small"))
+    status = execution["Status"]
     assert (status["State"], status["StateChangeReason"]) == ("CANCELLED", "Bytes scanned limit was exceeded")
+    assert 10_000_000 < execution["Statistics"]["DataScannedInBytes"] <= 12 * len(body)
 
 
 def test_queries_that_spill_at_once_do_not_mix_their_rows(tmp_path: Path) -> None:

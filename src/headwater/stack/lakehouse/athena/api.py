@@ -19,6 +19,7 @@ from headwater.stack.lakehouse.athena.output import manifest_page, result_page
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements
 from headwater.stack.lakehouse.athena.records import COUNTED, new_record, result_settings, reused
 from headwater.stack.lakehouse.athena.runner import Runner
+from headwater.stack.lakehouse.athena.runtime import runtime_statistics
 from headwater.stack.lakehouse.athena.statement import FailedStatement, read_statement
 from headwater.stack.lakehouse.athena.tags import Tags
 from headwater.stack.lakehouse.athena.workgroups import WorkGroups
@@ -195,16 +196,7 @@ class AthenaApi:
         return answer
 
     def _runtime_statistics(self, scope: Scope, request: GlueJson) -> GlueJson:
-        stored = self._store.get(scope, _identifier(request))
-        statistics = stored.execution["Statistics"]
-        names = (
-            *("QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis", "QueryPlanningTimeInMillis"),
-            *("EngineExecutionTimeInMillis", "TotalExecutionTimeInMillis"),
-        )
-        timeline = {name: statistics.get(name, 0) for name in names}
-        scanned = statistics.get("DataScannedInBytes", 0)
-        rows = {"InputBytes": scanned, "OutputRows": stored.rows}
-        return {"QueryRuntimeStatistics": {"Timeline": timeline, "Rows": rows}}
+        return runtime_statistics(self._storage, scope, self._store.get(scope, _identifier(request)))
 
 
 def _compared(request: GlueJson) -> str:

@@ -16,11 +16,12 @@ _WATCH_SECONDS = 0.02
 
 
 class Stopped(Exception):
-    """The execution was cancelled; ``reason`` is its StateChangeReason."""
+    """The execution was cancelled; ``reason`` is its StateChangeReason, ``bytes_scanned`` what it had read by then."""
 
-    def __init__(self, reason: str = "Query cancelled by user") -> None:
+    def __init__(self, reason: str = "Query cancelled by user", bytes_scanned: int = 0) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.bytes_scanned = bytes_scanned
 
 
 class Interruptible(Protocol):
@@ -40,6 +41,7 @@ class Control:
     stopped: bool = False
     reason: str = "Query cancelled by user"
     place: Interruptible | None = None
+    scanned: int = 0
 
     def stop(self, reason: str | None = None) -> None:
         """Stop it, whether it waits or runs."""
@@ -53,7 +55,7 @@ class Control:
     def check(self) -> None:
         """Raise ``Stopped`` if it was."""
         if self.stopped:
-            raise Stopped(self.reason)
+            raise Stopped(self.reason, self.scanned)
 
     @contextmanager
     def running_in(self, place: Interruptible) -> Iterator[None]:
@@ -97,6 +99,7 @@ class Control:
             time.sleep(_WATCH_SECONDS)
 
     def _check_bytes(self, scanned: int) -> None:
+        self.scanned = max(self.scanned, scanned)
         if self.cutoff and scanned > self.cutoff:
             self.stop("Bytes scanned limit was exceeded")
 

@@ -69,7 +69,7 @@ class Failure:
     def raised(self) -> Exception:
         """The exception that it was."""
         if self.stopped:
-            return Stopped(self.reason)
+            return Stopped(self.reason, self.bytes_scanned)
         failure = QueryFailed(self.reason, self.category, self.error_type)
         failure.bytes_scanned = self.bytes_scanned
         return failure

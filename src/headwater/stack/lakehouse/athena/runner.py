@@ -59,7 +59,7 @@ class Runner:
             outcome = self._statements.run(job, control)
             execution["Status"]["State"] = "SUCCEEDED"
         except Stopped as stopped:
-            outcome = Outcome()
+            outcome = Outcome(bytes_scanned=stopped.bytes_scanned)
             execution["Status"] |= {"State": "CANCELLED", "StateChangeReason": stopped.reason}
         except QueryFailed as failure:
             outcome = Outcome(bytes_scanned=failure.bytes_scanned)

@@ -96,9 +96,12 @@ def _ended(executor: Executor, job: Job, control: Control) -> Outcome | Failure:
     try:
         return executor.run(job, control)
     except Stopped as stopped:
-        return Failure(stopped.reason, stopped=True)
+        return Failure(stopped.reason, bytes_scanned=stopped.bytes_scanned, stopped=True)
     except Exception as error:  # noqa: BLE001 - the statement must end, whatever it breaks off with
-        return Failure(control.reason, stopped=True) if control.stopped else _failure(error)
+        failure = _failure(error)
+        if not control.stopped:
+            return failure
+        return Failure(control.reason, bytes_scanned=max(control.scanned, failure.bytes_scanned), stopped=True)
 
 
 def _failure(error: Exception) -> Failure:
