@@ -10,6 +10,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from athena_fixtures import SCOPE, AthenaClient, make_client
+from pyiceberg.partitioning import UNPARTITIONED_PARTITION_SPEC
+from pyiceberg.schema import Schema
+from pyiceberg.types import (
+    FixedType,
+    IntegerType,
+    ListType,
+    LongType,
+    MapType,
+    NestedField,
+    StringType,
+    StructType,
+    UUIDType,
+)
 
 from headwater.stack.lakehouse.iceberg.storage import StorageFiles
 from headwater.stack.lakehouse.iceberg.tables import IcebergTables
@@ -126,6 +139,42 @@ def test_files_without_field_numbers_are_read_by_the_name_mapping(athena: Athena
     assert _count(athena, "DELETE FROM t WHERE id = 3") == 1
     athena.run("OPTIMIZE t REWRITE DATA USING BIN_PACK")
     assert athena.rows("SELECT * FROM t ORDER BY id") == [["1", "a!", "0.5"], ["2", "b!", "0.5"], ["4", None, None]]
+
+
+def _create(athena: AthenaClient, name: str, *fields: NestedField) -> None:
+    """A table as other engines make it, with what Hive's DDL cannot say."""
+    table = {"Name": name, "StorageDescriptor": {"Location": f"s3://data/{name}"}}
+    tables = IcebergTables(athena.lakehouse._catalog, athena.storage, SCOPE)
+    tables.create("lake", table, Schema(*fields), UNPARTITIONED_PARTITION_SPEC)
+
+
+def test_fields_with_capitals_in_their_names_are_written(athena: AthenaClient) -> None:
+    inner = StructType(NestedField(6, "Zed", StringType()))
+    row = StructType(NestedField(3, "Num", IntegerType()), NestedField(4, "All", ListType(5, inner)))
+    both = (NestedField(1, "Id", LongType()), NestedField(2, "Row", row))
+    _create(athena, "o", *both, NestedField(7, "Map", MapType(8, StringType(), 9, inner)))
+    athena.run("INSERT INTO o VALUES (1, ROW(2, ARRAY[ROW('z')]), MAP(ARRAY['k'], ARRAY[ROW('m')]))")
+    athena.run("UPDATE o SET id = id + 1")
+    assert athena.rows("SELECT * FROM o") == [["2", "{num=2, all=[{zed=z}]}", "{k={zed=m}}"]]
+    twins = StructType(NestedField(2, "a", IntegerType()), NestedField(3, "A", IntegerType()))
+    _create(athena, "twins", NestedField(1, "r", twins))
+    assert "whose names differ in case only" in athena.failure("SELECT r FROM twins")
+
+
+def test_required_columns_uuids_and_fixed_binaries_take_what_they_can_hold(athena: AthenaClient) -> None:
+    required = NestedField(4, "a", IntegerType(), required=True)
+    columns = [("u", UUIDType()), ("f", FixedType(2)), ("s", StructType(required))]
+    fields = [NestedField(number, name, kind) for number, (name, kind) in zip((1, 2, 3), columns, strict=True)]
+    _create(athena, "o", *fields, NestedField(5, "n", IntegerType(), required=True))
+    identifier = "12151fd2-7586-11e9-8f9e-2a86e4085a59"
+    athena.run(f"INSERT INTO o VALUES (UUID '{identifier}', X'0102', ROW(1), 1), (NULL, NULL, NULL, 2)")
+    assert _count(athena, f"UPDATE o SET n = 3 WHERE u = UUID '{identifier}'") == 1
+    assert athena.rows("SELECT * FROM o ORDER BY n") == [[None, None, None, "2"], [identifier, "01 02", "{a=1}", "3"]]
+    null = "CONSTRAINT_VIOLATION: NULL value not allowed for NOT NULL column: "
+    assert athena.failure("UPDATE o SET n = NULL") == f"{null}n"
+    assert athena.failure("INSERT INTO o (u) VALUES (NULL)") == f"{null}n"
+    assert athena.failure("INSERT INTO o (s, n) SELECT ROW(NULL), 1") == f"{null}s.a"
+    assert "values of 2 bytes, not of 1" in athena.failure("INSERT INTO o (f, n) VALUES (X'01', 1)")
 
 
 def test_every_version_stays_readable(athena: AthenaClient) -> None:

@@ -26,6 +26,7 @@ from pyiceberg.table.locations import load_location_provider
 from pyiceberg.typedef import Record
 
 from headwater.stack.lakehouse.errors import QueryFailed
+from headwater.stack.lakehouse.iceberg.conform import check_required, conform, relaxed
 from headwater.stack.lakehouse.iceberg.tables import commit_error, new_identifier
 
 _CHUNK_BYTES = 128 * 1024**2
@@ -105,24 +106,17 @@ def replace_files(table: Table, removed: Iterable[DataFile], added: Iterable[Dat
 
 
 def _chunks(batches: Iterable[pa.RecordBatch], schema: pa.Schema) -> Iterator[pa.Table]:
+    written = relaxed(schema)
     pending: list[pa.RecordBatch] = []
     size = 0
     for batch in batches:
         if batch.num_rows:
-            pending.append(_conform(batch, schema))
+            rows = conform(batch, written)
+            check_required(rows, schema)
+            pending.append(rows)
             size += batch.nbytes
         if size >= _CHUNK_BYTES:
             yield pa.Table.from_batches(pending)
             pending, size = [], 0
     if pending:
         yield pa.Table.from_batches(pending)
-
-
-def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """The batch in the table's own types; instants travel through DuckDB without their zone, which is UTC."""
-    arrays = []
-    for column, field in zip(batch.columns, schema, strict=True):
-        if pa.types.is_timestamp(field.type) and field.type.tz and not column.type.tz:
-            column = column.cast(pa.timestamp("us")).view(pa.int64()).view(field.type)  # noqa: PLW2901
-        arrays.append(column.cast(field.type))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -179,6 +179,7 @@ def _duckdb_type(kind: i.IcebergType) -> str:
 
 def _check_nested_names(table: Table) -> None:
     """Files have nested fields under the names of their time; a later name would read as NULL."""
+    _check_cases(table.schema().as_struct(), top=True)
     names: dict[int, str] = {}
     for schema in table.metadata.schemas:
         top = {field.field_id for field in schema.fields}
@@ -188,6 +189,20 @@ def _check_nested_names(table: Table) -> None:
             name = schema.find_field(number).name
             if names.setdefault(number, name) != name:
                 raise Unsupported(f"an Iceberg table with a renamed nested field ({names[number]} to {name})")
+
+
+def _check_cases(kind: i.IcebergType, top: bool = False) -> None:
+    """Queries know names in lower case: of two fields of a row that differ in case, neither could be told."""
+    if isinstance(kind, i.StructType):
+        names = [field.name.lower() for field in kind.fields]
+        if not top and len(set(names)) < len(names):
+            raise Unsupported("an Iceberg table with nested fields whose names differ in case only")
+        for field in kind.fields:
+            _check_cases(field.field_type)
+    elif isinstance(kind, i.ListType):
+        _check_cases(kind.element_type)
+    elif isinstance(kind, i.MapType):
+        _check_cases(kind.value_type)
 
 
 def _check_written_names(schema: Schema, listed: str, reader: Reader) -> None:
