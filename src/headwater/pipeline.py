@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from headwater.connections import Connections
 from headwater.model import OnProgress, no_progress
-from headwater.settings import Settings, load
+from headwater.settings import Settings, for_database, load
 
 if TYPE_CHECKING:
     from headwater.physical import Physical
@@ -193,14 +193,26 @@ class Headwater:
         from headwater.stages import backup
 
         def create(connections: Connections) -> CreateReport:
-            return Headwater(settings=connections.settings).backup_create(on_progress, options=options)
+            checked = for_database(self.connections.settings, connections.settings.db_name)
+            return Headwater(settings=checked).backup_create(on_progress, options=options)
 
-        names = tuple(databases) or backup.all_databases(self.connections)
+        names = self._databases(databases)
         each = [Connections(replace(self.connections.settings, db_name=name)) for name in names]
         with backup.watched(watch or backup.Watch(), *each) as outcome:
             report = backup.create_many(each, create)
             outcome.failed = bool(report.failed)
         return report
+
+    def backup_plans(self, databases: Sequence[str] = (), options: CreateOptions | None = None) -> list[CreatePlan]:
+        """What ``backup_create_many`` would do; changes nothing."""
+        settings = self.connections.settings
+        each = [Headwater(settings=for_database(settings, name)) for name in self._databases(databases)]
+        return [headwater.backup_plan(options) for headwater in each]
+
+    def _databases(self, named: Sequence[str]) -> tuple[str, ...]:
+        from headwater.stages import backup
+
+        return tuple(dict.fromkeys(named)) or backup.all_databases(self.connections)
 
     def backup_list(self) -> Backups:
         """The backups of the database, newest first, and what does not fit together; and the physical backups."""

@@ -6,7 +6,7 @@ import os
 import re
 import runpy
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -213,10 +213,20 @@ def _whole(value: Any, low: int, high: int) -> int:
     return int(text)
 
 
+def for_database(settings: Settings, name: str) -> Settings:
+    """The same settings for another database. Raises SettingsError for a name that has no place in the bucket."""
+    try:
+        return replace(settings, db_name=_postgres_name(name))
+    except ValueError as error:
+        raise SettingsError(f"database {name!r}: {error}") from error
+
+
 def _postgres_name(value: Any) -> str:
     name = _text(value)
     if len(name.encode()) > 63 or "\0" in name or "/" in name:
         raise ValueError("must be a PostgreSQL name of at most 63 bytes, without slashes")
+    if re.fullmatch(r"cluster-\d+", name):
+        raise ValueError("must not look like cluster-1: so the folders of physical backups are called")
     return name
 
 

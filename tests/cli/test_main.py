@@ -67,6 +67,15 @@ def test_an_error_with_json_is_one_json_object(tmp_path: Path) -> None:
     assert done.stdout == ""
 
 
+def test_a_wrong_command_line_with_json_is_one_json_object() -> None:
+    for words in (("backup", "create", "--bogus"), ("backup", "create", "--database", "a", "--all-databases")):
+        done = run(*words, "--json")
+        error = json.loads(done.stderr)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert (error["error"], error["exit_code"]) == ("UsageError", 2)
+        assert error["hint"] == "see `headwater backup create --help`"
+
+
 def test_a_reader_that_goes_away_is_not_an_error_message() -> None:
     done = subprocess.run(
         ["/bin/sh", "-c", f"{sys.executable} -m headwater --help | true"], capture_output=True, text=True, check=False

@@ -286,12 +286,15 @@ def test_several_databases_are_backed_up_in_one_run(ready: Headwater) -> None:
     with postgres.connect(ready.connections.postgres("postgres"), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {second}".encode())
 
-    report = ready.backup_create_many([ready.settings.db_name, "no_such_database", second])
+    both = [ready.settings.db_name, second]
+    report = ready.backup_create_many([both[0], "no_such_database", "a/b", "cluster-1", *both])
 
-    assert [made.backup.database for made in report.made] == [ready.settings.db_name, second]
-    assert [(failure.database, failure.exit_code) for failure in report.failed] == [("no_such_database", 4)]
-    with pytest.raises(BackupError, match="1 of 3 failed"):
+    assert [made.backup.database for made in report.made] == both
+    failed = [(failure.database, failure.exit_code) for failure in report.failed]
+    assert failed == [("no_such_database", 4), ("a/b", 3), ("cluster-1", 3)]
+    with pytest.raises(BackupError, match="3 of 5 failed"):
         require_all(report)
+    assert [plan.database for plan in ready.backup_plans(both)] == both
 
 
 def test_a_bandwidth_limit_is_kept(ready: Headwater) -> None:
@@ -390,5 +393,8 @@ def test_a_time_means_the_newest_backup_until_then(ready: Headwater) -> None:
     assert ready.restore_plan(RestoreOptions(made.taken.isoformat())).backup.id == made.id
     with pytest.raises(BackupError, match="taken up to"):
         ready.restore_plan(RestoreOptions("2001-01-01T00:00Z"))
+    assert ready.restore_plan(RestoreOptions(made.id[:-1])).backup.id == made.id  # the only one that begins so
+    with pytest.raises(BackupError, match="is not a time"):
+        ready.restore_plan(RestoreOptions("2025-13-01T00:00Z"))
     with pytest.raises(BackupError, match="no time zone"):
         ready.restore_plan(RestoreOptions("2001-01-01 00:00"))

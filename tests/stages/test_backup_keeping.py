@@ -451,11 +451,26 @@ def test_two_databases_apply_their_lifecycle_at_once(ready: Headwater, monkeypat
     with ThreadPoolExecutor(2) as executor:
         list(executor.map(lambda i: backup.apply_lifecycle(plans[i], others[i].connections), range(2)))
 
-    ids = {str(rule["ID"]) for rule in real(s3, bucket)}
+    ids = {str(rule["ID"]).rpartition("-")[0] or rule["ID"] for rule in real(s3, bucket)}
     assert ids == {
         "theirs",
         *(f"headwater-{kind}-{name}" for kind in ("expire", "unfinished") for name in ("app", "app2")),
     }
+
+
+def test_neither_like_names_nor_like_projects_take_each_others_place(ready: Headwater) -> None:
+    """Two names that are the same as a tag, and two projects in one bucket, one's prefix inside the other's folder."""
+    make = ready.connections.settings
+    names = [replace(make, db_name="a'b"), replace(make, db_name='a"b')]
+    inner = replace(make, backup_prefix=f"{make.backup_prefix}/{make.db_name}")
+    for settings in (*names, make, inner):
+        hw = Headwater(settings=settings)
+        backup.apply_lifecycle(hw.backup_lifecycle_plan(), hw.connections, settle=0)
+    assert len(rules_of.rules(ready.connections.s3, make.bucket_name)) == 8
+
+    Headwater(settings=inner).backup_create()
+    found = ready.backup_list()
+    assert (found.backups, found.orphans, found.unreadable) == ((), (), ())
 
 
 def test_s3_expires_nothing_that_rules_may_keep(ready: Headwater) -> None:

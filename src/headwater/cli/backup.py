@@ -113,8 +113,12 @@ def create(
     if given["physical"] or given["incremental"]:
         create_physical(ctx, given, dry_run=dry_run, metrics=metrics, ping=ping, as_json=as_json)
         return
+    if databases and all_databases:
+        raise click.UsageError("give --database or --all-databases, not both", ctx)
     headwater, options, watch = Headwater(ctx.obj), _options(given), watch_of(metrics, ping)
-    if dry_run:
+    if dry_run and (databases or all_databases):
+        emit(headwater.backup_plans(databases, options), as_json, _plans_lines)
+    elif dry_run:
         emit(headwater.backup_plan(options), as_json, _plan_lines)
     elif databases or all_databases:
         from headwater.stages.backup import require_all
@@ -187,6 +191,11 @@ def _plan_lines(plan: CreatePlan) -> Iterator[str]:
     yield f"with pg_dump {plan.tool.version_text} ({plan.tool.path}) {' '.join(plan.options.flags)}"
     yield f"to s3://{plan.bucket}/{plan.key}"
     yield from (f"warning: {warning}" for warning in plan.warnings)
+
+
+def _plans_lines(plans: list[CreatePlan]) -> Iterator[str]:
+    for plan in plans:
+        yield from _plan_lines(plan)
 
 
 def _create_lines(report: CreateReport) -> Iterator[str]:

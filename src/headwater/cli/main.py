@@ -85,7 +85,10 @@ def main(args: Sequence[str] | None = None, project: Path | None = None) -> None
         _fail(error, as_json)
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        if as_json:
+            _fail(_as_usage_error(error), as_json)
+        else:
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted", err=True)
@@ -99,6 +102,17 @@ def main(args: Sequence[str] | None = None, project: Path | None = None) -> None
 
 def _terminated(number: int, _: FrameType | None) -> None:
     sys.exit(128 + number)
+
+
+class UsageError(HeadwaterError):
+    """The command line is wrong."""
+
+    exit_code = 2
+
+
+def _as_usage_error(error: click.ClickException) -> UsageError:
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return UsageError(error.format_message(), hint=f"see `{context.command_path} --help`" if context else "")
 
 
 def _fail(error: HeadwaterError, as_json: bool) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 READERS = 8
 _DUMPS = (*DUMP_SUFFIXES, GLOBALS_SUFFIX, VERIFY_SUFFIX)
+_OWN = re.compile(r"\d{4}/\d{2}/\d{2}/backup_[^/]*")
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,12 @@ class Backups:
 
 def list_backups(s3: S3Client, layout: Layout, database: str) -> Backups:
     """List the logical backups of ``database``. Raises AwsError."""
+    folder = layout.backup_folder(database)
     found = {
         item.key: item
-        for item in objects.list_objects(s3, layout.bucket, layout.backup_folder(database))
-        if item.key.endswith((MANIFEST_SUFFIX, *_DUMPS))
+        for item in objects.list_objects(s3, layout.bucket, folder)
+        # By its shape, too: another project's prefix may lie inside of this folder.
+        if item.key.endswith((MANIFEST_SUFFIX, *_DUMPS)) and _OWN.fullmatch(item.key[len(folder) :])
     }
     keys = [key for key in found if key.endswith(MANIFEST_SUFFIX)]
     with ThreadPoolExecutor(READERS, "headwater-manifests") as executor:
@@ -133,7 +136,8 @@ def _orphans(found: dict[str, ObjectInfo], manifests: Iterable[str]) -> tuple[Or
 
 
 def choose(found: Backups, wanted: str) -> ListedBackup:
-    """The backup with this id; the newest usable one for ``latest``; the newest up to a time such as 2025-01-15T10:00Z.
+    """The backup with this id, or whose id alone begins so; the newest usable one for ``latest``; the newest up to a
+    time such as 2025-01-15T10:00Z.
 
     Raises BackupError that says what there is.
     """
@@ -144,7 +148,9 @@ def choose(found: Backups, wanted: str) -> ListedBackup:
         if until:
             return until[0]
         when = "" if moment is None else f" taken up to {moment.isoformat()}"
-        raise BackupError(f"there is no backup of {found.database} to restore{when}", hint=make_one)
+        oldest = f"the oldest is {found.whole[-1].manifest.id}" if found.whole else make_one
+        raise BackupError(f"there is no backup of {found.database} to restore{when}", hint=oldest)
+    wanted = _whole_id(found, wanted)
     for backup in found.backups:
         if backup.manifest.id == wanted:
             if backup.problem:
@@ -156,6 +162,12 @@ def choose(found: Backups, wanted: str) -> ListedBackup:
     known = ", ".join(backup.manifest.id for backup in found.backups[:5])
     hint = f"the newest are {known}; see `headwater backup list`" if known else make_one
     raise BackupError(f"there is no backup {wanted} of {found.database}", hint=hint)
+
+
+def _whole_id(found: Backups, beginning: str) -> str:
+    """The only id that begins so, or the text itself."""
+    ids = {backup.manifest.id for backup in found.backups if backup.manifest.id.startswith(beginning)}
+    return ids.pop() if len(ids) == 1 and beginning else beginning
 
 
 def passed_over(found: Backups, chosen: BackupManifest, wanted: str) -> tuple[str, ...]:
@@ -175,15 +187,16 @@ def passed_over(found: Backups, chosen: BackupManifest, wanted: str) -> tuple[st
 
 
 def _moment(text: str) -> datetime | None:
-    """A time with its zone; None if the text is none. Raises BackupError for a time without a zone."""
+    """A time with its zone; None if the text is none. Raises BackupError for what only looks like one."""
     if not re.match(r"\d{4}-\d{2}-\d{2}", text):
         return None
     try:
         moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
-    except ValueError:
-        return None
+    except ValueError as error:
+        raise BackupError(f"{text} is not a time", hint="write it like 2025-01-15T10:00Z") from error
     if moment.tzinfo is None:
-        raise BackupError(f"{text} has no time zone", hint=f"for UTC, write {text}Z or {text}+00:00")
+        whole = text if len(text) > len("2025-01-15") else f"{text}T23:59"
+        raise BackupError(f"{text} has no time zone", hint=f"for UTC, write {whole}Z or {whole}+00:00")
     return moment
 
 

@@ -8,6 +8,7 @@ no rule matches.
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -72,15 +73,17 @@ def our_rules(prefix: str, database: str, days: int, *, expire: bool) -> list[Ru
     Of its own, because S3 refuses AbortIncompleteMultipartUpload together with a tag filter: parts have no tags.
     """
     named = tags(database, days)
+    # Two names may look the same as a tag, and two projects may share a bucket: the prefix tells them apart.
+    place = f"{named['Database']}-{hashlib.sha256(prefix.encode()).hexdigest()[:8]}"
     unfinished: Rule = {
-        "ID": f"headwater-unfinished-{named['Database']}",
+        "ID": f"headwater-unfinished-{place}",
         "Status": "Enabled",
         "Filter": {"Prefix": prefix},
         "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": UNFINISHED_DAYS},
     }
     filtered = [{"Key": name, "Value": value} for name, value in named.items()]
     expiring: Rule = {
-        "ID": f"headwater-expire-{named['Database']}",
+        "ID": f"headwater-expire-{place}",
         "Status": "Enabled",
         "Filter": {"And": {"Prefix": prefix, "Tags": filtered}},
         # A day later than our own pruning, which knows more; and the noncurrent versions that it leaves.
@@ -208,7 +211,8 @@ def protect(connections: Connections, *, remove: bool = False, found: Backups | 
 def protect_if_ruled(connections: Connections) -> None:
     """Renew the protection if the bucket has our expiring rule; otherwise there is nothing to protect from."""
     settings = connections.settings
-    expiring = our_rules("", settings.db_name, settings.retention_days, expire=True)[0]["ID"]
+    prefix = settings.layout.backup_folder(settings.db_name)
+    expiring = our_rules(prefix, settings.db_name, settings.retention_days, expire=True)[0]["ID"]
     if any(rule.get("ID") == expiring for rule in lifecycle.rules_if_told(connections.s3, settings.bucket_name)):
         protect(connections)
 

@@ -29,13 +29,21 @@ class ManyReport:
 
 
 def all_databases(connections: Connections) -> tuple[str, ...]:
-    """Every database of the server that one can connect to, without templates. Raises PostgresError."""
+    """Every database of the server that one can connect to, without templates and what a restore has not finished.
+
+    ``postgres``, which every server has, only if there is a table in it. Raises PostgresError, BackupError if none is
+    left.
+    """
     with postgres.connect(connections.postgres("postgres")) as connection:
         rows = connection.execute(
             "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
-            " AND datname <> 'postgres' AND datname NOT LIKE '%% (restoring)' ORDER BY 1"
-        )
-        return tuple(str(row[0]) for row in rows)
+            " AND datname NOT LIKE '%% (restoring)' AND datname !~ '^headwater_verify_\\d{8}t\\d{6}z_\\d+$' ORDER BY 1"
+        ).fetchall()
+        used = bool(postgres.user_tables(connection))
+    names = tuple(str(row[0]) for row in rows if used or row[0] != "postgres")
+    if not names:
+        raise BackupError("the server has no database to back up", hint="name one with --database")
+    return names
 
 
 def create_many(databases: Sequence[Connections], create: Callable[[Connections], CreateReport]) -> ManyReport:
