@@ -114,7 +114,7 @@ QUERIES: list[tuple[str, Rows]] = [
         [["0.14", "1.0"], ["0.36", None]],
     ),
     ("SELECT TIMESTAMP '2025-01-02 03:04:05+0530'", [["2025-01-02 03:04:05.000 +05:30"]]),
-    ("SELECT CAST(x AS timestamp with time zone) FROM (VALUES '2025-01-02-0') t(x)", [["2025-01-02 00:00:00.000 UTC"]]),
+    ("SELECT CAST(x AS timestamp with time zone) FROM (VALUES '2025-01-02 Z') t(x)", [["2025-01-02 00:00:00.000 UTC"]]),
     ("SELECT TIME '12:34:56.789 -00:30', typeof(current_time)", [["12:34:56.789-00:30", "time(3) with time zone"]]),
     ("SELECT TIME '10:00 +02:00' = TIME '08:00 +00:00', TIME '09:00 +02:00' < TIME '08:00 +00:00'", [["true", "true"]]),
     (

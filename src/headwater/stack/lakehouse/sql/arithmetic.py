@@ -151,7 +151,7 @@ def rescaled(integer_sql: str, precision: int, scale: int) -> str:
     return f"CAST(CAST({integer_sql} AS DECIMAL({38 - scale},0)) * {unit} AS DECIMAL({precision},{scale}))"
 
 
-_TIMES = ("date", "timestamp", "timestamptz", "time")
+_TIMES = ("date", "timestamp", "timestamptz", "time", "timetz")
 
 
 def _time_arithmetic(operator: str, left: Expr, right: Expr) -> Expr | None:
@@ -166,14 +166,20 @@ def _time_arithmetic(operator: str, left: Expr, right: Expr) -> Expr | None:
         left, right = right, left
     if left.type.name in _TIMES and right.type.name in intervals and operator in "+-":
         return _shifted(operator, left, right)
-    if left.type.name == right.type.name and operator == "-" and left.type.name in ("date", "timestamp", "timestamptz"):
+    if left.type.name == right.type.name and operator == "-" and left.type.name in _TIMES:
         return _distance(left, right)
     return None
 
 
 def _scaled_interval(operator: str, interval: Expr, factor: Expr) -> Expr:
-    kind = t.to_duckdb(interval.type)
-    return Expr(f"CAST(trunc({interval.sql} {operator} CAST({factor.sql} AS DOUBLE)) AS {kind})", interval.type)
+    """By a double, cut to whole milliseconds or months; NaN and division by zero have no result."""
+    kind, number = t.to_duckdb(interval.type), f"CAST({factor.sql} AS DOUBLE)"
+    word = "multiply" if operator == "*" else "divide"
+    message = f"'INVALID_FUNCTION_ARGUMENT: Cannot {word} interval by double ' || hw_double_text({number})"
+    wrong = f"isnan({number})" if operator == "*" else f"isnan({number}) OR {number} = 0"
+    refusal = fail(message, interval.type)
+    scaled = f"CAST(trunc({interval.sql} {operator} {number}) AS {kind})"
+    return Expr(f"CASE WHEN {wrong} THEN {refusal} ELSE {scaled} END", interval.type)
 
 
 def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
@@ -182,12 +188,12 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
     if t.to_duckdb(moment.type) == "TIME_NS":
         raise Unsupported(f"arithmetic with {moment.type} (more than six fractional digits)")
     if interval.type == t.YEAR_TO_MONTH:
-        if moment.type.name == "time":
+        if moment.type.name in ("time", "timetz"):
             raise Unsupported("adding months to a time")
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
         if moment.type.name == "timestamptz":
-            local = f"{local_time(moment)} + to_months({sign}{interval.sql})"
-            shifted = instant(local, moment.type.zone or "UTC")
+            local = f"({local_time(moment)} + to_months({sign}{interval.sql}))"
+            shifted = instant(local, moment.type.zone or "UTC", moment.sql)
     elif moment.type.name == "date":
         message = "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'"
         refusal = fail(message, t.BIGINT, interval.sql)
@@ -203,5 +209,8 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
 
 
 def _distance(left: Expr, right: Expr) -> Expr:
-    micros = f"epoch_us(CAST({left.sql} AS TIMESTAMP)) - epoch_us(CAST({right.sql} AS TIMESTAMP))"
-    return Expr(f"(({micros}) // 1000)", t.DAY_TO_SECOND)
+    """In milliseconds, rounded half up as Trino rounds the difference."""
+    micros = f"(epoch_us({left.sql}) - epoch_us({right.sql}))"
+    if max(t.precision_of(left.type), t.precision_of(right.type)) <= 3:
+        return Expr(f"({micros} // 1000)", t.DAY_TO_SECOND)
+    return Expr(f"(({micros} + 500 - (({micros} + 500) % 1000 + 1000) % 1000) // 1000)", t.DAY_TO_SECOND)

@@ -22,7 +22,7 @@ _TEXT_PATTERNS = {
     "decimal": _NUMBER,
     "double": rf"\s*[+-]?(NaN|Infinity|{_NUMBER[5:]})\s*",
     "date": r"\s*[+-]?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}\s*",
-    "timestamp": r"\s*[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,6})?)?)?\s*",
+    "timestamp": r"[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2}( [0-9]{1,2}:[0-9]{1,2}(:[0-9]{1,2}(\.[0-9]{1,6})?)?)?",
     "uuid": r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}",
 }
 _JAVA_NAMES = {"integer": "INT", "bigint": "BIGINT", "smallint": "SMALLINT", "tinyint": "TINYINT"}
@@ -114,6 +114,10 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
         return f"encode({sql})"
     if target.name == "time":
         return time_from_text(sql, target, safe=safe)
+    if target.name == "timestamp":
+        return _timestamp_from_text(sql, target, safe)
+    if target.name == "date":
+        sql = f"replace({sql}, '+', '')"
     if target.name == "boolean":
         otherwise = (
             "NULL" if safe else fail(f"'INVALID_CAST_ARGUMENT: Cannot cast ''' || {sql} || ''' to BOOLEAN'", target)
@@ -126,9 +130,28 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
     if pattern is None:
         return None
     otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
-    converted = _rounded(_try(sql, target, safe), target)
-    reads = f"regexp_full_match({sql}, {quote_text(pattern)})"
-    return f"CASE WHEN {reads} THEN {converted} WHEN {sql} IS NOT NULL THEN {otherwise} END"
+    reads = f"regexp_full_match({value.sql}, {quote_text(pattern)})"
+    return f"CASE WHEN {reads} THEN {_try(sql, target, safe)} WHEN {value.sql} IS NOT NULL THEN {otherwise} END"
+
+
+_DAY = r"(?s)\s*[+]?(-?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2})"
+_MOMENT = rf"{_DAY}(?: ([0-9]{{1,2}}:[0-9]{{1,2}}(?::[0-9]{{1,2}}(?:[.][0-9]{{1,6}})?)?)?.*)?\s*"
+_ZONED = rf"{_DAY}(?: ([0-9]{{1,2}}:[0-9]{{1,2}}(?::[0-9]{{1,2}}(?:[.][0-9]+)?)?)?\s*(.+?)?)?\s*"
+
+
+def _timestamp_from_text(sql: str, target: t.Type, safe: bool) -> str:
+    """What follows the time, such as a zone, is read over as in Trino, and so are spaces around."""
+    bare = f"rtrim(regexp_replace({sql}, {quote_text(f'^{_MOMENT}$')}, '\\1 \\2'))"
+    plain, any_form = (
+        f"regexp_full_match({sql}, {quote_text(form)})" for form in (_TEXT_PATTERNS["timestamp"], _MOMENT)
+    )
+    read = f"TRY_CAST(CASE WHEN {plain} THEN {sql} WHEN {any_form} THEN {bare} END AS TIMESTAMP)"
+    if t.precision_of(target) == 6:
+        read += f" + to_microseconds(CASE WHEN regexp_matches({sql}, '[.][0-9]{{6}}[5-9]') THEN 1 ELSE 0 END)"
+    converted = _rounded(read, target)
+    if safe:
+        return converted
+    return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({converted}, {fail(_complaint(sql, target), target)}) END"
 
 
 def _address(value: Expr, target: t.Type, safe: bool) -> str | None:
@@ -151,10 +174,8 @@ def _pattern(target: t.Type) -> str | None:
 
 def _complaint(sql: str, target: t.Type) -> str:
     prefix = "INVALID_CAST_ARGUMENT: "
-    if target.name == "timestamptz":
-        return f"'{prefix}Value cannot be cast to timestamp with time zone: ' || {sql}"
-    if target.name in ("date", "timestamp"):
-        return f"'{prefix}Value cannot be cast to {target.name}: ' || {sql}"
+    if target.name in ("date", "timestamp", "timestamptz"):
+        return f"'{prefix}Value cannot be cast to {target.name.removesuffix('tz')}: ' || {sql}"
     if target.name == "decimal":
         return f"'{prefix}Cannot cast VARCHAR ''' || {sql} || ''' to {_decimal_name(target)}. Value is not a number.'"
     if target.name == "uuid":
@@ -168,8 +189,6 @@ def _decimal_name(target: t.Type) -> str:
 
 def _rounded(sql: str, target: t.Type) -> str:
     """``timestamp(3)`` keeps milliseconds, rounded half up, where DuckDB keeps microseconds."""
-    if target.name != "timestamp":
-        return sql
     digits = t.precision_of(target)
     if digits > 6:
         raise Unsupported(f"type {target} (more than six fractional digits)")
@@ -216,10 +235,9 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
         source = value.type
     if source.name == target.name == "time":
         return rounded_time(value.sql, source, target)
-    if (source.name, target.name) == ("timestamp", "timestamp"):
-        if t.precision_of(source) <= t.precision_of(target):
-            return value.sql
-        return _rounded(value.sql, target)
+    if source.name in ("timestamp", "timestamptz") and target.name in ("timestamp", "timestamptz"):
+        # A timestamp with time zone is an instant in UTC, which is the session's zone.
+        return value.sql if t.precision_of(source) <= t.precision_of(target) else _rounded(value.sql, target)
     if source.name == "timestamp" and target.name == "date":
         return f"CAST({value.sql} AS DATE)"
     if source.name == "timestamp" and target.name == "time":
@@ -229,12 +247,8 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
     return None
 
 
-_ZONE = r"[A-Za-z][A-Za-z0-9_/+-]*|[+-][0-9]{1,2}(:?[0-9]{2})?"
-_UTC = "UTC|Z|[+-]00?(:?00)?"
-_ZONED = re.compile(
-    r"\s*(\d{4}-\d{1,2}-\d{1,2})(?: (\d{1,2}:\d{2}(?::\d{2}(?:\.\d{1,6})?)?))? ?"
-    rf"({_ZONE})?\s*"
-)
+_UTC = "((UTC|GMT|UT|Z)|(UTC|GMT|UT)?[+-]00?(:?00)?)?"
+_ZONE = r"[A-Za-z][A-Za-z0-9_/+:-]*|[+-][0-9]{1,2}(:?[0-9]{2})?"
 
 
 def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
@@ -242,30 +256,23 @@ def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
 
     Texts that are known only later may be in UTC, the session's zone; the first in another zone ends the query.
     """
-    found = _ZONED.fullmatch(value.literal) if isinstance(value.literal, str) else None
-    if found is None:
-        return Expr(_zoned_text(value.sql, target, safe), t.Type("timestamptz", target.params, zone="UTC"))
-    zone = zone_named(found[3] or "UTC")
-    text = f"{found[1]} {found[2] or '00:00:00'}"
-    local = _rounded(f"CAST({quote_text(text)} AS TIMESTAMP)", t.Type("timestamp", target.params))
+    found = re.fullmatch(_ZONED, value.literal, re.ASCII) if isinstance(value.literal, str) else None
+    zone = zone_named(found[3] or "UTC") if found else None
+    clock = t.Type("timestamp", target.params)
+    local = _timestamp_from_text(value.sql, clock, safe)
+    if zone is None:
+        return Expr(_zoned_text(value.sql, local, target, safe), t.Type("timestamptz", target.params, zone="UTC"))
     return Expr(instant(local, zone), t.Type("timestamptz", target.params, zone=zone), constant=True)
 
 
-def _zoned_text(sql: str, target: t.Type, safe: bool) -> str:
-    moment = _TEXT_PATTERNS["timestamp"].removesuffix(r"\s*")
-    end = quote_text(rf" ?({_UTC})?\s*$")
-    bare = f"regexp_replace({sql}, {end}, '')"
-    converted = _rounded(_try(bare, target, safe), t.Type("timestamp", target.params))
-    texts = [quote_text(rf"{moment} ?({zone})?\s*") for zone in (_UTC, _ZONE)]
-    in_utc, in_any = (f"regexp_full_match({sql}, {text})" for text in texts)
+def _zoned_text(sql: str, local: str, target: t.Type, safe: bool) -> str:
+    zone = f"regexp_extract({sql}, {quote_text(f'^{_ZONED}$')}, 3)"
+    in_utc, in_any = (f"regexp_full_match({zone}, {quote_text(form)})" for form in (_UTC, _ZONE))
     what = Unsupported(f"CAST from varchar to {target} of a text in a zone other than UTC")
     text = str(what).removeprefix("NOT_SUPPORTED: ")
     elsewhere = refused(f"{quote_text(f'{text}: ')} || {sql}", target)
     otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
-    return (
-        f"CASE WHEN {in_utc} THEN {converted} WHEN {in_any} THEN {elsewhere} "
-        f"WHEN {sql} IS NOT NULL THEN {otherwise} END"
-    )
+    return f"CASE WHEN {in_utc} THEN {local} WHEN {in_any} THEN {elsewhere} WHEN {sql} IS NOT NULL THEN {otherwise} END"
 
 
 def local_time(value: Expr) -> str:

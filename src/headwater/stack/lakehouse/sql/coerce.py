@@ -94,6 +94,10 @@ def _common_time(left: t.Type, right: t.Type) -> t.Type | None:
         return max(left, right, key=t.precision_of)
     if left.name == right.name == "timetz":
         return t.Type("timetz", (max(t.precision_of(left), t.precision_of(right)),), zone=_one_zone(left, right))
+    if {left.name, right.name} == {"time", "timetz"}:
+        zoned = left if left.name == "timetz" else right
+        precision = max(t.precision_of(left), t.precision_of(right))
+        return t.Type("timetz", (precision,), zone=zoned.zone if zoned.zone == t.TIMETZ.zone else None)
     if left.name not in _TIME_ORDER or right.name not in _TIME_ORDER:
         return None
     if left.name == right.name:
@@ -143,7 +147,7 @@ def coerce(value: Expr, target: t.Type) -> Expr:
 
 def _kept_zone(source: t.Type, target: t.Type) -> t.Type:
     if target.name == "timetz":
-        return t.Type("timetz", target.params, zone=source.zone)
+        return t.Type("timetz", target.params, zone=source.zone or t.TIMETZ.zone)
     if target.name != "timestamptz":
         return target
     zone = source.zone if source.name == "timestamptz" else "UTC"

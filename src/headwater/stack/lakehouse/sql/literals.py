@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from collections.abc import Sequence
+from functools import cache
+from itertools import combinations
 
 from sqlglot import exp
 
@@ -11,6 +14,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.zones import zone_named
 
 _INTEGER = re.compile(r"-?\d+")
 _DECIMAL = re.compile(r"(-?\+?)(?=\.?\d)(\d*)\.(\d*)")
@@ -47,8 +51,8 @@ def number(text: str, position: Position) -> Expr:
 
 
 _FLOAT = re.compile(r"\s*[+-]?(?:NaN|Infinity|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*")
-_DAY = re.compile(r"\s*([+-]?\d{4,})-(\d{1,2})-(\d{1,2})\s*")
-_CLOCK = re.compile(r"\s*\d{1,2}:\d{1,2}")
+_DAY = r"([-+]?\d{4,})-(\d{1,2})-(\d{1,2})"
+_CLOCK = r"(\d{1,2}):(\d{1,2})(?::(\d{1,2})(?:\.\d+)?)?"
 _BITS = {"tinyint": 7, "smallint": 15, "integer": 31, "bigint": 63}
 
 
@@ -66,10 +70,19 @@ def is_literal_of(kind: t.Type, text: str) -> bool:
     if kind.name == "boolean":
         return text.lower() in ("t", "true", "1", "f", "false", "0")
     if kind.name == "date":
-        return _is_day(_DAY.fullmatch(text))
+        return _is_day(re.fullmatch(rf"\s*{_DAY}\s*", text, re.ASCII))
+    if kind.name in ("time", "timetz"):
+        found = re.fullmatch(rf"{_CLOCK}\s*([+-]\d\d:\d\d)?", text, re.ASCII)
+        return found is not None and _is_clock(found.groups()[:3]) and zone_named(found[4] or "UTC") is not None
     if kind.name in ("timestamp", "timestamptz"):
-        return _is_day(_DAY.match(text))
-    return kind.name not in ("time", "timetz") or _CLOCK.match(text) is not None
+        found = re.fullmatch(rf"{_DAY}(?: (?:{_CLOCK})?\s*(.+)?)?", text, re.ASCII)
+        known = found is not None and zone_named(found[7] or "UTC") is not None
+        return found is not None and known and _is_day(found) and _is_clock(found.groups()[3:6])
+    return True
+
+
+def _is_clock(parts: Sequence[str | None]) -> bool:
+    return all(int(part or 0) < most for part, most in zip(parts, (24, 60, 60), strict=True))
 
 
 def _is_day(found: re.Match[str] | None) -> bool:
@@ -79,16 +92,20 @@ def _is_day(found: re.Match[str] | None) -> bool:
     return 1 <= int(found[3]) <= monthrange(year, int(found[2]))[1]
 
 
-_SPANS = {
-    ("YEAR", "MONTH"): r"(\d+)-(\d+)",
-    ("DAY", "HOUR"): r"(\d+) (\d+)",
-    ("DAY", "MINUTE"): r"(\d+) (\d+):(\d+)",
-    ("DAY", "SECOND"): r"(\d+) (\d+):(\d+):(\d+(?:\.\d{1,3})?)",
-    ("HOUR", "MINUTE"): r"(\d+):(\d+)",
-    ("HOUR", "SECOND"): r"(\d+):(\d+):(\d+(?:\.\d{1,3})?)",
-    ("MINUTE", "SECOND"): r"(\d+):(\d+(?:\.\d{1,3})?)",
-}
 _FIELDS = ("DAY", "HOUR", "MINUTE", "SECOND")
+_PARTS = {"DAY": r"(\d+)", "HOUR": r"(\d+)", "MINUTE": r"(\d+)", "SECOND": r"(\d+(?:\.\d{1,3})?)"}
+_BEFORE = {"HOUR": " ", "MINUTE": ":", "SECOND": ":"}
+
+
+@cache
+def _span_pattern(first: str, last: str) -> str:
+    """What may be written for ``first TO last``: the fields from the first on, as many as one likes."""
+    if first == "YEAR":
+        return r"(\d+)(?:-(\d+))?"
+    pattern = ""
+    for name in reversed(_FIELDS[_FIELDS.index(first) + 1 : _FIELDS.index(last) + 1]):
+        pattern = f"(?:{_BEFORE[name]}{_PARTS[name]}{pattern})?"
+    return _PARTS[first] + pattern
 
 
 def _span(node: exp.Interval, unit: exp.IntervalSpan, position: Position) -> Expr:
@@ -97,15 +114,16 @@ def _span(node: exp.Interval, unit: exp.IntervalSpan, position: Position) -> Exp
     negative = isinstance(node.this, exp.Neg)
     text = (node.this.this if negative else node.this).name.strip()
     sign = -1 if negative != text.startswith("-") else 1
-    found = re.fullmatch(_SPANS.get(names, ""), text.removeprefix("-"))
-    if found is None or not found.groups():
+    known = names == ("YEAR", "MONTH") or names in combinations(_FIELDS, 2)
+    found = re.fullmatch(_span_pattern(*names), text.removeprefix("-")) if known else None
+    if found is None:
         raise SqlError("INVALID_LITERAL", f"'{text}' is not a valid INTERVAL literal", position)
     if names[0] == "YEAR":
-        months = sign * (int(found[1]) * 12 + int(found[2]))
+        months = sign * (int(found[1]) * 12 + int(found[2] or 0))
         return Expr(f"CAST({months} AS INTEGER)", t.YEAR_TO_MONTH, literal=months, constant=True)
     first = _FIELDS.index(names[0])
     amounts = zip(_FIELDS[first:], found.groups(), strict=False)
-    milliseconds = sign * sum(round(float(value) * _MILLISECONDS[name.lower()]) for name, value in amounts)
+    milliseconds = sign * sum(round(float(value or 0) * _MILLISECONDS[name.lower()]) for name, value in amounts)
     return Expr(f"CAST({milliseconds} AS BIGINT)", t.DAY_TO_SECOND, literal=milliseconds, constant=True)
 
 

@@ -24,9 +24,6 @@ MACROS: tuple[str, ...] = (
     "CREATE MACRO hw_double_text(x) AS hw_java(x, CAST(x AS VARCHAR))",
     # Athena shows varbinary as hex pairs with spaces between them.
     "CREATE MACRO hw_hex_pairs(b) AS rtrim(regexp_replace(lower(hex(b)), '(..)', '\\1 ', 'g'))",
-    # Months of calendar distance, whole ones only, as Trino's date_diff counts: truncated towards zero.
-    """CREATE MACRO hw_months_between(a, b) AS CASE
-         WHEN a <= b THEN date_sub('month', a, b) ELSE -date_sub('month', b, a) END""",
     # Interval values travel as milliseconds and as months.
     """CREATE MACRO hw_day_interval_text(ms) AS CASE WHEN ms < 0 THEN '-' ELSE '' END
          || (abs(ms) // 86400000) || ' ' || lpad(CAST((abs(ms) // 3600000) % 24 AS VARCHAR), 2, '0')
@@ -35,9 +32,21 @@ MACROS: tuple[str, ...] = (
          || '.' || lpad(CAST(abs(ms) % 1000 AS VARCHAR), 3, '0')""",
     """CREATE MACRO hw_month_interval_text(m) AS CASE WHEN m < 0 THEN '-' ELSE '' END
          || (abs(m) // 12) || '-' || (abs(m) % 12)""",
-    # Rounds half up to a multiple of n microseconds, on the calendar before 1970 too.
+    # Rounds half up to a multiple of n microseconds, on the calendar before 1970 too; in whole numbers, because a
+    # double does not hold the microseconds of every year.
     """CREATE MACRO hw_round_timestamp(x, n) AS
-         make_timestamp(CAST(floor((epoch_us(x) + n // 2) / n) AS BIGINT) * n)""",
+         make_timestamp(epoch_us(x) + n // 2 - ((epoch_us(x) + n // 2) % n + n) % n)""",
+    # Wall clocks of a zone. ICU takes the later instant of a wall clock that is shown twice; Java the earlier one,
+    # whose offset was in force some hours before.
+    "CREATE MACRO hw_clock(i, z) AS timezone(z, timezone('UTC', i))",
+    "CREATE MACRO hw_instant_if(l, i, z, t) AS CASE WHEN hw_clock(i, z) = l THEN i ELSE t END",
+    """CREATE MACRO hw_instant_as(l, n, z, t) AS hw_instant_if(l, l - (hw_clock(n, z) - n), z, t)""",
+    """CREATE MACRO hw_instant_first(l, z, t) AS hw_instant_as(l, t - to_hours(3), z, t)""",
+    "CREATE MACRO hw_instant(l, z) AS hw_instant_first(l, z, timezone('UTC', timezone(z, l)))",
+    "CREATE MACRO hw_instant_near(l, n, z) AS hw_instant_as(l, n, z, hw_instant(l, z))",
+    # Before the year 1 DuckDB counts years before Christ; ISO 8601 has a year 0.
+    """CREATE MACRO hw_date_text(x) AS
+         CASE WHEN x < DATE '0001-01-01' THEN strftime(x, '%Y-%m-%d') ELSE CAST(x AS VARCHAR) END""",
     # The same for milliseconds; from 1970 on a cast does it, at a tenth of the cost.
     """CREATE MACRO hw_milliseconds(x) AS CASE WHEN x >= TIMESTAMP '1970-01-01' THEN
          CAST(CAST(x AS TIMESTAMP_MS) AS TIMESTAMP) WHEN x IS NOT NULL THEN hw_round_timestamp(x, 1000) END""",

@@ -28,6 +28,19 @@ def _typed_literal(parser: Any, this: exp.Expression, kind: exp.DataType) -> exp
     return cast(exp.Expression, literal)
 
 
+_DAY_WITH_ZONE = re.compile(r"\S+ +[A-Za-z+-]\S*")
+_TEMPORAL = (exp.DType.TIMESTAMP, exp.DType.TIMESTAMPTZ, exp.DType.TIME, exp.DType.TIMETZ)
+
+
+def _temporal_literal(parser: Any, this: exp.Expression, kind: exp.DataType) -> exp.Expression:
+    """The same for times, whose precision is that of the literal; a zone may stand behind a bare day."""
+    if kind.is_type(exp.DType.TIMESTAMP) and _DAY_WITH_ZONE.fullmatch(this.name):
+        kind = exp.DType.TIMESTAMPTZ.into_expr()
+    literal = parser._parse_temporal_literal(this, kind)
+    literal.meta[TYPED] = isinstance(this, exp.Literal)
+    return cast(exp.Expression, literal)
+
+
 class AthenaSql(Trino):
     """Trino's grammar without sqlglot's own function nodes: the registry decides what a name means, not the parser."""
 
@@ -59,6 +72,7 @@ class AthenaSql(Trino):
         TYPE_LITERAL_PARSERS = {  # noqa: RUF012
             **dict.fromkeys(exp.DType, _typed_literal),
             **Trino.Parser.TYPE_LITERAL_PARSERS,
+            **dict.fromkeys(_TEMPORAL, _temporal_literal),
         }
 
         def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:

@@ -8,7 +8,7 @@ from headwater.stack.lakehouse.sql.expression import quote_text
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
 from headwater.stack.lakehouse.sql.zones import wall_clock
 
-_PLAIN = ("tinyint", "smallint", "integer", "bigint", "boolean", "date", "varchar", "char", "json", "uuid")
+_PLAIN = ("tinyint", "smallint", "integer", "bigint", "boolean", "varchar", "char", "json", "uuid")
 
 
 def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
@@ -19,6 +19,8 @@ def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
     """
     if kind.name in _PLAIN:
         return sql if kind.name in ("varchar", "char") else f"CAST({sql} AS VARCHAR)"
+    if kind.name == "date":
+        return f"hw_date_text({sql})"
     if kind.name == "decimal":
         return decimal_text(sql, kind)
     if kind.name in t.APPROXIMATE:
@@ -69,7 +71,8 @@ def timestamp_text(sql: str, kind: t.Type) -> str:
         return f"strftime({sql}, '%Y-%m-%d %H:%M:%S')"
     if digits == 3:
         return f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%g')"
-    return f"left(strftime({sql}, '%Y-%m-%d %H:%M:%S.%f'), {20 + digits})"
+    text = f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%f')"
+    return text if digits == 6 else f"left({text}, {digits - 6})"
 
 
 def _zoned_text(sql: str, kind: t.Type) -> str:

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
-from typing import TypeVar
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.casts import cast, local_time
-from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
-from headwater.stack.lakehouse.sql.functions.formats import from_joda, from_mysql
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
-from headwater.stack.lakehouse.sql.routines.clockreads import joda_parts, parse_datetime
-from headwater.stack.lakehouse.sql.routines.clocks import iso_timestamp
-from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
-from headwater.stack.lakehouse.sql.zones import instant, zone_named
+from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
+from headwater.stack.lakehouse.sql.zones import instant, wall_clock, zone_ahead_or_refused, zone_or_refused
 
 _f = family("date and time")
 _DATE_UNITS = ("day", "week", "month", "quarter", "year")
@@ -33,38 +26,43 @@ def _unit(call: Call, allowed: tuple[str, ...]) -> str:
     unit = literal.lower()
     if unit not in allowed:
         kind = call.arguments[-1].type
-        word = {"date": "DATE", "time": "Time"}.get(kind.name, "Timestamp")
-        raise SqlError("INVALID_FUNCTION_ARGUMENT", f"'{literal}' is not a valid {word} field")
+        word = {"date": "DATE", "time": "Time", "timetz": "Time"}.get(kind.name, "Timestamp")
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid {word} field")
     return unit
 
 
 def _units_of(kind: t.Type) -> tuple[str, ...]:
-    if kind.name == "time":
+    if kind.name in ("time", "timetz"):
         return _TIME_UNITS
     return _DATE_UNITS if kind.name == "date" else _TIME_UNITS + _DATE_UNITS
 
 
-def _local(value: Expr) -> str:
+def local_clock(value: Expr) -> str:
     """The wall clock that the fields of a time are read from."""
+    if value.type.name == "timetz":
+        return local_time_of_day(value.sql, value.type)
     return local_time(value) if value.type.name == "timestamptz" else value.sql
 
 
-def _back(local_sql: str, kind: t.Type) -> Expr:
-    """A computed wall clock in the type that it came from."""
+def _back(local_sql: str, value: Expr) -> Expr:
+    """A wall clock computed from that of a value, in its type; clocks that are shown twice keep the offset."""
+    kind = value.type
     if kind.name == "timestamptz":
-        return Expr(instant(local_sql, kind.zone or "UTC"), kind)
+        return Expr(instant(f"({local_sql})", kind.zone or "UTC", value.sql), kind)
     return Expr(f"CAST({local_sql} AS {t.to_duckdb(kind)})", kind)
 
 
 def _trunc(call: Call) -> Expr:
     value = call.arguments[1]
     unit = _unit(call, _units_of(value.type))
-    if value.type.name == "time":
+    local = local_clock(value)
+    if value.type.name in ("time", "timetz"):
         size = _MICROSECONDS[unit]
-        return Expr(
-            f"CAST(TIME '00:00:00' + to_microseconds(epoch_us({value}) // {size} * {size}) AS TIME)", value.type
-        )
-    return _back(f"date_trunc({quote_text(unit)}, {_local(value)})", value.type)
+        cut = f"CAST(TIME '00:00:00' + to_microseconds(epoch_us({local}) // {size} * {size}) AS TIME)"
+        return Expr(instant(cut, value.type.zone or "UTC") if value.type.name == "timetz" else cut, value.type)
+    if value.type.name == "timestamptz" and unit in _TIME_UNITS:
+        return Expr(f"({value} - ({local} - date_trunc({quote_text(unit)}, {local})))", value.type)
+    return _back(f"date_trunc({quote_text(unit)}, {local})", value)
 
 
 _STEPS = {
@@ -87,16 +85,24 @@ def _add(call: Call) -> Expr:
     step = _STEPS[unit].format(amount.sql)
     if unit in _TIME_UNITS:
         return Expr(f"CAST({value} + {step} AS {t.to_duckdb(value.type)})", value.type)
-    return _back(f"{_local(value)} + {step}", value.type)
+    return _back(f"{local_clock(value)} + {step}", value)
 
 
 def _diff(call: Call) -> str:
-    """Whole units between the two, towards zero; DuckDB's date_diff would count boundaries."""
-    unit = _unit(call, _units_of(call.arguments[1].type))
-    if call.arguments[1].type.name == "time":
-        distance = f"(epoch_us({call.arguments[2]}) - epoch_us({call.arguments[1]}))"
+    """Whole units between the two, towards zero; DuckDB's date_diff would count boundaries.
+
+    Days and more are those of the calendar in the first one's zone.
+    """
+    first, last = call.arguments[1:]
+    unit = _unit(call, _units_of(first.type))
+    if first.type.name in ("time", "timetz"):
+        distance = f"(epoch_us({last}) - epoch_us({first}))"
         return f"CAST(sign({distance}) * (abs({distance}) // {_MICROSECONDS[unit]}) AS BIGINT)"
-    a, b = (value.sql if unit in _TIME_UNITS else _local(value) for value in call.arguments[1:])
+    a, b = first.sql, last.sql
+    if unit in _DATE_UNITS and first.type.name == "timestamptz":
+        a, b = local_time(first), wall_clock(last.sql, first.type.zone or "UTC")
+    if max(t.precision_of(first.type), t.precision_of(last.type)) > 3:
+        a, b = f"date_trunc('millisecond', {a})", f"date_trunc('millisecond', {b})"
     return (
         f"CASE WHEN {a} <= {b} THEN date_sub({quote_text(unit)}, {a}, {b}) "
         f"ELSE -date_sub({quote_text(unit)}, {b}, {a}) END"
@@ -107,7 +113,7 @@ def _field(part: str) -> Builder:
     """One calendar field."""
 
     def build(call: Call) -> str:
-        return f"CAST({part.format(_local(call.arguments[0]))} AS BIGINT)"
+        return f"CAST({part.format(local_clock(call.arguments[0]))} AS BIGINT)"
 
     return build
 
@@ -131,57 +137,40 @@ def _to_date(call: Call) -> Expr:
     return cast(call.arguments[0], t.DATE, safe=False, position=call.position)
 
 
+def _last_day(call: Call) -> str:
+    return f"last_day({local_clock(call.arguments[0])})"
+
+
 def _from_unixtime(call: Call) -> Expr:
-    sql = f"make_timestamp(CAST(round({call.arguments[0]} * 1000) AS BIGINT) * 1000)"
+    """To the millisecond, half up as Java rounds."""
+    millis = f"({call.arguments[0]} * 1000)"
+    rounded = f"(floor({millis}) + CASE WHEN {millis} - floor({millis}) >= 0.5 THEN 1 ELSE 0 END)"
+    sql = f"make_timestamp(CAST({rounded} AS BIGINT) * 1000)"
     zone = "UTC"
     if len(call.arguments) == 3:
         hours, minutes = (argument.literal for argument in call.arguments[1:])
         if not isinstance(hours, int) or not isinstance(minutes, int):
             raise Unsupported("from_unixtime with an offset that is not a literal")
-        ahead = hours * 60 + minutes
-        zone = f"{'-' if ahead < 0 else '+'}{abs(ahead) // 60:02d}:{abs(ahead) % 60:02d}"
+        zone = zone_ahead_or_refused(hours * 60 + minutes)
     elif len(call.arguments) > 1:
         literal = call.arguments[1].literal
         if not isinstance(literal, str):
             raise Unsupported("from_unixtime with a zone that is not a literal")
-        zone = literal
+        zone = zone_or_refused(literal)
     return Expr(sql, t.Type("timestamptz", (3,), zone=zone))
 
 
 def _with_timezone(call: Call) -> Expr:
+    """``with_timezone`` reads a wall clock in the zone; ``at_timezone`` shows an instant there."""
     value, zone = call.arguments
-    if not isinstance(zone.literal, str):
+    if zone.type == t.DAY_TO_SECOND and isinstance(zone.literal, int):
+        named = zone_ahead_or_refused(int(zone.literal / 60_000))
+    elif isinstance(zone.literal, str):
+        named = zone_or_refused(zone.literal)
+    else:
         raise Unsupported(f"{call.name} with a zone that is not a literal")
-    kind = t.Type("timestamptz", value.type.params, zone=zone.literal)
-    return Expr(instant(value.sql, zone.literal) if value.type.name == "timestamp" else value.sql, kind)
-
-
-def _literal_format(call: Call) -> str:
-    literal = call.arguments[1].literal
-    if not isinstance(literal, str):
-        raise Unsupported(f"{call.name} with a format that is not a literal")
-    return literal
-
-
-def _date_format(call: Call) -> str:
-    pattern = from_mysql(_literal_format(call))
-    return f"strftime(CAST({_local(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
-
-
-def _joda(value: Expr, pattern: str) -> str:
-    """By Joda's rules, in Python, with the zone that the value has."""
-    local, zone = _local(value), value.type.zone or "UTC"
-    ahead = f"CAST((epoch_us({local}) - epoch_us({value})) // 60000000 AS BIGINT)" if zone != "UTC" else "0"
-    return f"hw_joda_text(CAST({local} AS TIMESTAMP), {pattern}, {quote_text(zone)}, {ahead})"
-
-
-def _format_datetime(call: Call) -> str:
-    value, pattern = call.arguments
-    if isinstance(pattern.literal, str):
-        with suppress(Unsupported):
-            text = quote_text(from_joda(pattern.literal))
-            return f"strftime(CAST({_local(value)} AS TIMESTAMP), {text})"
-    return _joda(value, pattern.sql)
+    kind = t.Type("timestamptz", value.type.params, zone=named)
+    return Expr(instant(value.sql, named) if call.name == "with_timezone" else value.sql, kind)
 
 
 def _zone_field(divisor: int) -> Builder:
@@ -189,92 +178,10 @@ def _zone_field(divisor: int) -> Builder:
 
     def build(call: Call) -> str:
         value = call.arguments[0]
-        minutes = f"CAST((epoch_us({_local(value)}) - epoch_us({value})) // 60000000 AS BIGINT)"
+        minutes = f"CAST((epoch_us({local_clock(value)}) - epoch_us({value})) // 60000000 AS BIGINT)"
         return f"({minutes} // 60)" if divisor == 60 else f"({minutes} % 60)"
 
     return build
-
-
-def _parsed(call: Call, pattern: str) -> Expr:
-    """A pattern that DuckDB reads as Joda does; a text that doesn't fit is an error."""
-    text = call.arguments[0].sql
-    message = f"'INVALID_FUNCTION_ARGUMENT: Invalid format: \"' || {text} || '\"'"
-    parsed = f"try_strptime({text}, {quote_text(pattern)})"
-    refusal = fail(message, t.TIMESTAMP)
-    return Expr(f"CASE WHEN {text} IS NOT NULL THEN coalesce({parsed}, {refusal}) END", t.TIMESTAMP)
-
-
-_PLAIN_MYSQL = re.compile(r"(?:%[YmdHisST]|[^%])*%Y(?:%[YmdHisST]|[^%])*")
-_PLAIN_JODA = re.compile(r"(?:yyyy|MM|dd|HH|mm|ss|'[^']*'|[^A-Za-z'])*")
-
-
-def _date_parse(call: Call) -> Expr:
-    pattern = call.arguments[1]
-    if isinstance(pattern.literal, str):
-        native = from_mysql(pattern.literal)
-        if _PLAIN_MYSQL.fullmatch(pattern.literal) and pattern.literal.count("%Y") == 1:
-            return _parsed(call, native)
-    return Expr(f"hw_date_parse({call.arguments[0]}, {pattern})", t.TIMESTAMP)
-
-
-def _parse_datetime(call: Call) -> Expr:
-    text, pattern = call.arguments
-    if isinstance(pattern.literal, str):
-        if _PLAIN_JODA.fullmatch(pattern.literal) and pattern.literal.count("yyyy") == 1:
-            return replace(_parsed(call, from_joda(pattern.literal)), type=t.TIMESTAMPTZ)
-        _refuse(lambda: joda_parts(str(pattern.literal)), call)
-        if isinstance(text.literal, str):
-            return _refuse(lambda: _read_before(str(text.literal), str(pattern.literal), call), call)
-    return Expr(f"hw_parse_datetime({text}, {pattern}, {call.now.year})", t.TIMESTAMPTZ)
-
-
-def _read_before(text: str, pattern: str, call: Call) -> Expr:
-    """A text that is written out, with the zone that it names."""
-    moment, named = parse_datetime(text, pattern, call.now.year)
-    zone = zone_named(named or "UTC")
-    local = f"CAST({quote_text(moment.isoformat(sep=' '))} AS TIMESTAMP)"
-    return Expr(instant(local, zone), t.Type("timestamptz", (3,), zone=zone), constant=True)
-
-
-_Read = TypeVar("_Read")
-
-
-def _refuse(read: Callable[[], _Read], call: Call) -> _Read:
-    """What a routine refuses, before the query runs."""
-    try:
-        return read()
-    except RoutineFailed as error:
-        code, _, message = str(error).partition(": ")
-        raise SqlError(code, message) from error
-
-
-_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T[0-9]{2}(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?)?(Z|[+-]00:00)?"
-
-
-def _from_iso8601_timestamp(call: Call) -> Expr:
-    """The value keeps its own offset in Trino; of data only UTC can be kept here, so another offset ends the query."""
-    text, literal = call.arguments[0].sql, call.arguments[0].literal
-    if isinstance(literal, str):
-        moment, named = _refuse(lambda: iso_timestamp(literal), call)
-        zone = zone_named(named or "UTC")
-        local = f"CAST({quote_text(moment.isoformat(sep=' '))} AS TIMESTAMP)"
-        return Expr(instant(local, zone), t.Type("timestamptz", (3,), zone=zone), constant=True)
-    bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"
-    padded = f"replace({bare}, 'T', ' ') || CASE length({bare}) WHEN 13 THEN ':00' ELSE '' END"
-    value = f"hw_round_timestamp(CAST({padded} AS TIMESTAMP), 1000)"
-    reads = f"regexp_full_match({text}, {quote_text(_ISO)})"
-    return Expr(f"CASE WHEN {reads} THEN {value} ELSE hw_iso_timestamp({text}) END", t.TIMESTAMPTZ)
-
-
-def _to_iso8601(call: Call) -> str:
-    value = call.arguments[0]
-    if value.type.name == "date":
-        return f"CAST({value} AS VARCHAR)"
-    digits = t.precision_of(value.type)
-    text = f"left(strftime({_local(value)}, '%Y-%m-%dT%H:%M:%S.%f'), {20 + digits if digits else 19})"
-    if value.type.name == "timestamp":
-        return text
-    return f"{text} || 'Z'" if value.type.zone == "UTC" else f"{text} || {_joda(value, quote_text('ZZ'))}"
 
 
 def _human_seconds(call: Call) -> str:
@@ -306,6 +213,7 @@ _CLOCK_FIELDS = {
     "second": "second({0})",
     "millisecond": "millisecond({0}) % 1000",
 }
+_CLOCKS = ("time", "timetz")
 
 _INTERVAL_FIELDS = {
     "year": (t.YEAR_TO_MONTH, 12, 0),
@@ -342,37 +250,31 @@ def _zone_name(call: Call) -> str:
 
 FUNCTIONS: tuple[Function, ...] = (
     *(_f(f"{name}(D) -> bigint", _field(part)) for name, part in (_FIELDS | _CLOCK_FIELDS).items()),
-    *(_f(f"{name}(time) -> bigint", f"CAST({part} AS BIGINT)") for name, part in _CLOCK_FIELDS.items()),
+    *(_f(f"{name}({kind}) -> bigint", _field(part)) for name, part in _CLOCK_FIELDS.items() for kind in _CLOCKS),
     *(_f(f"{name}(L) -> bigint", _interval_field(name)) for name in _INTERVAL_FIELDS),
     _f("timezone(timestamptz) -> varchar", _zone_name),
     _f("localtimestamp(bigint) -> timestamp", _now(t.TIMESTAMP)),
-    _f("date_trunc(varchar, time) -> time", _trunc),
-    _f("date_add(varchar, bigint, time) -> time", _add),
-    _f("date_diff(varchar, time, time) -> bigint", _diff),
+    *(_f(f"date_trunc(varchar, {kind}) -> {kind}", _trunc) for kind in _CLOCKS),
+    *(_f(f"date_add(varchar, bigint, {kind}) -> {kind}", _add) for kind in _CLOCKS),
+    *(_f(f"date_diff(varchar, {kind}, {kind}) -> bigint", _diff) for kind in _CLOCKS),
     _f("from_unixtime(double, bigint, bigint) -> timestamptz", _from_unixtime),
     _f("now() -> timestamptz", _now(t.TIMESTAMPTZ)),
     _f("current_timestamp(bigint) -> timestamptz", _now(t.TIMESTAMPTZ)),
     _f("current_timezone() -> varchar", "'UTC'"),
     _f("date(any) -> date", _to_date),
-    _f("last_day_of_month(D) -> date", "last_day({0})"),
+    _f("last_day_of_month(D) -> date", _last_day),
     _f("date_trunc(varchar, D) -> D", _trunc),
     _f("date_add(varchar, bigint, D) -> D", _add),
     _f("date_diff(varchar, D, D) -> bigint", _diff),
-    _f("date_format(D, varchar) -> varchar", _date_format),
-    _f("date_parse(varchar, varchar) -> timestamp", _date_parse),
-    _f("format_datetime(D, varchar) -> varchar", _format_datetime),
-    _f("parse_datetime(varchar, varchar) -> timestamptz", _parse_datetime),
     _f("from_unixtime(double) -> timestamptz", _from_unixtime),
     _f("from_unixtime(double, varchar) -> timestamptz", _from_unixtime),
     _f("to_unixtime(D) -> double", _human_seconds),
     _f("human_readable_seconds(double) -> varchar", "hw_human_seconds({0})"),
     _f("parse_duration(varchar) -> any", _parse_duration),
     _f("to_milliseconds(L) -> bigint", "CAST({0} AS BIGINT)"),
-    _f("from_iso8601_timestamp(varchar) -> timestamptz", _from_iso8601_timestamp),
-    _f("from_iso8601_date(varchar) -> date", "hw_iso_date({0})"),
     _f("timezone_hour(timestamptz) -> bigint", _zone_field(60)),
     _f("timezone_minute(timestamptz) -> bigint", _zone_field(1)),
-    _f("to_iso8601(D) -> varchar", _to_iso8601),
-    _f("with_timezone(D, varchar) -> timestamptz", _with_timezone),
-    _f("at_timezone(D, varchar) -> timestamptz", _with_timezone),
+    _f("with_timezone(timestamp, varchar) -> timestamptz", _with_timezone),
+    _f("at_timezone(timestamptz, varchar) -> timestamptz", _with_timezone),
+    _f("at_timezone(timestamptz, L) -> timestamptz", _with_timezone),
 )

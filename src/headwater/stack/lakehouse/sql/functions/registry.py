@@ -17,6 +17,7 @@ from headwater.stack.lakehouse.sql.functions import (
     sequences,
     statistics,
     strings,
+    timetexts,
     urls,
     windows,
 )
@@ -35,6 +36,7 @@ _MODULES = (
         sequences,
         statistics,
         strings,
+        timetexts,
         urls,
         windows,
     ),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from calendar import day_name, month_name, monthrange
+from calendar import day_name, month_name
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 
 from headwater.stack.lakehouse.sql.routines.clocks import pattern_tokens
+from headwater.stack.lakehouse.sql.routines.jodafields import moment_of
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
 _MONTHS = list(month_name)[1:]
@@ -28,8 +29,7 @@ class Part:
 
 @dataclass
 class _Fields:
-    numbers: dict[str, int] = field(default_factory=dict)
-    microseconds: int = 0
+    numbers: list[tuple[str, int]] = field(default_factory=list)
     zone: str = ""
 
 
@@ -78,7 +78,7 @@ def joda_parts(pattern: str) -> tuple[Part, ...]:
         elif kind == "Z" and count > 2:
             found.append(Part("zone"))
         elif kind in "CMdDeHhKkmsSwEaZG":
-            found.append(Part(kind, most={"D": 3, "S": count, "e": 1}.get(kind, 2)))
+            found.append(Part(kind, most={"D": 3, "S": count, "C": count, "e": 1}.get(kind, 2)))
         else:
             message = f"the date format field '{text}' is not supported by Headwater's local Athena"
             raise RoutineFailed(message, "NOT_SUPPORTED")
@@ -114,7 +114,7 @@ def _one(text: str, position: int, part: Part, fields: _Fields) -> int:
     if part.letter in ("a", "G"):
         words = ("AM", "PM") if part.letter == "a" else ("BC", "AD")
         word = text[position : position + 2].upper()
-        fields.numbers[part.letter] = words.index(word) if word in words else -1
+        fields.numbers.append((part.letter, words.index(word) if word in words else -1))
         return position + 2 if word in words else -1
     if part.letter in ("Z", "zone"):
         found = (_OFFSET if part.letter == "Z" else _ZONE).match(text, position)
@@ -125,10 +125,8 @@ def _one(text: str, position: int, part: Part, fields: _Fields) -> int:
     )
     if digits is None or (part.letter == "yy" and len(digits[0]) != 2):
         return -1
-    if part.letter == "S":
-        fields.microseconds = int(digits[0].ljust(9, "0")[:3]) * 1000
-    else:
-        fields.numbers[part.letter] = int(digits[0])
+    number = digits[0].ljust(9, "0")[:3] if part.letter == "S" else digits[0]
+    fields.numbers.append((part.letter, int(number)))
     return digits.end()
 
 
@@ -137,65 +135,25 @@ def _named(text: str, position: int, names: list[str], letter: str, fields: _Fie
     for number, name in enumerate(names, 1):
         for form in (name.lower(), name[:3].lower()):
             if rest.startswith(form):
-                fields.numbers[letter] = number
+                fields.numbers.append((letter, number))
                 return position + len(form)
     return -1
 
 
-_LIMITS = {
-    "M": (1, 12),
-    "H": (0, 23),
-    "h": (1, 12),
-    "K": (0, 11),
-    "k": (1, 24),
-    "m": (0, 59),
-    "s": (0, 59),
-    "e": (1, 7),
-}
-
-
 def _moment(fields: _Fields, text: str, pivot: int) -> datetime:
-    numbers = fields.numbers
-    for letter, (least, most) in _LIMITS.items():
-        if letter in numbers and not least <= numbers[letter] <= most:
-            raise _misfit(text, 0)
+    """Years of two digits are those from 50 before the pivot to 49 after it."""
+    numbers = []
+    for letter, number in fields.numbers:
+        if letter == "yy":
+            numbers.append(("y", pivot - 50 + (number - pivot + 50) % 100))
+        elif letter != "G":
+            numbers.append((letter, number))
+        elif number == 0:
+            raise RoutineFailed("a year before Christ is not supported by Headwater's local Athena", "NOT_SUPPORTED")
     try:
-        day = _day(numbers, pivot)
-        hour = numbers.get("H", numbers.get("k", 0) % 24)
-        if "h" in numbers or "K" in numbers:
-            hour = numbers.get("h", numbers.get("K", 0)) % 12
-        if "a" in numbers:
-            hour = hour % 12 + 12 * numbers["a"]
-        clock = timedelta(hours=hour, minutes=numbers.get("m", 0), seconds=numbers.get("s", 0))
-        return datetime(day.year, day.month, day.day) + clock + timedelta(microseconds=fields.microseconds)
+        return moment_of(numbers)
     except ValueError as error:
         raise _misfit(text, 0) from error
-
-
-def _day(numbers: dict[str, int], pivot: int) -> date:
-    """From 1970-01-01, each field is set, the longest first; a month or a day without a year is one of 2000."""
-    year = numbers.get("y")
-    if "yy" in numbers:
-        start = pivot - 50
-        year = start + (numbers["yy"] - start) % 100
-    if "C" in numbers:
-        year = numbers["C"] * 100 + (year or 70) % 100
-    if year is None:
-        year = 2000 if "x" not in numbers and any(letter in numbers for letter in "MdDwe") else 1970
-    if numbers.get("G") == 0:
-        raise ValueError("years before Christ")
-    month = numbers.get("M", 1)
-    if numbers.get("d", 1) > monthrange(year, month)[1]:
-        raise ValueError("day of month")
-    day = date(year, month, numbers.get("d", 1))
-    if "D" in numbers:
-        day = date(year, 1, 1) + timedelta(numbers["D"] - 1)
-        if day.year != year:
-            raise ValueError("day of year")
-    if any(letter in numbers for letter in "xwe"):
-        shown = day.isocalendar()
-        day = date.fromisocalendar(numbers.get("x", shown[0]), numbers.get("w", shown[1]), numbers.get("e", shown[2]))
-    return day
 
 
 def date_parse(text: str, pattern: str) -> datetime:
@@ -214,7 +172,7 @@ def parse_datetime(text: str, pattern: str, this_year: int) -> tuple[datetime, s
     (datetime.datetime(1960, 1, 22, 3, 4), '+0500')
     """
     fields = _read(text, joda_parts(pattern))
-    return _moment(fields, text, this_year + 20), fields.zone
+    return _moment(fields, text, this_year - 30), fields.zone
 
 
 def _joda_read(text: str, pattern: str, this_year: int) -> datetime:

@@ -83,6 +83,9 @@ def _offset(minutes: int, separator: str) -> str:
     return f"{'-' if minutes < 0 else '+'}{hours:02d}{separator}{rest:02d}"
 
 
+_DATE = r"\+?0*(\d{4})(?:-(?:W(\d{1,2})(?:-(\d))?|(\d{3})|(\d{1,2})(?:-(\d{1,2}))?))?"
+
+
 def iso_date(text: str) -> date:
     """A calendar date, a week (its Monday, or a day of it), or a day of a year.
 
@@ -90,7 +93,7 @@ def iso_date(text: str) -> date:
     (datetime.date(2020, 3, 2), datetime.date(2020, 5, 2))
     """
     try:
-        found = re.fullmatch(r"(\d{4})-(?:W(\d{2})(?:-(\d))?|(\d{3})|(\d{1,2})(?:-(\d{1,2}))?)", text)
+        found = re.fullmatch(_DATE, text, re.ASCII)
         if found is not None and found[2]:
             return date.fromisocalendar(int(found[1]), int(found[2]), int(found[3] or 1))
         if found is not None and found[4]:
@@ -98,13 +101,14 @@ def iso_date(text: str) -> date:
             if day.year == int(found[1]):
                 return day
         elif found is not None:
-            return date(int(found[1]), int(found[5]), int(found[6] or 1))
+            return date(int(found[1]), int(found[5] or 1), int(found[6] or 1))
     except ValueError:
         pass
     raise RoutineFailed(f'Invalid format: "{text}"')
 
 
-_CLOCK = re.compile(r"T(\d{2})(?::?(\d{2})(?::?(\d{2}))?)?(?:[.,](\d+))?(Z|[+-]\d{2}(?::?\d{2})?)?", re.ASCII)
+_HOURS = r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2}))?)?(?:[.,](\d{1,9}))?"
+_CLOCK = re.compile(rf"T(?:{_HOURS})?(Z|[+-]\d{{2}}(?::?\d{{2}})?)?", re.ASCII | re.IGNORECASE)
 
 
 def iso_timestamp(text: str) -> tuple[datetime, str]:
@@ -113,8 +117,8 @@ def iso_timestamp(text: str) -> tuple[datetime, str]:
     >>> iso_timestamp("2001-08-22T03:04:05.321+07:09")
     (datetime.datetime(2001, 8, 22, 3, 4, 5, 321000), '+07:09')
     """
-    written, mark, rest = text.partition("T")
-    day = iso_date(f"{written}-01" if re.fullmatch(r"\d{4}", written) else written)
+    written, mark, rest = text.replace("t", "T").partition("T")
+    day = iso_date(written) if written or not rest else date(1970, 1, 1)
     found = _CLOCK.fullmatch(mark + rest) if mark else None
     if mark and found is None:
         raise RoutineFailed(f'Invalid format: "{text}"')
@@ -126,7 +130,7 @@ def iso_timestamp(text: str) -> tuple[datetime, str]:
     if found is not None and found[4]:
         unit = 1 if found[3] else 60 if found[2] else 3600
         moment += timedelta(milliseconds=int(float(f"0.{found[4]}") * unit * 1000 + 1e-6))
-    return moment, (found[5] or "") if found else ""
+    return moment, (found[5] or "").upper() if found else ""
 
 
 def _iso_timestamp(text: str) -> datetime:

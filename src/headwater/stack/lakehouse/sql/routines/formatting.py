@@ -213,9 +213,13 @@ _SIZE_UNITS = ["B", "kB", "MB", "GB", "TB", "PB", "EB", "ZB", "YB"]
 
 
 def _duration(text: str) -> int:
+    if not text:
+        raise RoutineFailed("duration is empty")
     found = _DURATION.fullmatch(text)
-    if found is None or found[2] not in _DURATION_UNITS:
+    if found is None:
         raise RoutineFailed(f"duration is not a valid data duration string: {text}")
+    if found[2] not in _DURATION_UNITS:
+        raise RoutineFailed(f"Unknown time unit: {found[2]}")
     return int((Decimal(found[1]) * Decimal(_DURATION_UNITS[found[2]])).quantize(Decimal(1), ROUND_HALF_UP))
 
 

@@ -19,7 +19,7 @@ from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.literals import interval, is_literal_of, number
 from headwater.stack.lakehouse.sql.parse import TYPED
-from headwater.stack.lakehouse.sql.zones import zone_named
+from headwater.stack.lakehouse.sql.zones import zone_ahead_or_refused, zone_or_refused
 
 ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 
@@ -76,7 +76,8 @@ def _typed_literal(self: Expressions, node: exp.Expression) -> Expr:
     if kind.name == "char":
         kind = t.Type("char", (len(node.this.name),))
     if not is_literal_of(kind, node.this.name):
-        message = f"'{node.this.name}' is not a valid {str(kind).upper()} literal"
+        word = kind.name.removesuffix("tz") if kind.name.startswith("time") else str(kind)
+        message = f"'{node.this.name}' is not a valid {word.upper()} literal"
         raise SqlError("INVALID_LITERAL", message, position)
     return cast(value, kind, safe=False, position=position)
 
@@ -101,8 +102,9 @@ def at_time_zone_rule(self: Expressions, node: exp.Expression) -> Expr:
         minutes, rest = divmod(abs(zone.literal), 60_000)
         if rest:
             raise SqlError("INVALID_FUNCTION_ARGUMENT", "Time zone offset must not have seconds")
-        offset = f"{'-' if zone.literal < 0 else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
-        return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=zone_named(offset)))
+        ahead = zone_ahead_or_refused(-minutes if zone.literal < 0 else minutes)
+        return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=ahead))
     if not isinstance(zone.literal, str):
         raise Unsupported("AT TIME ZONE with a zone that is not a literal")
-    return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=zone.literal))
+    named = zone_or_refused(zone.literal, self.context.position(node.args["zone"]))
+    return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=named))

@@ -1,0 +1,145 @@
+"""Times as texts: the patterns of MySQL and of Joda, and ISO 8601, each with its own rules for what fits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TypeVar
+
+from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
+from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.datetime import local_clock
+from headwater.stack.lakehouse.sql.functions.formats import from_joda, from_mysql
+from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
+from headwater.stack.lakehouse.sql.routines.clockreads import joda_parts, parse_datetime
+from headwater.stack.lakehouse.sql.routines.clocks import iso_timestamp
+from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
+from headwater.stack.lakehouse.sql.zones import instant, zone_or_refused
+
+_f = family("date and time")
+
+
+def _literal_format(call: Call) -> str:
+    literal = call.arguments[1].literal
+    if not isinstance(literal, str):
+        raise Unsupported(f"{call.name} with a format that is not a literal")
+    return literal
+
+
+def _date_format(call: Call) -> str:
+    pattern = from_mysql(_literal_format(call))
+    return f"strftime(CAST({local_clock(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
+
+
+def _joda(value: Expr, pattern: str) -> str:
+    """By Joda's rules, in Python, with the zone that the value has."""
+    local, zone = local_clock(value), value.type.zone or "UTC"
+    ahead = f"CAST((epoch_us({local}) - epoch_us({value})) // 60000000 AS BIGINT)" if zone != "UTC" else "0"
+    return f"hw_joda_text(CAST({local} AS TIMESTAMP), {pattern}, {quote_text(zone)}, {ahead})"
+
+
+def _format_datetime(call: Call) -> str:
+    value, pattern = call.arguments
+    if isinstance(pattern.literal, str):
+        with suppress(Unsupported):
+            text = quote_text(from_joda(pattern.literal))
+            return f"strftime(CAST({local_clock(value)} AS TIMESTAMP), {text})"
+    return _joda(value, pattern.sql)
+
+
+def _parsed(call: Call, pattern: str) -> Expr:
+    """A pattern that DuckDB reads as Joda does; a text that doesn't fit is an error."""
+    text = call.arguments[0].sql
+    message = f"'INVALID_FUNCTION_ARGUMENT: Invalid format: \"' || {text} || '\"'"
+    parsed = f"try_strptime({text}, {quote_text(pattern)})"
+    refusal = fail(message, t.TIMESTAMP)
+    return Expr(f"CASE WHEN {text} IS NOT NULL THEN coalesce({parsed}, {refusal}) END", t.TIMESTAMP)
+
+
+_PLAIN_MYSQL = re.compile(r"(?:%[YmdHisST]|[^%])*%Y(?:%[YmdHisST]|[^%])*")
+_PLAIN_JODA = re.compile(r"(?:yyyy|MM|dd|HH|mm|ss|'[^']*'|[^A-Za-z'])*")
+
+
+def _date_parse(call: Call) -> Expr:
+    pattern = call.arguments[1]
+    if isinstance(pattern.literal, str):
+        native = from_mysql(pattern.literal)
+        if _PLAIN_MYSQL.fullmatch(pattern.literal) and pattern.literal.count("%Y") == 1:
+            return _parsed(call, native)
+    return Expr(f"hw_date_parse({call.arguments[0]}, {pattern})", t.TIMESTAMP)
+
+
+def _parse_datetime(call: Call) -> Expr:
+    text, pattern = call.arguments
+    if isinstance(pattern.literal, str):
+        if _PLAIN_JODA.fullmatch(pattern.literal) and pattern.literal.count("yyyy") == 1:
+            return replace(_parsed(call, from_joda(pattern.literal)), type=t.TIMESTAMPTZ)
+        _refuse(lambda: joda_parts(str(pattern.literal)), call)
+        if isinstance(text.literal, str):
+            return _refuse(lambda: _read_before(str(text.literal), str(pattern.literal), call), call)
+    return Expr(f"hw_parse_datetime({text}, {pattern}, {call.now.year})", t.TIMESTAMPTZ)
+
+
+def _read_before(text: str, pattern: str, call: Call) -> Expr:
+    """A text that is written out, with the zone that it names."""
+    moment, named = parse_datetime(text, pattern, call.now.year)
+    zone = zone_or_refused(named or "UTC")
+    local = f"CAST({quote_text(moment.isoformat(sep=' '))} AS TIMESTAMP)"
+    return Expr(instant(local, zone), t.Type("timestamptz", (3,), zone=zone), constant=True)
+
+
+_Read = TypeVar("_Read")
+
+
+def _refuse(read: Callable[[], _Read], call: Call) -> _Read:
+    """What a routine refuses, before the query runs."""
+    try:
+        return read()
+    except RoutineFailed as error:
+        code, _, message = str(error).partition(": ")
+        raise SqlError(code, message) from error
+
+
+_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3])(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?)?(Z|[+-]00:00)?"
+
+
+def _from_iso8601_timestamp(call: Call) -> Expr:
+    """The value keeps its own offset in Trino; of data only UTC can be kept here, so another offset ends the query."""
+    text, literal = call.arguments[0].sql, call.arguments[0].literal
+    if isinstance(literal, str):
+        moment, named = _refuse(lambda: iso_timestamp(literal), call)
+        zone = zone_or_refused(named or "UTC")
+        local = f"CAST({quote_text(moment.isoformat(sep=' '))} AS TIMESTAMP)"
+        return Expr(instant(local, zone), t.Type("timestamptz", (3,), zone=zone), constant=True)
+    bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"
+    padded = f"replace({bare}, 'T', ' ') || CASE length({bare}) WHEN 13 THEN ':00' ELSE '' END"
+    # What follows the milliseconds is cut off, not rounded.
+    value = f"date_trunc('millisecond', CAST({padded} AS TIMESTAMP))"
+    reads = f"regexp_full_match({text}, {quote_text(_ISO)})"
+    return Expr(f"CASE WHEN {reads} THEN {value} ELSE hw_iso_timestamp({text}) END", t.TIMESTAMPTZ)
+
+
+def _to_iso8601(call: Call) -> str:
+    value = call.arguments[0]
+    if value.type.name == "date":
+        return f"CAST({value} AS VARCHAR)"
+    digits = t.precision_of(value.type)
+    text = f"left(strftime({local_clock(value)}, '%Y-%m-%dT%H:%M:%S.%f'), {20 + digits if digits else 19})"
+    if value.type.name == "timestamp":
+        return text
+    return f"{text} || 'Z'" if value.type.zone == "UTC" else f"{text} || {_joda(value, quote_text('ZZ'))}"
+
+
+FUNCTIONS: tuple[Function, ...] = (
+    _f("date_format(D, varchar) -> varchar", _date_format),
+    _f("date_parse(varchar, varchar) -> timestamp", _date_parse),
+    _f("format_datetime(D, varchar) -> varchar", _format_datetime),
+    _f("parse_datetime(varchar, varchar) -> timestamptz", _parse_datetime),
+    _f("from_iso8601_timestamp(varchar) -> timestamptz", _from_iso8601_timestamp),
+    _f("from_iso8601_date(varchar) -> date", "hw_iso_date({0})"),
+    _f("to_iso8601(D) -> varchar", _to_iso8601),
+)
