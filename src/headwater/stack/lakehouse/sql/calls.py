@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
+from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, Variables, translate
@@ -99,6 +100,8 @@ def _translate(
     clauses = request.clauses
     if function.kind == "scalar":
         _refuse_clauses(request)
+    elif clauses.distinct:
+        arguments = [replace(a, sql=with_sorted_keys(a.sql, a.type)) for a in arguments]
     return translate(
         function,
         Call(

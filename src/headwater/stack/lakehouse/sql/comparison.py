@@ -44,7 +44,7 @@ def comparison(operator: str, left: Expr, right: Expr, position: Position) -> Ex
         raise SqlError("TYPE_MISMATCH", f"Cannot apply operator: {left.type} {shown} {right.type}", position)
     if pair[0].type.items and not operator.startswith("IS"):
         return Expr(_nested(operator, pair), t.BOOLEAN, constant=left.constant and right.constant)
-    a, b = (_in_order_of_keys(side.sql, side.type) for side in pair)
+    a, b = (with_sorted_keys(side.sql, side.type) for side in pair)
     sql = f"({a} {operator} {b})"
     if pair[0].type.name in t.APPROXIMATE:
         sql = _without_nan(sql, operator, pair)
@@ -86,23 +86,23 @@ def has_null_inside(sql: str, kind: t.Type, depth: int = 0) -> str:
     return f"coalesce(len(list_filter({values}, lambda {e}: {e} IS NULL{inner})) > 0, false)"
 
 
-def _in_order_of_keys(sql: str, kind: t.Type, depth: int = 0) -> str:
-    """What stands for a value where DuckDB tells values apart: the order of a map's entries makes no difference."""
+def with_sorted_keys(sql: str, kind: t.Type, depth: int = 0) -> str:
+    """The value as it is to be told from others: the order of a map's entries makes no difference in Trino."""
     if not _has_map(kind):
         return sql
     e = f"o{depth}"
     if kind.name == "array":
-        return f"list_transform({sql}, lambda {e}: {_in_order_of_keys(e, kind.items[0], depth + 1)})"
+        return f"list_transform({sql}, lambda {e}: {with_sorted_keys(e, kind.items[0], depth + 1)})"
     if kind.name == "row":
-        fields = (_in_order_of_keys(f"struct_extract({sql}, 'f{i}')", k, depth + 1) for i, k in enumerate(kind.items))
+        fields = (with_sorted_keys(f"struct_extract({sql}, 'f{i}')", k, depth + 1) for i, k in enumerate(kind.items))
         packed = ", ".join(f"f{i} := {field}" for i, field in enumerate(fields))
         return f"CASE WHEN {sql} IS NOT NULL THEN struct_pack({packed}) END"
     parts = (
-        _in_order_of_keys(f"{e}.{name}", k, depth + 1) for name, k in zip(("key", "value"), kind.items, strict=True)
+        with_sorted_keys(f"{e}.{name}", k, depth + 1) for name, k in zip(("key", "value"), kind.items, strict=True)
     )
     packed = ", ".join(f"{name} := {part}" for name, part in zip(("k", "v"), parts, strict=True))
     entries = f"list_sort(list_transform(map_entries({sql}), lambda {e}: struct_pack({packed})))"
-    return f"CASE WHEN {sql} IS NOT NULL THEN {entries} END"
+    return f"CASE WHEN {sql} IS NOT NULL THEN CAST(map_from_entries({entries}) AS {t.to_duckdb(kind)}) END"
 
 
 def _has_map(kind: t.Type) -> bool:

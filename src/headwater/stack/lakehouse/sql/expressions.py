@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Clauses, Registry, Request, call
 from headwater.stack.lakehouse.sql.coerce import coerce
-from headwater.stack.lakehouse.sql.comparison import with_no_null_inside
+from headwater.stack.lakehouse.sql.comparison import with_no_null_inside, with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -54,7 +54,7 @@ class Expressions:
             if not isinstance(node, (exp.Literal, exp.Star)) and not _needs_groups(node, self.registry):
                 value = free.translate(node)
                 if value.sql in self.grouped or value.constant:
-                    return value
+                    return replace(value, sql=with_sorted_keys(value.sql, value.type))
         rule = self.rules.get(type(node))
         if rule is None:
             raise Unsupported(f"{type(node).key.upper()} ({node.sql(dialect='trino')})")

@@ -11,6 +11,7 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -112,13 +113,13 @@ def _element(
         if not 1 <= index <= len(selected):
             message = f"GROUP BY position {node.name} is not in select list"
             raise SqlError("INVALID_COLUMN_REFERENCE", message, rules.context.position(node))
-        sql = selected[index - 1].value.sql
+        value = selected[index - 1].value
     else:
         _check_key(node, rules)
-        sql = rules.translate(node).sql
-    found.append(sql)
+        value = rules.translate(node)
+    found.append(value.sql)
     # Parentheses keep DuckDB from reading a constant as an ordinal.
-    return f"({sql})"
+    return f"({with_sorted_keys(value.sql, value.type)})"
 
 
 def _check_key(node: exp.Expression, rules: Expressions) -> None:

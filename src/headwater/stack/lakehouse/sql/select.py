@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.bounds import raw_bounds
 from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.coerce import coerce, common_type
+from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
@@ -110,7 +111,9 @@ class Queries:
                 raise SqlError("TYPE_MISMATCH", message, self.context.after(tree.this, rf"\b{word}\b"))
             columns.append(OutputColumn(a.name, kind, a.origins | b.origins))
         everything = "" if tree.args.get("distinct") else " ALL"
-        sql = f"({_converted(left, columns)}) {word}{everything} ({_converted(right, columns)})"
+        # Only UNION ALL compares nothing.
+        sides = (_converted(side, columns, compared=word != "UNION" or not everything) for side in (left, right))
+        sql = f"({f') {word}{everything} ('.join(sides)})"
         return Query(sql, tuple(columns))
 
     def _ordered(self, tree: exp.Expression, query: Query, outer: Scope | None) -> Query:
@@ -157,8 +160,12 @@ class Queries:
         items = self._items(tree, rules)
         for window in tree.args.get("windows") or []:
             window_body(rules, window)
-        parts = [f"SELECT {'DISTINCT ' if tree.args.get('distinct') else ''}"]
-        parts.append(", ".join(f"{item.value.sql} AS c{i}" for i, item in enumerate(items)))
+        parts = ["SELECT "]
+        values = [item.value.sql for item in items]
+        if tree.args.get("distinct"):
+            parts = ["SELECT DISTINCT "]
+            values = [with_sorted_keys(item.value.sql, item.value.type) for item in items]
+        parts.append(", ".join(f"{value} AS c{i}" for i, value in enumerate(values)))
         parts.append(f" FROM {relation.sql}" if relation else "")
         parts.append(where)
         parts.append(f" GROUP BY {grouping.sql}" if grouping else "")
@@ -250,11 +257,12 @@ class Queries:
             raise SqlError("EXPRESSION_NOT_IN_DISTINCT", message, at)
 
 
-def _converted(query: Query, columns: Sequence[OutputColumn]) -> str:
+def _converted(query: Query, columns: Sequence[OutputColumn], *, compared: bool) -> str:
     parts = []
     for i, (have, want) in enumerate(zip(query.columns, columns, strict=True)):
         value = Expr(f"c{i}", have.type)
-        parts.append(f"{coerce(value, want.type).sql if want.type.name != 'unknown' else value.sql} AS c{i}")
+        sql = coerce(value, want.type).sql if want.type.name != "unknown" else value.sql
+        parts.append(f"{with_sorted_keys(sql, want.type) if compared else sql} AS c{i}")
     return f"SELECT {', '.join(parts)} FROM ({query.sql})"
 
 

@@ -8,7 +8,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import rescaled, unscaled
 from headwater.stack.lakehouse.sql.coerce import coerce
-from headwater.stack.lakehouse.sql.comparison import with_no_null_inside
+from headwater.stack.lakehouse.sql.comparison import with_no_null_inside, with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
@@ -91,11 +91,12 @@ def _weighted_percentile(call: Call) -> Expr:
 
 
 def _approx_distinct(call: Call) -> str:
-    error = call.arguments[1].literal
-    if isinstance(error, (int, float)) and not 0.0040625 <= error <= 0.26:
-        message = f"Standard error must be between 0.0040625 and 0.26: {error}"
+    value, *error = call.arguments
+    allowed = error[0].literal if error else None
+    if isinstance(allowed, (int, float)) and not 0.0040625 <= allowed <= 0.26:
+        message = f"Standard error must be between 0.0040625 and 0.26: {allowed}"
         raise SqlError("INVALID_FUNCTION_ARGUMENT", message)
-    return f"CAST(count(DISTINCT {call.arguments[0]}){call.over} AS BIGINT)"
+    return f"CAST(count(DISTINCT {with_sorted_keys(value.sql, value.type)}){call.over} AS BIGINT)"
 
 
 def _no_nan(value: Expr) -> str:
@@ -306,7 +307,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("array_agg(T) -> array(T)", _array_agg),
     _f("map_agg(K, V) -> map(K, V)", _map_agg),
     _f("listagg(varchar, varchar) -> varchar", _listagg),
-    _f("approx_distinct(any) -> bigint", "CAST(count(DISTINCT {0}){over} AS BIGINT)"),
+    _f("approx_distinct(any) -> bigint", _approx_distinct),
     _f("approx_distinct(any, double) -> bigint", _approx_distinct),
     _f("checksum(any) -> varbinary", _checksum),
     _f("numeric_histogram(bigint, double) -> map(double, double)", _numeric_histogram),

@@ -6,7 +6,7 @@ import re
 
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.casts import cast
-from headwater.stack.lakehouse.sql.comparison import equal_values, with_no_null_inside
+from headwater.stack.lakehouse.sql.comparison import equal_values, with_no_null_inside, with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
@@ -62,14 +62,14 @@ def _distinct(array: str) -> str:
 
 
 def _array_distinct(call: Call) -> str:
-    return _distinct(call.arguments[0].sql)
+    return _distinct(with_sorted_keys(call.arguments[0].sql, call.result))
 
 
 def _intersect(call: Call) -> str:
     """In the order of the longer array."""
     a, b = call.arguments
     found = [f"list_filter({_distinct(x.sql)}, lambda e: list_position({y}, e) > 0)" for x, y in ((a, b), (b, a))]
-    return f"CASE WHEN len({a}) < len({b}) THEN {found[1]} ELSE {found[0]} END"
+    return f"CASE WHEN {b} IS NOT NULL THEN CASE WHEN len({a}) < len({b}) THEN {found[1]} ELSE {found[0]} END END"
 
 
 def _union(call: Call) -> str:
