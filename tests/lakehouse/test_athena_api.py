@@ -165,6 +165,8 @@ def test_parameters_take_the_place_of_question_marks(athena: AthenaClient) -> No
     assert athena.rows("SELECT ?, '?', ? + 1", ExecutionParameters=["'it''s'", "41"]) == [["it's", "?", "42"]]
     # What is no literal is text, never part of the statement.
     assert athena.rows("SELECT ?", ExecutionParameters=["1); DROP"]) == [["1); DROP"]]
+    assert athena.rows("SELECT 5 -?, 7", ExecutionParameters=["-1"]) == [["6", "7"]]
+    assert athena.rows("SELECT ?, 2", ExecutionParameters=["1 -- 3"]) == [["1 -- 3", "2"]]
     refusal = athena.refused(
         "StartQueryExecution",
         QueryString="SELECT ?",

@@ -42,6 +42,12 @@ def test_a_table_made_from_a_query_reads_back_as_the_query(athena: AthenaClient,
     assert athena.rows("SELECT * FROM made") == expected
 
 
+def test_avro_keeps_empty_and_nested_maps(athena: AthenaClient) -> None:
+    query = "SELECT CAST(MAP() AS map(varchar, integer)) m, ARRAY[MAP(ARRAY['k'], ARRAY[ARRAY[1, NULL]])] n"
+    athena.run(f"CREATE TABLE made WITH (format = 'AVRO') AS {query}")
+    assert athena.rows("SELECT * FROM made") == [["{}", "[{k=[1, null]}]"]]
+
+
 def test_avro_is_compressed_as_asked(athena: AthenaClient) -> None:
     athena.run("CREATE TABLE made WITH (format = 'AVRO', write_compression = 'SNAPPY') AS SELECT 1 AS a")
     athena.run("INSERT INTO made VALUES (2)")

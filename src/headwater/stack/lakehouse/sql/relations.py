@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -46,15 +45,18 @@ class Relations:
         clause = tree.args.get("from_")
         if clause is None:
             return None
-        groups = [self._item(clause.this, Scope((), outer))]
+        before, group = Relation("", ()), self._item(clause.this, Scope((), outer))
         for join in tree.args.get("joins") or []:
             if join.meta.get(COMMA):
                 check_parts(join)
-                before = tuple(field for group in groups for field in group.fields)
-                groups.append(self._item(join.this, Scope(before, outer)))
-            else:
-                groups[-1] = self._join(groups[-1], join, outer)
-        return _side_by_side(groups)
+                before = _beside(before, group)
+                group = self._item(join.this, Scope(before.fields, outer))
+                continue
+            group = self._join(group, join, outer)
+            if before.sql and str(join.args.get("side") or "").upper() in ("RIGHT", "FULL"):
+                # What stands before the comma must not take part in the outer join.
+                group = replace(group, sql=f"({group.sql})")
+        return _beside(before, group)
 
     def _item(self, node: exp.Expression, scope: Scope) -> Relation:
         """``scope`` holds what a lateral item may see."""
@@ -240,15 +242,9 @@ class Relations:
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {' AND '.join(conditions)}", (*merged, *others))
 
 
-def _side_by_side(groups: Sequence[Relation]) -> Relation:
-    """``a, b JOIN c``: each group of joins by itself, then all rows of one with all of the next."""
-    first, *others = groups
-    # What stands before a group must not take part in its outer joins.
-    texts = [f"({group.sql})" if _OPTIONAL_LEFT.search(group.sql) else group.sql for group in others]
-    return Relation(" CROSS JOIN ".join([first.sql, *texts]), tuple(f for group in groups for f in group.fields))
-
-
-_OPTIONAL_LEFT = re.compile(r" (?:RIGHT|FULL) JOIN ")
+def _beside(before: Relation, group: Relation) -> Relation:
+    """``a, b JOIN c``: all rows of what stands before the comma with all of the joins behind it."""
+    return Relation(f"{before.sql} CROSS JOIN {group.sql}", (*before.fields, *group.fields)) if before.sql else group
 
 
 def _spread(row: list[Expr]) -> list[Expr]:
