@@ -34,8 +34,12 @@ def arithmetic(operator: str, left: Expr, right: Expr, position: Position) -> Ex
     if kind.name in t.APPROXIMATE:
         # Trino's % is Java's: the sign of the dividend. DuckDB's fmod agrees.
         return Expr(f"CAST({a} {operator} {b} AS {t.to_duckdb(kind)})", kind, constant=constant)
-    if operator in "/%":
-        return Expr(f"({a} {'//' if operator == '/' else '%'} {not_zero(b, right, kind)})", kind, constant=constant)
+    if operator == "/":
+        return Expr(f"({a} // {not_zero(b, right, kind)})", kind, constant=constant)
+    if operator == "%":
+        # By -1, DuckDB reports an overflow for the smallest integer; by 1 it is 0 too.
+        one = b if isinstance(right.literal, int) and right.literal != -1 else f"CASE WHEN {b} = -1 THEN 1 ELSE {b} END"
+        return Expr(f"({a} % {not_zero(one, right, kind)})", kind, constant=constant)
     return Expr(f"({a} {operator} {b})", kind, constant=constant)
 
 
@@ -165,7 +169,8 @@ def _time_arithmetic(operator: str, left: Expr, right: Expr) -> Expr | None:
     if left.type.name in intervals and right.type.name in _TIMES and operator == "+":
         left, right = right, left
     if left.type.name in _TIMES and right.type.name in intervals and operator in "+-":
-        return _shifted(operator, left, right)
+        months = right.type == t.YEAR_TO_MONTH
+        return None if months and left.type.name in ("time", "timetz") else _shifted(operator, left, right)
     if left.type.name == right.type.name and operator == "-" and left.type.name in _TIMES:
         return _distance(left, right)
     return None
@@ -188,8 +193,6 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
     if t.to_duckdb(moment.type) == "TIME_NS":
         raise Unsupported(f"arithmetic with {moment.type} (more than six fractional digits)")
     if interval.type == t.YEAR_TO_MONTH:
-        if moment.type.name in ("time", "timetz"):
-            raise Unsupported("adding months to a time")
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
         if moment.type.name == "timestamptz":
             local = f"({local_time(moment)} + to_months({sign}{interval.sql}))"

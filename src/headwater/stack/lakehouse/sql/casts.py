@@ -13,6 +13,7 @@ from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.jsonreads import nested_value
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
 from headwater.stack.lakehouse.sql.text import display_text
+from headwater.stack.lakehouse.sql.todecimal import double_to_decimal, real_to_decimal, text_to_decimal
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day, to_time_with_zone
 from headwater.stack.lakehouse.sql.zones import instant, wall_clock, zone_named
 
@@ -131,7 +132,8 @@ def _from_text(value: Expr, target: t.Type, safe: bool) -> str | None:
         return None
     otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
     reads = f"regexp_full_match({value.sql}, {quote_text(pattern)})"
-    return f"CASE WHEN {reads} THEN {_try(sql, target, safe)} WHEN {value.sql} IS NOT NULL THEN {otherwise} END"
+    converted = text_to_decimal(sql, target, safe=safe) if target.name == "decimal" else _try(sql, target, safe)
+    return f"CASE WHEN {reads} THEN {converted} WHEN {value.sql} IS NOT NULL THEN {otherwise} END"
 
 
 _DAY = r"(?s)\s*[+]?(-?[0-9]{4,}-[0-9]{1,2}-[0-9]{1,2})"
@@ -210,6 +212,12 @@ def _to_text(value: Expr, target: t.Type) -> str | None:
 def _between(value: Expr, target: t.Type, safe: bool) -> str | None:
     source, sql = value.type, value.sql
     if t.is_numeric(source) and t.is_numeric(target):
+        if source.name in t.APPROXIMATE and target.name == "decimal":
+            convert = double_to_decimal if source.name == "double" else real_to_decimal
+            return convert(sql, target, safe=safe)
+        if (source.name, target.name) == ("double", "real"):
+            too_large = f"isfinite({sql}) AND abs({sql}) > 3.4028235677973364e38"
+            return f"CASE WHEN {too_large} THEN sign({sql}) * CAST('inf' AS FLOAT) ELSE CAST({sql} AS FLOAT) END"
         # Trino rounds half away from zero; DuckDB rounds a double half to even.
         inner = f"round({sql})" if source.name in t.APPROXIMATE and target.name in t.INTEGERS else sql
         return _try(inner, target, safe)

@@ -22,6 +22,9 @@ MACROS: tuple[str, ...] = (
          WHEN x = 0 OR (abs(x) >= 1e-3 AND abs(x) < 1e7) THEN s
          WHEN x < 0 THEN '-' || hw_scientific(s[2:]) ELSE hw_scientific(s) END""",
     "CREATE MACRO hw_double_text(x) AS hw_java(x, CAST(x AS VARCHAR))",
+    # DuckDB writes large reals out, in digits that it makes up.
+    """CREATE MACRO hw_real_text(x) AS CASE WHEN isfinite(x) AND abs(x) >= 1e7
+         THEN hw_large_real(x) ELSE hw_double_text(x) END""",
     # Athena shows varbinary as hex pairs with spaces between them.
     "CREATE MACRO hw_hex_pairs(b) AS rtrim(regexp_replace(lower(hex(b)), '(..)', '\\1 ', 'g'))",
     # Interval values travel as milliseconds and as months.

@@ -24,7 +24,7 @@ def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
     if kind.name == "decimal":
         return decimal_text(sql, kind)
     if kind.name in t.APPROXIMATE:
-        return f"hw_double_text({sql})"
+        return f"hw_{kind.name}_text({sql})"
     if kind.name == "varbinary":
         return f"hw_hex_pairs({sql})"
     if kind.name in ("timestamp", "time"):

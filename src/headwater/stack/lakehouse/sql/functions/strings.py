@@ -150,7 +150,8 @@ _PLACES = (", bigint", ", bigint, bigint")
 
 
 def _substr_char(call: Call) -> Expr:
-    return _padded(_substr(call), _size(call))
+    """A part of the padded text, as a varchar."""
+    return Expr(_substr(call), t.varchar(_size(call)))
 
 
 def _trim_char(name: str) -> Builder:
@@ -211,6 +212,6 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("concat(char, char) -> char", _concat_char),
     _f("length(char) -> bigint", lambda call: f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN {_size(call)} END"),
     *(_f(f"{name}(char) -> char", _of_char(name)) for name in ("lower", "upper")),
-    *(_f(f"{name}(char{n}) -> char", _substr_char) for name in ("substr", "substring") for n in _PLACES),
+    *(_f(f"{name}(char{n}) -> varchar", _substr_char) for name in ("substr", "substring") for n in _PLACES),
     *(_f(f"{name}(char) -> varchar", _trim_char(name)) for name in ("trim", "ltrim", "rtrim")),
 )

@@ -1,4 +1,4 @@
-"""Arithmetic of decimals whose digits do not fit into 128 bits on the way: Trino computes in 256."""
+"""Decimals that DuckDB cannot make: with more than 128 bits on the way, or from a text with an exponent."""
 
 from __future__ import annotations
 
@@ -35,4 +35,21 @@ def exact(operator: str, left: str, right: str, scale: int) -> str:
     raise RoutineFailed("Decimal overflow", "NUMERIC_VALUE_OUT_OF_RANGE")
 
 
-ROUTINES = (Routine("hw_decimal", exact, ["VARCHAR", "VARCHAR", "VARCHAR", "INTEGER"], "VARCHAR"),)
+def decimal_of(text: str, precision: int, scale: int) -> str:
+    """A number with an exponent, rounded half up to so many digits behind the point.
+
+    >>> decimal_of("9e-06", 10, 4), decimal_of("1.5E+3", 10, 1)
+    ('0.0000', '1500.0')
+    """
+    value = Decimal(text.strip())
+    if value.adjusted() < precision:
+        rounded = value.quantize(Decimal(1).scaleb(-scale), ROUND_HALF_UP, _CONTEXT)
+        if rounded.scaleb(scale, _CONTEXT).copy_abs() < 10**precision:
+            return f"{rounded:f}"
+    raise RoutineFailed(f"Cannot cast VARCHAR '{text}' to DECIMAL({precision}, {scale})", "INVALID_CAST_ARGUMENT")
+
+
+ROUTINES = (
+    Routine("hw_decimal", exact, ["VARCHAR", "VARCHAR", "VARCHAR", "INTEGER"], "VARCHAR"),
+    Routine("hw_decimal_of", decimal_of, ["VARCHAR", "INTEGER", "INTEGER"], "VARCHAR"),
+)

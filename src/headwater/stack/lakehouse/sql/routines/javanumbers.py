@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import struct
 from decimal import Decimal
+
+from headwater.stack.lakehouse.sql.routines.model import Routine
 
 
 def double_text(value: float) -> str:
@@ -21,3 +24,18 @@ def double_text(value: float) -> str:
     written = "".join(map(str, digits)).rstrip("0") or "0"
     power = len(digits) + int(exponent) - 1
     return f"{'-' if sign else ''}{written[0]}.{written[1:] or '0'}E{power}"
+
+
+def large_real(value: float) -> str:
+    """``Float.toString`` of 1E7 and more: the fewest digits that are this real and no other.
+
+    >>> large_real(16777216.0), large_real(-1e10)
+    ('1.6777216E7', '-1.0E10')
+    """
+    texts = (f"{value:.{digits}e}" for digits in range(1, 9))
+    shortest = next(text for text in texts if struct.unpack("f", struct.pack("f", float(text)))[0] == value)
+    digits, _, power = shortest.partition("e")
+    return f"{digits}E{int(power)}"
+
+
+ROUTINES = (Routine("hw_large_real", large_real, ["FLOAT"], "VARCHAR"),)

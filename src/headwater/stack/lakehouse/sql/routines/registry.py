@@ -18,6 +18,7 @@ from headwater.stack.lakehouse.sql.routines import (
     distributions,
     formatting,
     hashes,
+    javanumbers,
     jsoncalls,
     jsons,
     patterns,
@@ -28,7 +29,7 @@ from headwater.stack.lakehouse.sql.routines.model import Routine, refuse, watche
 
 _MODULES = (
     *(addresses, bits, checksums, clockreads, clocks, decimals, distributions, formatting, hashes),
-    *(jsoncalls, jsons, patterns, urls, words),
+    *(javanumbers, jsoncalls, jsons, patterns, urls, words),
 )
 ROUTINES: tuple[Routine, ...] = (
     Routine("hw_refuse", refuse, ["VARCHAR"], "INTEGER"),
