@@ -177,6 +177,18 @@ def test_required_columns_uuids_and_fixed_binaries_take_what_they_can_hold(athen
     assert "values of 2 bytes, not of 1" in athena.failure("INSERT INTO o (f, n) VALUES (X'01', 1)")
 
 
+def test_conditions_on_a_widened_column_hold_for_its_own_type(athena: AthenaClient) -> None:
+    columns = "f float, d decimal(5,2)"
+    athena.run(f"CREATE TABLE w ({columns}) LOCATION 's3://data/w/' TBLPROPERTIES ('table_type'='ICEBERG')")
+    athena.run("INSERT INTO w VALUES (REAL '0.1', 1.25)")
+    athena.run("ALTER TABLE w CHANGE COLUMN f f double")
+    athena.run("ALTER TABLE w CHANGE COLUMN d d decimal(10,2)")
+    assert athena.rows("SELECT d FROM w WHERE f = 1e-1") == []
+    athena.run("INSERT INTO w VALUES (1e-1, 2.25)")
+    assert athena.rows("SELECT d FROM w WHERE f = 1e-1") == [["2.25"]]
+    assert athena.rows("SELECT d FROM w WHERE f > 1e-1") == [["1.25"]]
+
+
 def test_every_version_stays_readable(athena: AthenaClient) -> None:
     athena.run(CREATE)
     athena.run("INSERT INTO t VALUES (1, 'a')")

@@ -273,6 +273,22 @@ def test_a_column_of_another_type_is_an_error_for_those_who_read_it(athena: Athe
     assert athena.failure(f"SELECT a FROM other{stored}").startswith("HIVE_BAD_DATA: Malformed")
 
 
+def test_conditions_hold_for_values_in_the_columns_own_type_whatever_each_file_has(athena: AthenaClient) -> None:
+    place = athena.storage.root / "data" / "widths"
+    place.mkdir(parents=True)
+    narrow = {"f": pa.array([0.1], pa.float32()), "d": pa.array([Decimal("1.25")], pa.decimal128(5, 2))}
+    wide = {"f": pa.array([0.1], pa.float64()), "d": pa.array([Decimal("1.254")], pa.decimal128(10, 3))}
+    for name, columns in (("narrow", narrow), ("wide", wide)):
+        columns["s"] = pa.StructArray.from_arrays([columns["f"]], names=["f"])
+        pq.write_table(pa.table(columns), place / f"{name}.parquet")
+    athena.run(
+        "CREATE EXTERNAL TABLE widths (f double, d decimal(10,3), s struct<f:double>) STORED AS PARQUET "
+        "LOCATION 's3://data/widths/'"
+    )
+    for condition in ("f = 1e-1", "d = 1.254", "s.f <= 1e-1", "f < 0.1000000001e0 AND f > 5e-2", "d > 1.2535"):
+        assert athena.rows(f"SELECT d FROM widths WHERE {condition}") == [["1.254"]], condition
+
+
 def test_text_of_other_encodings_and_delimiters_is_read_or_refused(athena: AthenaClient) -> None:
     write(athena, "odd/a.txt", b"caf\xe9|1|2\n")
     ddl = (

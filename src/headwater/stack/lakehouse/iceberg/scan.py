@@ -16,6 +16,7 @@ from headwater.stack.lakehouse.iceberg.mapping import check_written, mapped_name
 from headwater.stack.lakehouse.iceberg.storage import StorageFiles
 from headwater.stack.lakehouse.iceberg.types import to_trino
 from headwater.stack.lakehouse.model import StoredObject
+from headwater.stack.lakehouse.sources.mixed import is_rounded, mixed_names, unfiltered
 from headwater.stack.lakehouse.sources.model import Reader
 from headwater.stack.lakehouse.sources.parquet import converted
 from headwater.stack.lakehouse.sql import types as t
@@ -94,11 +95,24 @@ def _by_number(read: IcebergRead, part: _Part, reader: Reader) -> tuple[list[str
     source = f"read_parquet([{listed}], schema=MAP {{{fields}}}, hive_partitioning=false)"
     _check_written_names(read.schema, listed, reader)
     physical = _described(source, reader)
+    widened = _widened(read.table)
     columns = []
     for place, field in enumerate(read.schema.fields):
         name = f"i{field.field_id}"
-        columns.append(_column(name, physical[name], place, read))
+        numbers = Schema(field).field_ids
+        columns.append(_column(name, physical[name], place, read, mixed=not widened.isdisjoint(numbers)))
     return columns, source
+
+
+def _widened(table: Table) -> set[int]:
+    """The fields that had a narrower type once, which older files have still."""
+    kinds: dict[int, set[i.IcebergType]] = {}
+    for schema in table.metadata.schemas:
+        for number in schema.field_ids:
+            kind = schema.find_type(number)
+            if kind.is_primitive:
+                kinds.setdefault(number, set()).add(kind)
+    return {number for number, found in kinds.items() if len(found) > 1}
 
 
 def _by_name(read: IcebergRead, part: _Part, reader: Reader) -> tuple[list[str], str]:
@@ -106,19 +120,22 @@ def _by_name(read: IcebergRead, part: _Part, reader: Reader) -> tuple[list[str],
     source = f"read_parquet([{_listed(part)}], union_by_name=true, hive_partitioning=false)"
     physical = {name.lower(): (name, kind) for name, kind in _described(source, reader).items()}
     names = mapped_names(read.table)
+    mixed = mixed_names(f"[{_listed(part)}]", len(part), read.types, reader)
     columns = []
     for place, (field, wanted) in enumerate(zip(read.schema.fields, read.types, strict=True)):
         present = [physical[name] for name in names.get(field.field_id, ()) if name in physical]
         if present:
-            columns.append(_column(*present[0], place, read))
+            columns.append(_column(*present[0], place, read, mixed=bool(mixed)))
             continue
         check_written(field.field_id, read.table.specs().values())
         columns.append(f"CAST(NULL AS {t.to_duckdb(wanted)}) AS c{place}")
     return columns, source
 
 
-def _column(name: str, physical: object, place: int, read: IcebergRead) -> str:
-    value = _exact(name, physical, read.types[place])
+def _column(name: str, physical: object, place: int, read: IcebergRead, *, mixed: bool) -> str:
+    wanted = read.types[place]
+    sql = unfiltered(quote_name(name)) if mixed and is_rounded(wanted) else quote_name(name)
+    value = _exact(sql, physical, wanted)
     if value is None:
         raise Unsupported(f"Iceberg type {read.schema.fields[place].field_type} in a column of type {physical}")
     return f"{value} AS c{place}"
@@ -143,8 +160,7 @@ def _file_columns(part: _Part) -> list[str]:
     ]
 
 
-def _exact(name: str, physical: object, wanted: t.Type) -> str | None:
-    sql = quote_name(name)
+def _exact(sql: str, physical: object, wanted: t.Type) -> str | None:
     if wanted.name == "timestamptz":
         return f"make_timestamp(epoch_us({sql}))"
     if wanted.name in ("timestamp", "time"):

@@ -10,6 +10,7 @@ import duckdb
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sources.keys import path_list, per_file_columns
+from headwater.stack.lakehouse.sources.mixed import is_rounded, mixed_names, unfiltered
 from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import fail, quote_name, quote_text
@@ -66,6 +67,7 @@ def _select(source: Source, reader: Reader, more: list[str], *, by_place: bool =
     present = {str(name).lower(): (str(name), kind) for name, kind, *_ in described}
     if "file_index" in present:
         raise Unsupported("a Parquet file with a column named file_index")
+    mixed = mixed_names(path_list(source), len(source.files), source.column_types, reader)
     columns = []
     for i, (column, wanted) in enumerate(zip(source.table.columns, source.column_types, strict=True)):
         found = present.get(column.name.lower())
@@ -74,7 +76,10 @@ def _select(source: Source, reader: Reader, more: list[str], *, by_place: bool =
         if found is None:
             columns += [f"CAST(NULL AS {t.to_duckdb(wanted)}) AS {name}" for name in _names(i, wanted)]
             continue
-        value = converted(quote_name(found[0]), found[1], wanted)
+        sql = quote_name(found[0])
+        if mixed and is_rounded(wanted) and (wanted.items or found[0].lower() in mixed):
+            sql = unfiltered(sql)
+        value = converted(sql, found[1], wanted)
         if value is None:
             value = _incompatible(source, column.name, str(found[1]), wanted)
         columns.append(f"{value} AS c{i}")
