@@ -114,6 +114,7 @@ FAULTS = (
     Fault("restore", "download-flip", "a bit changes in the download", FULL, NOTICED),
     Fault("restore", "download-cut", "the download breaks once", HOLDS, FINE),
     Fault("restore", "spool-full", "the disk of the spool is full", HOLDS),
+    Fault("restore", "server-full", "the server's disk is full, or it ends the connection, amid the rows", HOLDS),
     Fault("restore", "killed", "SIGKILL of Headwater while pg_restore works", HOLDS),
     Fault("physical", "copy-killed", "SIGKILL of pg_basebackup, or exit code 1, or no output at all", REFUSED),
     Fault("physical", "copy-step", "SIGKILL of Headwater before or after each step of the upload", KEPT_OUT),

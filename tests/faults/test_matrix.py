@@ -17,6 +17,7 @@ FOLDER = Path(__file__).resolve().parent
 TESTS = {
     "download-flip": "test_a_bit_changes_in_the_download",
     "download-cut": "test_the_download_breaks_once",
+    "server-full": "test_the_server_fails_amid_the_rows",
     "spool-full": "test_the_disk_of_the_spool_is_full",
     "killed": "test_headwater_is_killed_while_pg_restore_works",
     "copy-killed": "test_a_copy_that_went_wrong_never_becomes_a_backup",

@@ -6,6 +6,8 @@ import os
 import resource
 import signal
 import time
+import uuid
+from dataclasses import replace
 
 import matrix
 import naive
@@ -13,8 +15,13 @@ import proxy
 import pytest
 from fault_site import Site
 from proxy import DUMP_GET, Rule
+from psycopg import sql
 
-from headwater.errors import HeadwaterError
+from headwater import Headwater
+from headwater.errors import BackupError, HeadwaterError
+from headwater.services import postgres
+from headwater.stages.backup import VerifyOptions
+from headwater.stages.restore import RestoreOptions
 
 FILE_LIMIT = 1_000_000  # bytes; the small database unpacks to four times as much
 
@@ -71,6 +78,50 @@ def test_the_disk_of_the_spool_is_full(site: Site) -> None:
     assert "is the disk full?" in errors
     assert not site.has_database(restored(site))
     assert list(site.headwater.settings.layout.state.glob("restore-*")) == []
+
+
+# As long as there is a role called TROUBLE, whoever loads the rows into another database than the first meets this.
+TROUBLED = """
+    CREATE FUNCTION troubled() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN
+        IF current_database() <> {own} AND EXISTS (SELECT FROM pg_roles WHERE rolname = {trouble}) THEN {fault}; END IF;
+        RETURN true;
+    END $$;
+    CREATE TABLE loaded (x int CHECK (x < 5000 OR troubled()));
+    INSERT INTO loaded SELECT generate_series(1, 10000);
+"""
+FULL_DISK = "RAISE 'could not extend file \"base/1/2\": No space left on device' USING ERRCODE = 'disk_full'"
+
+
+@pytest.mark.parametrize("fault", [FULL_DISK, "PERFORM pg_terminate_backend(pg_backend_pid())"])
+def test_the_server_fails_amid_the_rows(site: Site, fault: str) -> None:
+    """Nothing is left, nothing is held against the backup, an existing database stays, and a second run works."""
+    trouble, there = f"trouble_{uuid.uuid4().hex[:8]}", f"there_{uuid.uuid4().hex[:8]}"
+    own = Headwater(settings=replace(site.headwater.settings, db_name=f"troubled_{uuid.uuid4().hex[:8]}"))
+    name, target = own.settings.db_name, f"{own.settings.db_name}_restored"
+    with postgres.connect(site.address("postgres"), autocommit=True) as connection:
+        for statement in (f"CREATE DATABASE {name}", f"CREATE DATABASE {there}", f"CREATE ROLE {trouble}"):
+            connection.execute(statement.encode())
+    with postgres.connect(site.address(name)) as connection:
+        connection.execute(sql.SQL(TROUBLED).format(own=name, trouble=trouble, fault=sql.SQL(fault)))
+    with postgres.connect(site.address(there)) as connection:
+        connection.execute("CREATE TABLE loaded AS SELECT 1 AS kept")
+    own.backup_create()
+
+    for options in (RestoreOptions(), RestoreOptions(into=there, clean=True)):
+        with pytest.raises(BackupError) as failed:
+            own.restore(options)
+        assert "server" in failed.value.hint
+    with pytest.raises(BackupError):
+        own.backup_verify(VerifyOptions("restore"))
+    assert own.backup_list().backups[0].verifications == ()
+    with postgres.connect(site.address(there), autocommit=True) as connection:
+        assert connection.execute("SELECT * FROM loaded").fetchall() == [(1,)]
+        left = connection.execute("SELECT datname FROM pg_database WHERE datname ~ 'troubled|headwater_verify'")
+        assert left.fetchall() == [(name,)]
+        connection.execute(f"DROP ROLE {trouble}".encode())
+    assert own.restore().compared
+    for database in (name, there, target):
+        postgres.drop_database(site.address("postgres"), database)
 
 
 def test_headwater_is_killed_while_pg_restore_works(site: Site) -> None:
