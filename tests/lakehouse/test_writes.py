@@ -107,6 +107,9 @@ def test_partitions_are_directories_and_registered(athena: AthenaClient) -> None
     athena.run("INSERT INTO made SELECT 3, DATE '2025-01-02', 'c'")
     assert athena.rows("SELECT x FROM made WHERE day = DATE '2025-01-02'") == [["3"]]
     assert athena.rows('SELECT kind FROM "made$partitions" ORDER BY kind') == [["a/b"], ["c"], [None]]
+    athena.run("INSERT INTO made SELECT 4, DATE '2025-01-01', ''")
+    # A directory cannot say that the text is empty.
+    assert athena.rows("SELECT x FROM made WHERE kind IS NULL ORDER BY x") == [["2"], ["4"]]
 
 
 def test_what_no_table_can_hold_is_refused_as_athena_refuses_it(athena: AthenaClient) -> None:

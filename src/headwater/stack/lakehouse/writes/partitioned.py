@@ -76,7 +76,7 @@ def select_for(target: Target, sql: str, columns: Sequence[OutputColumn]) -> str
         parts = [f"{values.stored(f'q.c{i}', columns[i].type)} AS d{i}" for i in range(data)]
     for i in range(len(target.keys)):
         text = values.partition_text(f"q.c{data + i}", columns[data + i].type)
-        parts.append(f"coalesce(CAST({text} AS VARCHAR), '{DEFAULT_PARTITION}') AS k{i}")
+        parts.append(f"coalesce(nullif(CAST({text} AS VARCHAR), ''), '{DEFAULT_PARTITION}') AS k{i}")
     if target.buckets is not None:
         names = [column.name for column in target.columns]
         parts += [f"q.c{names.index(name)} AS b{i}" for i, name in enumerate(target.buckets.columns)]
