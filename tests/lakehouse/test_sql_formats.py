@@ -5,10 +5,11 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from io import BytesIO
+from typing import Any
 
 import fastavro
 import pyarrow as pa
@@ -312,6 +313,54 @@ def test_a_partition_whose_value_is_none_of_its_type_fails_every_query_on_it(ath
     athena.run("MSCK REPAIR TABLE months")
     refused = "HIVE_INVALID_PARTITION_VALUE: Invalid partition value 'x' for INTEGER partition key: m"
     assert athena.failure("SELECT a FROM months") == refused
+
+
+def change_partition(athena: AthenaClient, table: str, value: str, change: Callable[[dict[str, Any]], None]) -> None:
+    """Give a partition a description of its own."""
+    names = {"DatabaseName": "lake", "TableName": table}
+    partition = athena.glue("GetPartition", **names, PartitionValues=[value])["Partition"]
+    change(partition["StorageDescriptor"])
+    given = {"Values": [value], "StorageDescriptor": partition["StorageDescriptor"]}
+    athena.glue("UpdatePartition", **names, PartitionValueList=[value], PartitionInput=given)
+
+
+def test_each_partition_is_read_by_its_own_serde(athena: AthenaClient) -> None:
+    for value, body in (("a", b"1,x\n"), ("b", b"2|y\n"), ("c", b'{"id":3,"at":"2025-01-01 00:00:00"}\n')):
+        write(athena, f"mixed/p={value}/f", body)
+    athena.run(
+        "CREATE EXTERNAL TABLE mixed (id int, at timestamp) PARTITIONED BY (p string) "
+        "ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' LOCATION 's3://data/mixed/'"
+    )
+    athena.run("MSCK REPAIR TABLE mixed")
+    openx = {"SerializationLibrary": "org.openx.data.jsonserde.JsonSerDe"}
+    change_partition(athena, "mixed", "b", lambda d: d["SerdeInfo"]["Parameters"].update({"field.delim": "|"}))
+    change_partition(athena, "mixed", "c", lambda d: d.update({"SerdeInfo": openx}))
+    rows = [["1", None, "a"], ["2", None, "b"], ["3", "2025-01-01 00:00:00.000", "c"]]
+    assert athena.rows("SELECT * FROM mixed ORDER BY id") == rows
+
+
+@pytest.mark.parametrize(("stored", "compared"), [("TEXTFILE", "b"), ("PARQUET", "a")])
+def test_partitions_with_columns_of_other_types_are_refused(athena: AthenaClient, stored: str, compared: str) -> None:
+    table = f"typed{stored}"
+    athena.run(
+        f"CREATE EXTERNAL TABLE {table} (a double, b bigint) PARTITIONED BY (p string) STORED AS {stored} "
+        f"LOCATION 's3://data/{table}/'"
+    )
+    athena.run(f"ALTER TABLE {table} ADD PARTITION (p='x') PARTITION (p='y')")
+    wider = [{"Name": "a", "Type": "double"}, {"Name": "b", "Type": "int"}]
+    change_partition(athena, table, "x", lambda d: d.update({"Columns": wider}))
+    assert athena.rows(f"SELECT * FROM {table}") == []
+    swapped = [{"Name": "a", "Type": "double"}, {"Name": compared, "Type": "date"}]
+    if stored == "PARQUET":
+        swapped = swapped[1:]
+    change_partition(athena, table, "y", lambda d: d.update({"Columns": swapped}))
+    kind = {"a": "double", "b": "bigint"}[compared]
+    assert athena.failure(f"SELECT count(*) FROM {table}") == (
+        "HIVE_PARTITION_SCHEMA_MISMATCH: There is a mismatch between the table and partition schemas. The types are "
+        f"incompatible and cannot be coerced. The column '{compared}' in table 'lake.{table.lower()}' is declared as "
+        f"type '{kind}', but partition 'p=y' declared column '{compared}' as type 'date'."
+    )
+    assert athena.rows(f"SELECT * FROM {table} WHERE p = 'x'") == []
 
 
 def test_a_table_without_files_is_empty(athena: AthenaClient) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from headwater.stack.lakehouse.errors import Unsupported
@@ -19,6 +19,7 @@ from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sources.opencsv import open_csv_relation
 from headwater.stack.lakehouse.sources.orc import orc_relation
 from headwater.stack.lakehouse.sources.parquet import parquet_relation
+from headwater.stack.lakehouse.sources.partitions import by_serde, check_schemas
 from headwater.stack.lakehouse.sources.regex import regex_relation
 from headwater.stack.lakehouse.sources.unpack import unpacked
 from headwater.stack.lakehouse.sql import types as t
@@ -55,13 +56,16 @@ class Lake:
         keys = [scan.key_types[key.name.lower()] for key in table.partition_keys]
         if scan.partitions_only:
             return _partition_rows(partitions, keys)
+        check_schemas(table, partitions)
         below = "" if scan.predicates else table.location
         listed = list(data_files(self.storage, self.scope, partitions, below=below))
         files = in_wanted_buckets(table, listed, scan.pins)
         source = Source(table, files, [column_type(c) for c in table.columns], keys)
         if not files:
             return _with_raw(empty_relation(source), source)
-        return _read(table, source, reader)
+        groups = by_serde(table, files)
+        parts = [_read(form, replace(source, table=form, files=own), reader) for form, own in groups]
+        return parts[0] if len(parts) == 1 else f"({' UNION ALL BY NAME '.join(f'FROM {part}' for part in parts)})"
 
 
 def _read(table: Table, source: Source, reader: Reader) -> str:
