@@ -305,8 +305,11 @@ def _nested(value: Expr, target: t.Type, *, position: Position) -> str | None:
         return f"list_transform({value.sql}, lambda e: {body.sql})"
     keys = cast(Expr("e", source.items[0]), target.items[0], safe=False, position=position)
     values = cast(Expr("e", source.items[1]), target.items[1], safe=False, position=position)
+    made = f"list_transform(map_keys({value.sql}), lambda e: {keys.sql})"
+    empty = fail("'INVALID_CAST_ARGUMENT: map key is null'", target, f"len({made})")
+    twice = fail("'INVALID_CAST_ARGUMENT: duplicate keys'", target, f"len({made})")
     return (
-        f"CASE WHEN {value.sql} IS NULL THEN NULL "
-        f"ELSE map(list_transform(map_keys({value.sql}), lambda e: {keys.sql}), "
-        f"list_transform(map_values({value.sql}), lambda e: {values.sql})) END"
+        f"CASE WHEN {value.sql} IS NULL THEN NULL WHEN list_position({made}, NULL) IS NOT NULL THEN {empty} "
+        f"WHEN len(list_distinct({made})) < len({made}) THEN {twice} "
+        f"ELSE map({made}, list_transform(map_values({value.sql}), lambda e: {values.sql})) END"
     )

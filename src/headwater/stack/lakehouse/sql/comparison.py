@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import coerce, common_type
-from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.expression import Expr, fail, refused
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 
 _SHOWN = {"IS DISTINCT FROM": "=", "IS NOT DISTINCT FROM": "=", "<>": "="}
@@ -70,20 +70,33 @@ def with_no_null_inside(sql: str, kind: t.Type) -> str:
     return f"CASE WHEN {has_null_inside(sql, kind)} THEN {refusal} ELSE {sql} END"
 
 
-def has_null_inside(sql: str, kind: t.Type, depth: int = 0) -> str:
+def has_null_inside(sql: str, kind: t.Type) -> str:
     """Whether a nested value holds a NULL, at any depth; false for NULL itself."""
+    return _holds(sql, kind, lambda part, _: f"{part} IS NULL")
+
+
+def to_take_greatest_of(sql: str, kind: t.Type) -> str:
+    """The value where the greatest is asked for: NaN inside of a nested one is the greatest in DuckDB, not in Trino."""
+    nan = _holds(sql, kind, lambda part, leaf: f"isnan({part})" if leaf.name in t.APPROXIMATE else "false")
+    if not kind.items or "isnan" not in nan:
+        return with_no_null_inside(sql, kind)
+    message = f"the greatest {kind.name} of some with NaN is not supported by Headwater''s local Athena"
+    refusal = refused(f"'{message}' || left(CAST({sql} AS VARCHAR), 0)", kind)
+    return f"CASE WHEN {nan} THEN {refusal} ELSE {with_no_null_inside(sql, kind)} END"
+
+
+def _holds(sql: str, kind: t.Type, test: Callable[[str, t.Type], str], depth: int = 0) -> str:
     if kind.name == "row":
-        tests = []
-        for i, item in enumerate(kind.items):
-            field = f"struct_extract({sql}, 'f{i}')"
-            tests.append(f"{field} IS NULL")
-            if item.items:
-                tests.append(has_null_inside(field, item, depth + 1))
+        fields = [(f"struct_extract({sql}, 'f{i}')", item) for i, item in enumerate(kind.items)]
+        tests = [test(field, item) for field, item in fields]
+        tests += [_holds(field, item, test, depth + 1) for field, item in fields if item.items]
         return f"({sql} IS NOT NULL AND ({' OR '.join(tests)}))"
+    if not kind.items:
+        return "false"
     values, item = (f"map_values({sql})", kind.items[1]) if kind.name == "map" else (sql, kind.items[0])
     e = f"h{depth}"
-    inner = f" OR {has_null_inside(e, item, depth + 1)}" if item.items else ""
-    return f"coalesce(len(list_filter({values}, lambda {e}: {e} IS NULL{inner})) > 0, false)"
+    inner = f" OR {_holds(e, item, test, depth + 1)}" if item.items else ""
+    return f"coalesce(len(list_filter({values}, lambda {e}: {test(e, item)}{inner})) > 0, false)"
 
 
 def with_sorted_keys(sql: str, kind: t.Type, depth: int = 0) -> str:

@@ -100,7 +100,7 @@ def row_field(value: Expr, name: str) -> Expr | None:
     """The field of a row value, or ``None`` if it has no such field."""
     if value.type.name != "row":
         return None
-    for index, candidate in enumerate(value.type.names):
-        if candidate is not None and candidate.lower() == name:
-            return Expr(f"struct_extract({value.sql}, 'f{index}')", value.type.items[index])
-    return None
+    found = [index for index, field in enumerate(value.type.names) if field is not None and field.lower() == name]
+    if len(found) > 1:
+        raise SqlError("AMBIGUOUS_NAME", f"Ambiguous row field reference: {name}")
+    return Expr(f"struct_extract({value.sql}, 'f{found[0]}')", value.type.items[found[0]]) if found else None

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import rescaled, unscaled
 from headwater.stack.lakehouse.sql.coerce import coerce
-from headwater.stack.lakehouse.sql.comparison import with_no_null_inside, with_sorted_keys
+from headwater.stack.lakehouse.sql.comparison import to_take_greatest_of, with_no_null_inside, with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
@@ -107,7 +108,8 @@ def _no_nan(value: Expr) -> str:
 def _extreme(function: str) -> Builder:
     def build(call: Call) -> str:
         value = call.arguments[0]
-        found = f"{function}({call.distinct}{with_no_null_inside(value.sql, value.type)}){call.over}"
+        place = to_take_greatest_of if function == "max" else with_no_null_inside
+        found = f"{function}({call.distinct}{place(value.sql, value.type)}){call.over}"
         if function == "max" and value.type.name in t.APPROXIMATE:
             return f"coalesce({function}({call.distinct}{_no_nan(value)}){call.over}, {found})"
         return found
@@ -121,7 +123,8 @@ def _several(function: str) -> Builder:
     def build(call: Call) -> str:
         value, count = call.arguments
         _check_count(count, f"second argument of {function}_n must be", "positive")
-        found = f"{function}({call.distinct}{with_no_null_inside(value.sql, value.type)}, {count}){call.over}"
+        place = to_take_greatest_of if function == "max" else with_no_null_inside
+        found = f"{function}({call.distinct}{place(value.sql, value.type)}, {count}){call.over}"
         if function == "max" and value.type.name in t.APPROXIMATE:
             numbers = f"coalesce(max({call.distinct}{_no_nan(value)}, {count}){call.over}, [])"
             joined = f"list_concat({numbers}, list_filter({found}, lambda e: isnan(e)))"
@@ -151,7 +154,7 @@ def _by(function: str) -> Builder:
 def _as_key(which: str, key: Expr) -> str:
     if which == "max" and key.type.name in t.APPROXIMATE:
         return f"CASE WHEN isnan({key}) THEN CAST('-inf' AS {t.to_duckdb(key.type)}) ELSE {key} END"
-    return with_no_null_inside(key.sql, key.type)
+    return (to_take_greatest_of if which == "max" else with_no_null_inside)(key.sql, key.type)
 
 
 def _numeric_histogram(call: Call) -> str:
@@ -265,14 +268,24 @@ def _reduce_agg(call: Call) -> Expr:
     return Expr(f"CASE WHEN count({value}){call.over} > 0 THEN {folded} END", start.type)
 
 
-_SKEWNESS = (
-    "CASE WHEN count({distinct}{0}){over} > 2 THEN skewness({distinct}{0}){over} * (count({distinct}{0}){over} - 2) "
-    "/ sqrt(count({distinct}{0}){over} * (count({distinct}{0}){over} - 1)) END"
-)
-# Equal values have no kurtosis that is a number.
+# The third and fourth moment about the mean: DuckDB's sums of powers lose all digits beside a large mean.
+_SKEWNESS = "sqrt(n) * {m3} / pow({m2}, 1.5)"
 _KURTOSIS = (
-    "CASE WHEN count({distinct}{0}){over} > 3 THEN coalesce(kurtosis({distinct}{0}){over}, CAST('nan' AS DOUBLE)) END"
+    "(n - 1) * n * (n + 1) / ((n - 2) * (n - 3)) * {m4} / pow({m2}, 2) - 3 * pow(n - 1, 2) / ((n - 2) * (n - 3))"
 )
+
+
+def _shape(formula: str, least: int) -> Builder:
+    def build(call: Call) -> str:
+        values = f"list_filter(list({call.distinct}{call.arguments[0]}){call.over}, lambda e: e IS NOT NULL)"
+        powers = {f"m{k}": f"list_sum(list_transform(s.l, lambda e: pow(e - s.m, {k})))" for k in (2, 3, 4)}
+        computed = re.sub(r"\bn\b", "CAST(len(s.l) AS DOUBLE)", formula).format(**powers)
+        found = f"list_transform([struct_pack(l := {values}, m := list_avg({values}))], lambda s: {computed})"
+        return f"CASE WHEN len({values}) >= {least} THEN list_extract({found}, 1) END"
+
+    return build
+
+
 _LOGARITHM = (
     "CASE WHEN {0} > 0 THEN ln({0}) WHEN {0} = 0 THEN CAST('-inf' AS DOUBLE) "
     "WHEN {0} < 0 THEN CAST('nan' AS DOUBLE) END"
@@ -322,8 +335,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("sum(L) -> L", "CAST(sum({distinct}{0}){over} AS {result})"),
     _f("approx_most_frequent(bigint, T, bigint) -> map(T, bigint)", _most_frequent),
     _f("histogram(T) -> map(T, bigint)", "CAST(histogram({distinct}{0}){over} AS {result})"),
-    _f("kurtosis(double) -> double", _KURTOSIS),
-    _f("skewness(double) -> double", _SKEWNESS),
+    _f("kurtosis(double) -> double", _shape(_KURTOSIS, 4)),
+    _f("skewness(double) -> double", _shape(_SKEWNESS, 3)),
     _f("map_union(map(K, V)) -> map(K, V)", _map_union),
     _f("multimap_agg(K, V) -> map(K, array(V))", _multimap_agg),
     _f("reduce_agg(T, U, (U, T) -> U, (U, U) -> U) -> U", _reduce_agg, *_REDUCED),

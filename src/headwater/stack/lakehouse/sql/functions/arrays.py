@@ -6,7 +6,12 @@ import re
 
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.casts import cast
-from headwater.stack.lakehouse.sql.comparison import equal_values, with_no_null_inside, with_sorted_keys
+from headwater.stack.lakehouse.sql.comparison import (
+    equal_values,
+    to_take_greatest_of,
+    with_no_null_inside,
+    with_sorted_keys,
+)
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
@@ -157,6 +162,8 @@ def _extreme(function: str) -> Builder:
     def build(call: Call) -> Expr:
         array, kind = call.arguments[0], call.arguments[0].type.items[0]
         found = f"{function}({_to_order(array.sql, kind)})"
+        if function == "list_max" and kind.items:
+            found = f"list_max(list_transform({array}, lambda e: {to_take_greatest_of('e', kind)}))"
         if kind.name in t.APPROXIMATE:
             found = f"coalesce({function}(list_filter({array}, lambda e: NOT isnan(e))), {found})"
         return Expr(f"CASE WHEN list_position({array}, NULL) IS NULL THEN {found} END", kind)
