@@ -8,11 +8,13 @@ from datetime import datetime
 
 from sqlglot import exp
 
+from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
 from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.functions.absent import is_absent
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, Variables, translate
 from headwater.stack.lakehouse.sql.functions.signature import Bindings, Pattern, concrete, describe, match, result_type
 
@@ -45,6 +47,8 @@ def call(registry: Registry, request: Request, compile_lambda: LambdaCompiler) -
     """Translate a call. Raises ``SqlError`` FUNCTION_NOT_FOUND, for a name or for argument types."""
     candidates = registry.get(request.name)
     if candidates is None:
+        if is_absent(request.name):
+            raise Unsupported(f"the function {request.name}")
         message = f"Function '{request.name}' not registered"
         raise SqlError("FUNCTION_NOT_FOUND", message, request.position)
     for exact in (True, False):
