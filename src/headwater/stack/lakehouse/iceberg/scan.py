@@ -3,7 +3,7 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pyiceberg import types as i
@@ -194,31 +194,32 @@ def _duckdb_type(kind: i.IcebergType) -> str:
 
 
 def _check_nested_names(table: Table) -> None:
-    """Files have nested fields under the names of their time; a later name would read as NULL."""
-    _check_cases(table.schema().as_struct(), top=True)
+    """Files have nested fields by name: a later name would read as NULL, an old one as the new field of that name."""
     names: dict[int, str] = {}
+    numbers: dict[tuple[int, str], int] = {}
     for schema in table.metadata.schemas:
-        top = {field.field_id for field in schema.fields}
-        for number in schema.field_ids:
-            if number in top:
-                continue
-            name = schema.find_field(number).name
-            if names.setdefault(number, name) != name:
-                raise Unsupported(f"an Iceberg table with a renamed nested field ({names[number]} to {name})")
+        for column in schema.fields:
+            for parent, field in _nested(column):
+                if names.setdefault(field.field_id, field.name) != field.name:
+                    was = f"({names[field.field_id]} to {field.name})"
+                    raise Unsupported(f"an Iceberg table with a renamed nested field {was}")
+                if numbers.setdefault((parent, field.name.lower()), field.field_id) != field.field_id:
+                    raise Unsupported(f"an Iceberg table with several nested fields {field.name.lower()} in one")
 
 
-def _check_cases(kind: i.IcebergType, top: bool = False) -> None:
-    """Queries know names in lower case: of two fields of a row that differ in case, neither could be told."""
+def _nested(field: i.NestedField) -> Iterator[tuple[int, i.NestedField]]:
+    """The fields inside of a field at any depth, each with the number of the one that holds it."""
+    for part in _parts(field.field_type):
+        yield field.field_id, part
+        yield from _nested(part)
+
+
+def _parts(kind: i.IcebergType) -> Sequence[i.NestedField]:
     if isinstance(kind, i.StructType):
-        names = [field.name.lower() for field in kind.fields]
-        if not top and len(set(names)) < len(names):
-            raise Unsupported("an Iceberg table with nested fields whose names differ in case only")
-        for field in kind.fields:
-            _check_cases(field.field_type)
-    elif isinstance(kind, i.ListType):
-        _check_cases(kind.element_type)
-    elif isinstance(kind, i.MapType):
-        _check_cases(kind.value_type)
+        return kind.fields
+    if isinstance(kind, i.MapType):
+        return (kind.key_field, kind.value_field)
+    return (kind.element_field,) if isinstance(kind, i.ListType) else ()
 
 
 def _check_written_names(schema: Schema, listed: str, reader: Reader) -> None:
