@@ -15,7 +15,20 @@ class Window:
     end: datetime
 
     def __str__(self) -> str:
-        return f"{self.begin.isoformat(timespec='seconds')} to {self.end.isoformat(timespec='seconds')}"
+        """Whole seconds inside of the span, so that what is shown can be recovered to."""
+        begin, end = whole_second(self.begin), self.end.replace(microsecond=0)
+        if begin > end:
+            begin, end = self.begin, self.end
+        return f"{begin.isoformat()} to {end.isoformat()}"
+
+
+def whole_second(moment: datetime) -> datetime:
+    """The first whole second from a moment on.
+
+    >>> whole_second(datetime(2025, 1, 15, 10, 30, 0, 1)).isoformat()
+    '2025-01-15T10:30:01'
+    """
+    return moment if not moment.microsecond else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from headwater.errors import BackupError
 from headwater.manifest import RESTORE_VERSION, StoredDump, digest_of, sealed
 
 SCHEMA_VERSION = 1
+_MOMENTS = ("closed", "until")
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class WalManifest:
     """One segment, or one history file, of a cluster's log.
 
     ``stored``: the object, and what PostgreSQL wrote; ``closed``: when it was whole, by the clock of the machine that
-    received it. ``encryption``: ``age`` if the object is encrypted.
+    received it. ``until``: no later moment can be recovered to with the log up to here (the server's clock; a commit
+    after it is in there), None if that is not known. ``encryption``: ``age`` if the object is encrypted.
     """
 
     name: str
@@ -26,13 +28,15 @@ class WalManifest:
     closed: datetime
     stored: StoredDump
     headwater_version: str
+    until: datetime | None = None
     encryption: str | None = None
     kind: str = "wal"
     schema_version: int = SCHEMA_VERSION
 
     def to_json(self) -> bytes:
         """The manifest as it is stored: UTF-8, keys sorted."""
-        body = sealed({**asdict(self), "closed": self.closed.astimezone(timezone.utc).isoformat()})
+        moments = {name: as_text(getattr(self, name)) for name in _MOMENTS}
+        body = sealed({**asdict(self), **moments})
         return (json.dumps(body, indent=2, sort_keys=True) + "\n").encode()
 
     def same_log(self, other: WalManifest) -> bool:
@@ -61,10 +65,25 @@ def parse_wal(data: bytes, key: str) -> WalManifest:
             )
         known = {field.name for field in fields(WalManifest)}
         body = {name: value for name, value in body.items() if name in known}
-        body["closed"] = datetime.fromisoformat(body["closed"])
+        body |= {name: as_moment(body[name]) for name in _MOMENTS}
         body["stored"] = StoredDump(**body["stored"])
-        if body["closed"].tzinfo is None:
-            raise ValueError("closed has no time zone")
         return WalManifest(**body)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise BackupError(f"{key} is not the manifest of a segment: {error}", hint=RESTORE_VERSION) from error
+
+
+def as_text(moment: datetime | None) -> str | None:
+    """A moment as manifests and metadata hold it: ISO 8601, UTC.
+
+    >>> as_text(datetime(2025, 1, 15, 10, 30, tzinfo=timezone.utc))
+    '2025-01-15T10:30:00+00:00'
+    """
+    return None if moment is None else moment.astimezone(timezone.utc).isoformat()
+
+
+def as_moment(text: str | None) -> datetime | None:
+    """The other way. Raises ValueError if it has no time zone."""
+    moment = None if text is None else datetime.fromisoformat(text)
+    if moment is not None and moment.tzinfo is None:
+        raise ValueError(f"{text} has no time zone")
+    return moment

@@ -71,7 +71,7 @@ def test_the_last_segment_is_missed_too(ready: Headwater) -> None:
 
     status = ready.physical.status()
     assert status.missing == (names[-1],)
-    assert status.recoverable_until == wal_archive.closed_at(store, names[0])
+    assert status.recoverable_until == wal_archive.read_manifest(store, names[0]).until
     report = ready.physical.verify(PhysicalVerifyOptions("head", log=True))
     assert names[-1] in report.results[0].detail
 

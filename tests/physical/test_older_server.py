@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from cluster_site import archive, back_up, mark, marks, recover, running, serving
+from cluster_site import ONCE, archive, back_up, mark, marks, recover, running, serving
 
 from headwater import Headwater
-from headwater.errors import SettingsError
-from headwater.services import postgres
+from headwater.errors import BackupError, SettingsError
+from headwater.services import clusters, postgres
 from headwater.stack import unprivileged
 from headwater.stack.binaries import installed_versions
 from headwater.stages.physical import PhysicalOptions
@@ -65,3 +65,31 @@ def test_a_server_16_comes_back_as_it_was_at_a_moment(older: Headwater, tmp_path
 
     with running(older, tmp_path / "data", PROGRAMS_16) as address:
         assert marks(address) == [1, 2]
+
+
+@pytest.mark.soak
+def test_what_a_server_lacks_is_named_and_no_slot_is_left(older: Headwater, tmp_path: Path) -> None:
+    address = older.connections.postgres("postgres")
+    with postgres.connect(address, autocommit=True) as connection:
+        connection.execute("CREATE ROLE keeper LOGIN REPLICATION PASSWORD 'keeper'")
+        settings = replace(older.settings, db_user="keeper", db_password="keeper")
+        with pytest.raises(BackupError, match="keeper may not end segments") as caught:
+            Headwater(settings=settings).physical.wal(ONCE)
+        assert 'GRANT EXECUTE ON FUNCTION pg_switch_wal() TO "keeper"' in caught.value.hint
+
+        hba = tmp_path / "server16" / "pg_hba.conf"
+        kept = hba.read_text()
+        hba.write_text("\n".join(line for line in kept.splitlines() if "replication" not in line) + "\n")
+        connection.execute("SELECT pg_reload_conf()")
+        for work in (older.physical.create, lambda: older.physical.wal(ONCE)):
+            with pytest.raises(BackupError, match=r"no pg_hba\.conf entry for replication") as caught:
+                work()
+            assert 'host replication "postgres" ADDRESS scram-sha-256' in caught.value.hint
+        assert clusters.find_slot(address, "headwater_wal") is None
+        assert older.connections.s3.list_objects_v2(Bucket=older.settings.bucket_name)["KeyCount"] == 0
+        hba.write_text(kept)
+
+        for number in range(10):
+            connection.execute("SELECT pg_create_physical_replication_slot(%s)", [f"other{number}"])
+        with pytest.raises(BackupError, match="all 10 of the server's max_replication_slots are in use"):
+            older.physical.wal_plan(ONCE)

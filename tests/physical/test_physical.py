@@ -99,7 +99,7 @@ def test_segments_that_are_missing_are_named(ready: Headwater, tmp_path: Path) -
     status = ready.physical.status()
     assert status.missing == (missing.name,)
     store = WalStore(ready.connections.s3, layout, made.cluster)
-    assert status.recoverable_until == wal_archive.closed_at(store, first.name)
+    assert status.recoverable_until == wal_archive.read_manifest(store, first.name).until
     assert physical.list_backups(ready.connections).missing == (missing.name,)
     assert not (tmp_path / "late").exists()
 

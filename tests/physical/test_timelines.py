@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from cluster_site import archive, back_up, mark, marks, recover, running
 
 from headwater import Headwater
 from headwater.errors import BackupError, InputError
+from headwater.recoverability import Window
 from headwater.services import postgres
 from headwater.stages import physical
 from headwater.stages.physical import RecoverOptions, Target
@@ -121,8 +122,33 @@ def test_a_moment_outside_of_the_windows_is_refused_with_the_windows(ready: Head
     time.sleep(1)
     with pytest.raises(BackupError) as caught:
         recover(ready, tmp_path / "data", datetime.now(timezone.utc))
-    window = f"{first.ended.isoformat(timespec='seconds')} to {until.isoformat(timespec='seconds')}"
-    assert window in caught.value.hint
+    assert str(Window(first.ended, until)) in caught.value.hint
+
+
+def test_every_moment_that_is_said_to_be_recoverable_is(ready: Headwater, tmp_path: Path) -> None:
+    mark(ready, 1)
+    made = back_up(ready)
+    with pytest.raises(BackupError, match="has no log after") as caught:
+        recover(ready, tmp_path / "data", made.ended)  # not known to be later than all that was committed until then
+    assert "--at latest" in caught.value.hint
+    mark(ready, 2)
+    archive(ready)
+    (window,) = ready.physical.status().windows
+
+    recover(ready, tmp_path / "first", window.begin)
+    recover(ready, tmp_path / "last", window.end)
+    with running(ready, tmp_path / "first") as address:
+        assert marks(address) == [1]
+    with running(ready, tmp_path / "last") as address:  # PostgreSQL saw a commit after it, so that it knows
+        assert marks(address) == [1, 2]
+    with pytest.raises(BackupError, match="the archived log ends at"):
+        recover(ready, tmp_path / "data", window.end + timedelta(microseconds=1))
+
+
+def test_a_span_is_shown_in_seconds_that_lie_inside() -> None:
+    begin = datetime(2025, 1, 15, 10, 30, 0, 1, tzinfo=timezone.utc)
+    assert str(Window(begin, begin + timedelta(seconds=9))) == "2025-01-15T10:30:01+00:00 to 2025-01-15T10:30:09+00:00"
+    assert str(Window(begin, begin)) == "2025-01-15T10:30:00.000001+00:00 to 2025-01-15T10:30:00.000001+00:00"
 
 
 SIZE = 16 * 1024 * 1024

@@ -229,11 +229,13 @@ def _plan_lines(plan: PhysicalPlan) -> Iterator[str]:
 
 
 def _made_lines(report: PhysicalReport) -> Iterator[str]:
+    from headwater.recoverability import whole_second
+
     made = report.backup
     kind = f"changes since {made.previous}" if made.previous else "full"
     yield f"physical backup {made.id} of cluster {made.cluster} ({kind})"
     yield f"  {size(made.dump.size)} from {size(made.dump.raw_size)} in {made.seconds:.1f} s"
-    yield f"  recoverable from {made.ended.isoformat(timespec='seconds')} on"
+    yield f"  recoverable from {whole_second(made.ended).isoformat()} on"
     yield f"  {made.dump.key}"
     yield from (f"  warning: {warning}" for warning in made.warnings)
     yield from _prune_lines(report.pruned)

@@ -12,6 +12,8 @@ from headwater.errors import BackupError
 from headwater.model import PostgresAddress
 from headwater.services import postgres
 
+MORE_SENDERS = "set max_wal_senders higher in postgresql.conf, by two for Headwater, and restart the server"
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -77,12 +79,58 @@ def _require_replication(connection: psycopg.Connection[Any]) -> None:
             f"{role[1]} may not replicate, which physical backups need",
             hint=f'let a superuser run: ALTER ROLE "{role[1]}" REPLICATION; GRANT pg_monitor TO "{role[1]}"',
         )
+    senders = _row(
+        connection,
+        "SELECT setting::int, (SELECT count(*) FROM pg_stat_replication) FROM pg_settings"
+        " WHERE name = 'max_wal_senders'",
+    )
+    if senders[1] >= senders[0]:
+        raise BackupError(f"all {senders[0]} of the server's max_wal_senders are in use", hint=MORE_SENDERS)
     level = _row(connection, "SHOW wal_level")[0]
     if level == "minimal":
         raise BackupError(
             "the server's wal_level is minimal, which physical backups cannot be made with",
             hint="set wal_level = replica in postgresql.conf and restart the server",
         )
+
+
+def require_switch(address: PostgresAddress) -> None:
+    """Raise BackupError unless the login may end segments, and there is a replication slot left. Raises PostgresError.
+
+    Asked before a slot is made: one that nobody uses fills the server's disk.
+    """
+    with postgres.connect(address, autocommit=True) as connection:
+        may, role = _row(
+            connection, "SELECT has_function_privilege('pg_catalog.pg_switch_wal()', 'EXECUTE'), current_user"
+        )
+        slots = _row(
+            connection,
+            "SELECT setting::int, (SELECT count(*) FROM pg_replication_slots WHERE slot_name <> 'headwater_wal')"
+            " FROM pg_settings WHERE name = 'max_replication_slots'",
+        )
+    if not may:
+        raise BackupError(
+            f"{role} may not end segments, which archiving needs",
+            hint=f'let a superuser run: GRANT EXECUTE ON FUNCTION pg_switch_wal() TO "{role}"'
+            " (in the database postgres)",
+        )
+    if slots[1] >= slots[0]:
+        raise BackupError(
+            f"all {slots[0]} of the server's max_replication_slots are in use",
+            hint="drop one that nobody needs, or set max_replication_slots higher and restart the server",
+        )
+
+
+def with_remedy(error: BackupError, address: PostgresAddress) -> BackupError:
+    """What a replication program complained about, with what to do."""
+    said, hint = str(error), error.hint
+    if "no pg_hba.conf entry for replication" in said:
+        hint = (
+            f'add to the server\'s pg_hba.conf, and reload it: host replication "{address.user}" ADDRESS scram-sha-256'
+        )
+    elif 'exceeds "max_wal_senders"' in said:
+        hint = MORE_SENDERS
+    return BackupError(said, hint=hint)
 
 
 def identifier(address: PostgresAddress) -> str:
@@ -140,16 +188,26 @@ def log_position(address: PostgresAddress) -> str:
         return str(_row(connection, "SELECT pg_current_wal_insert_lsn()::text")[0])
 
 
-def close_segment(address: PostgresAddress) -> str:
-    """Stamp the log with a commit and end the segment; the position that is then complete. Raises PostgresError.
+@dataclass(frozen=True)
+class ClosedSegment:
+    """``position``: up to where the log is then complete; ``until``: a moment that it can be recovered to, as there is
+    a commit after it (the server's clock).
+    """
+
+    position: str
+    until: datetime
+
+
+def close_segment(address: PostgresAddress) -> ClosedSegment:
+    """Stamp the log with a commit and end the segment. Raises PostgresError.
 
     The commit changes nothing. It is there because recovery stops at commits only: without one after the wanted
     moment it could not know that it got there.
     """
     with postgres.connect(address, autocommit=True) as connection:
         stamp = "pg_current_xact_id()" if postgres.server_major(connection) >= 13 else "txid_current()"
-        connection.execute(f"SELECT {stamp}".encode())
-        return str(_row(connection, "SELECT pg_switch_wal()::text")[0])
+        until = _row(connection, f"SELECT clock_timestamp(), {stamp}")[0]
+        return ClosedSegment(str(_row(connection, "SELECT pg_switch_wal()::text")[0]), until)
 
 
 def _row(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,6 +16,7 @@ from headwater.services import clusters, wal_archive
 from headwater.services.physical_backups import PhysicalBackups, list_clusters, list_physical
 from headwater.services.wal_archive import SLOT, WalArchive, WalStore
 from headwater.timelines import Path, Timelines, parse_history
+from headwater.wal_manifest import WalManifest
 from headwater.wal_segments import Gap, Segment, gaps
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Recoverable:
     archive: WalArchive
     timelines: Timelines
     store: WalStore
-    _closed: dict[str, datetime] = field(default_factory=dict, repr=False)
+    _manifests: dict[str, WalManifest] = field(default_factory=dict, repr=False)
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -43,22 +44,20 @@ class Recoverable:
 
     def closed(self, name: str) -> datetime:
         """When a segment or a history file was whole, by the receiver's clock. Raises BackupError, AwsError."""
-        if name not in self._closed:
-            self._closed[name] = wal_archive.closed_at(self.store, name)
-        return self._closed[name]
+        return self._manifest(name).closed
 
-    def run(self, manifest: PhysicalManifest, path: Path) -> Segment | None:
-        """The last segment of the unbroken run that follows a backup along a path; None if not even the next is there.
+    def _manifest(self, name: str) -> WalManifest:
+        if name not in self._manifests:
+            self._manifests[name] = wal_archive.read_manifest(self.store, name)
+        return self._manifests[name]
 
-        The segment that is whole last counts: what follows a gap helps nobody.
-        """
-        last = None
-        for segment in self.following(manifest, path):
-            last = segment
-        return last
+    def reach(self, run: Sequence[Segment]) -> datetime | None:
+        """Until when can be recovered with these segments; None if that is known of none. Raises as ``closed``."""
+        found = (self._manifest(segment.name).until for segment in reversed(run))
+        return next((until for until in found if until is not None), None)
 
     def following(self, manifest: PhysicalManifest, path: Path) -> Iterator[Segment]:
-        """The segments of the unbroken run that follows a backup along a path."""
+        """The segments of the unbroken run that follows a backup along a path: what follows a gap helps nobody."""
         number = manifest.end_segment.number + 1
         while (segment := path.segment(number, manifest.segment_size)).name in self.archive.names:
             yield segment
@@ -66,8 +65,8 @@ class Recoverable:
 
     def until(self, manifest: PhysicalManifest, path: Path) -> datetime:
         """Until when a backup can be recovered along a path. Raises BackupError, AwsError."""
-        last = self.run(manifest, path)
-        return manifest.ended if last is None else max(manifest.ended, self.closed(last.name))
+        until = self.reach(tuple(self.following(manifest, path)))
+        return manifest.ended if until is None else max(manifest.ended, until)
 
     def best(self, manifest: PhysicalManifest) -> tuple[Path, datetime]:
         """The path along which a backup can be recovered the furthest, and until when."""

@@ -21,7 +21,7 @@ from headwater.services import archives, codec, objects, removal
 from headwater.services.checksums import crc32_base64
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.storage import USUAL, Storage
-from headwater.wal_manifest import WalManifest, parse_wal
+from headwater.wal_manifest import WalManifest, as_moment, parse_wal
 from headwater.wal_segments import HISTORY, Gap, Segment, gaps, is_segment, parse_segment
 
 if TYPE_CHECKING:
@@ -31,7 +31,8 @@ SLOT = "headwater_wal"  # the replication slot that makes a server keep its log 
 ZSTD_LEVEL = 1
 USUAL_SIZE = 16 * 1024 * 1024  # of a segment, unless initdb was told otherwise
 # The object's metadata repeat what the manifest needs to be written by another run, should this one be killed between.
-SHA256, STORED, RAW_SIZE, CLOSED, ENCRYPTION = "sha256", "stored-sha256", "raw-size", "closed", "encryption"
+SHA256, STORED, RAW_SIZE = "sha256", "stored-sha256", "raw-size"
+CLOSED, UNTIL, ENCRYPTION = "closed", "until", "encryption"
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,10 @@ class Spoiled(VerificationError):
         self.etag = etag
 
 
-def store(archive: WalStore, file: Path) -> int:
+def store(archive: WalStore, file: Path, until: datetime | None = None) -> int:
     """Put a whole segment or history file into the archive; the bytes sent, 0 if it was there with the same content.
+
+    ``until``: what is known of how far the log can be recovered with it.
 
     Raises VerificationError if S3 has something else under its name, AwsError, OSError.
     """
@@ -138,6 +141,7 @@ def store(archive: WalStore, file: Path) -> int:
         STORED: hashlib.sha256(packed).hexdigest(),
         RAW_SIZE: str(len(data)),
         CLOSED: closed.isoformat(),
+        **({UNTIL: until.isoformat()} if until else {}),
         **({ENCRYPTION: encryption} if encryption else {}),
     }
     options = WriteOptions({}, metadata, if_none_match=True, extra=archive.storage.request(datetime.now(timezone.utc)))
@@ -200,7 +204,8 @@ def _manifest(archive: WalStore, name: str, packed: bytes, etag: str, metadata: 
         compression="zstd",
     )
     closed = datetime.fromisoformat(metadata[CLOSED])
-    return WalManifest(name, archive.cluster, closed, stored, __version__, metadata.get(ENCRYPTION))
+    until = as_moment(metadata.get(UNTIL))
+    return WalManifest(name, archive.cluster, closed, stored, __version__, until, metadata.get(ENCRYPTION))
 
 
 def _commit(archive: WalStore, manifest: WalManifest) -> WalManifest:
@@ -245,8 +250,3 @@ def fetch(archive: WalStore, name: str, identities: list[Any]) -> bytes:
         return b"".join(archives.unpacked(called, manifest.stored, chunks, manifest.encryption, identities))
     except VerificationError as error:
         raise VerificationError(str(error), hint="recover to a moment before it, or from a backup after it") from error
-
-
-def closed_at(archive: WalStore, name: str) -> datetime:
-    """When a segment was whole, by the clock of the machine that received it. Raises BackupError, AwsError."""
-    return read_manifest(archive, name).closed

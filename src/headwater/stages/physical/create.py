@@ -193,7 +193,10 @@ def _send(
                 done += len(block)
                 on_progress(Progress("physical", done >> 20, total, "MiB"))
                 yield block
-            warnings.extend(program.finish())  # in here, so that the upload is not completed unless it ended well
+            try:  # in here, so that the upload is not completed unless it ended well
+                warnings.extend(program.finish())
+            except BackupError as error:
+                raise clusters.with_remedy(error, connections.postgres("postgres")) from error
             watch.finish()
 
         dump, written = _store(connections, plan, plan.key, blocks())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from headwater.errors import BackupError, InputError
 from headwater.physical_manifest import PhysicalManifest
@@ -12,9 +12,6 @@ from headwater.services.physical_backups import choose_physical
 from headwater.services.recoverable import Recoverable
 from headwater.timelines import Path
 from headwater.wal_segments import Segment, gaps, parse_lsn
-
-MARGIN = timedelta(minutes=5)
-"""The log is fetched until so long after the wanted moment: its times are the receiver's clock, not the server's."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +92,10 @@ def _by_time(found: Recoverable, at: datetime, backup: str, timeline: int | None
         manifest = next((made for made in before if path.holds(made.timeline, made.end_lsn)), None)
         if manifest is None:
             continue
-        if found.until(manifest, path) >= at:
-            run = _unbroken(found, manifest, path, found.run(manifest, path))
-            return Choice(manifest, path, run[: _first_after(found, run, at + MARGIN) + 1])
+        run = tuple(found.following(manifest, path))
+        until = found.reach(run)
+        if until is not None and until >= at:
+            return Choice(manifest, path, run[: _enough(found, run, at)])
         tried.append((manifest, path))
     if not tried:
         raise BackupError(f"timeline {timeline} does not go through any backup that was complete at {at.isoformat()}")
@@ -153,7 +151,7 @@ def _unreachable(found: Recoverable, at: datetime, manifest: PhysicalManifest, p
     if not there:
         return BackupError(
             f"the archive has no log after backup {manifest.id}, complete at {manifest.ended.isoformat()}",
-            hint=f"keep `headwater backup wal` running; {_windows(found)}",
+            hint=f"--at latest is that backup's end; keep `headwater backup wal` running; {_windows(found)}",
         )
     return BackupError(
         f"the archived log ends at {found.until(manifest, path).isoformat()}, before {at.isoformat()}",
@@ -176,12 +174,13 @@ def _segment_of(lsn: str, manifest: PhysicalManifest, path: Path) -> Segment | N
     )
 
 
-def _first_after(found: Recoverable, run: tuple[Segment, ...], moment: datetime) -> int:
-    """The index of the first segment that was closed after a moment; the last one's if none was."""
-    low, high = 0, max(0, len(run) - 1)
+def _enough(found: Recoverable, run: tuple[Segment, ...], at: datetime) -> int:
+    """How many segments it takes to get to a moment that all of them get to."""
+    low, high = 1, len(run)
     while low < high:
         middle = (low + high) // 2
-        if found.closed(run[middle].name) > moment:
+        until = found.reach(run[:middle])
+        if until is not None and until >= at:
             high = middle
         else:
             low = middle + 1

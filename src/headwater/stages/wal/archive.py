@@ -95,6 +95,7 @@ def plan_wal(connections: Connections, options: WalOptions | None = None) -> Wal
         raise SettingsError(f"a spool of {options.spool_limit >> 20} MiB does not hold two segments")
     if cluster.standby:
         raise BackupError("the server is a standby, which cannot end segments", hint="archive from the primary")
+    clusters.require_switch(address)
     slot = clusters.find_slot(address, SLOT)
     if slot is not None:
         _check(slot)
@@ -258,9 +259,10 @@ class _Run:
         self._shipping.finish()
 
     def _end_segment(self) -> str:
-        position = clusters.close_segment(self._address)
-        cluster = self._plan.cluster
-        return segment_before(position, cluster.timeline, cluster.segment_size).name
+        closed, cluster = clusters.close_segment(self._address), self._plan.cluster
+        name = segment_before(closed.position, cluster.timeline, cluster.segment_size).name
+        self._shipping.note(name, closed.until)
+        return name
 
     def _bound_spool(self) -> None:
         """Let the receiver wait while S3 is slower than the server; end if S3 takes nothing: the slot keeps the log."""
@@ -282,5 +284,7 @@ class _Run:
         except BackupError as error:
             if "has already been removed" in str(error):
                 raise BackupError(f"{error}: there is a gap in the archive", hint=BEGIN_AGAIN) from error
-            raise
+            if self._plan.new_slot and not any(self._plan.spool.iterdir()):
+                clusters.drop_slot(self._address, self._plan.slot)  # nothing was ever received, and it fills the disk
+            raise clusters.with_remedy(error, self._address) from error
         raise BackupError("pg_receivewal ended by itself", hint="is the server still up?")

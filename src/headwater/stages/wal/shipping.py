@@ -7,6 +7,7 @@ import os
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
@@ -17,6 +18,7 @@ from headwater.services.wal_archive import WalStore
 from headwater.wal_segments import HISTORY, is_segment
 
 LONGEST_PAUSE = 30.0
+REMEMBERED = 1000  # ends of segments, more than can wait here
 log = logging.getLogger(__name__)
 
 
@@ -33,6 +35,7 @@ class Shipping:
         self._failures = 0
         self._next = 0.0
         self._closing = False
+        self._reached: list[tuple[str, datetime]] = []
         self.archived = 0
         self.last = ""
         self.problem = ""
@@ -45,6 +48,10 @@ class Shipping:
     ) -> None:
         self._closing = True
         self._thread.shutdown(wait=True)
+
+    def note(self, segment: str, until: datetime) -> None:
+        """With the log up to this segment, a moment can be recovered to."""
+        self._reached = [*self._reached[1 - REMEMBERED :], (segment, until)]
 
     def look(self, *, patient: bool) -> None:
         """Collect how sending went, and go on. Raises VerificationError, OSError and, unless ``patient``, AwsError."""
@@ -91,7 +98,8 @@ class Shipping:
             if self._closing:
                 return
             file = self._spool / name
-            if sent := wal_archive.store(self._store, file):
+            until = max((moment for segment, moment in self._reached if segment <= name), default=None)
+            if sent := wal_archive.store(self._store, file, until if is_segment(name) else None):
                 self.archived += 1
             file.unlink()
             if is_segment(name):
