@@ -215,6 +215,35 @@ def test_what_s3_refuses_is_said_at_once_by_a_run_that_ends(ready: Headwater, mo
     assert archive(ready).missing == ()
 
 
+@pytest.mark.soak
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_interrupt_ends_archiving_although_s3_does_not_answer(ready: Headwater, number: int) -> None:
+    back_up(ready)
+    stack, asked, over = ready.connections.stack, threading.Event(), threading.Event()
+    assert stack is not None
+
+    def stall(request: proxy.Request, forward: proxy.Forward) -> None:
+        asked.set()
+        over.wait(60)
+
+    with proxy.faults(stack.endpoint_url, Rule(WAL_PUT, stall, ALWAYS)) as broken:
+        process = start(ready, "backup", "wal", endpoint=broken.url)
+        wait_until(lambda: receiving(ready), process)
+        mark(ready, 1)
+        clusters.close_segment(ready.connections.postgres("postgres"))
+        assert asked.wait(30)
+        process.send_signal(number)
+        wait_until(lambda: not receiving(ready), process)  # it sends what is whole, and S3 does not take it
+        process.send_signal(number)
+        process.communicate(timeout=10)
+        over.set()
+    assert process.returncode == -number
+
+    wait_for_slot(ready)
+    assert archive(ready).missing == ()
+    assert ready.physical.verify(PhysicalVerifyOptions("head", log=True)).passed
+
+
 def test_a_slot_that_was_dropped_for_long_names_the_remedy(ready: Headwater) -> None:
     plan = wal.plan_wal(ready.connections, WalOptions(seconds=2))
     wal.archive(plan, ready.connections)

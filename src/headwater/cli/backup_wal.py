@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Iterator
@@ -57,8 +58,9 @@ def wal(
 ) -> None:
     """Keep the cluster's write-ahead log on S3, so that it can be recovered to any moment.
 
-    Runs until it is interrupted (Ctrl-C, or SIGTERM from a service manager), then sends what is whole. A replication
-    slot makes the server keep what has not been received: watch its disk, and drop the slot when you stop for good.
+    Runs until it is interrupted (Ctrl-C, or SIGTERM from a service manager), then sends what is whole; a second Ctrl-C
+    does not wait for that, and the next run sends it. A replication slot makes the server keep what has not been
+    received: watch its disk, and drop the slot when you stop for good.
 
     \b
     Example:
@@ -90,10 +92,16 @@ def wal(
 
 @contextmanager
 def _until_interrupted() -> Iterator[threading.Event]:
-    """An event that SIGINT and SIGTERM set, instead of ending the process in the middle of a segment."""
+    """An event that SIGINT and SIGTERM set, instead of ending the process in the middle of a segment.
+
+    A second one ends it at once, as S3 may not answer for minutes: the next run sends what waits here.
+    """
     event = threading.Event()
 
     def note(number: int, frame: FrameType | None) -> None:
+        if event.is_set():
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
         event.set()
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
