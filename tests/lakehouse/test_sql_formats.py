@@ -161,6 +161,8 @@ def json_rows(athena: AthenaClient, columns: str, properties: str, body: str) ->
     return athena.result(execution["QueryExecutionId"])[1:]
 
 
+FORMATS = "'timestamp.formats'='dd/MM/yyyy HH:mm,millis'"
+MORNING = "2020-01-15 03:44:00.000"
 NO_OBJECT = "HIVE_CURSOR_ERROR: Row is not a valid JSON Object - JSONException: "
 BAD = 'HIVE_BAD_DATA: Error Parsing a column in the table: For input string: "{}"'
 MAPPED = "'case.insensitive'='FALSE', 'mapping.url1'='URL', 'mapping.url2'='Url'"
@@ -185,6 +187,7 @@ MAPPED = "'case.insensitive'='FALSE', 'mapping.url1'='URL', 'mapping.url2'='Url'
         ("i int", "hive", '{"i":"1"}', BAD.format(1)),
         ("d date, t timestamp", "", '{"d":18276,"t":1579059880000}', [["2020-01-15", "2020-01-15 03:44:40.000"]]),
         ("t timestamp", "", '{"t":"2020-01-15T01:14:40-02:30"}', [["2020-01-15 03:44:40.000"]]),
+        ("t timestamp", FORMATS, '{"t":"15/01/2020 03:44"}\n{"t":"5"}', [[MORNING], ["1970-01-01 00:00:00.005"]]),
     ],
 )
 def test_the_json_serdes_find_keys_and_read_values_each_in_its_way(
@@ -299,6 +302,14 @@ def test_text_of_other_encodings_and_delimiters_is_read_or_refused(athena: Athen
     )
     athena.run(ddl.format("odd", ", 'serialization.encoding'='ISO-8859-1'", ""))
     assert athena.rows("SELECT a, length(a), b FROM odd") == [["café", "4", "1"]]
+    write(athena, "moments/a.txt", b"2020-01-15T03:44:00Z\n2020-01-15 03:44:00\n15 Jan\n")
+    serde = "'org.apache.hadoop.hive.serde2.lazy.LazySimpleSerDe'"
+    formats = "'timestamp.formats'='yyyy-MM-dd''T''HH:mm:ss''Z''".replace("''", "\\'")
+    athena.run(
+        f"CREATE EXTERNAL TABLE moments (t timestamp) ROW FORMAT SERDE {serde} WITH SERDEPROPERTIES ({formats}') "
+        "LOCATION 's3://data/moments/'"
+    )
+    assert athena.rows("SELECT t FROM moments") == [[MORNING], [MORNING], [None]]
     athena.run(ddl.format("wrong", "", ""))
     assert "text that is not UTF-8" in athena.failure("SELECT * FROM wrong")
     athena.run(ddl.format("cyrillic", ", 'serialization.encoding'='KOI8-R'", ""))

@@ -25,6 +25,7 @@ class Delimited:
     separators: Sequence[str]
     null: str
     escape: str | None
+    timestamps: str = ""
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Delimited:
@@ -35,7 +36,8 @@ class Delimited:
         more = [chr(level) for level in range(4, _MAX_LEVELS + 1)]
         escape = parameters.get("escape.delim")
         null = parameters.get("serialization.null.format", "\\N")
-        return cls((field, items, keys, *more), null, _character(escape) if escape else None)
+        formats = parameters.get("timestamp.formats", "")
+        return cls((field, items, keys, *more), null, _character(escape) if escape else None, formats)
 
 
 def lazy_simple_relation(source: Source) -> str:
@@ -74,7 +76,7 @@ def _unescaped(sql: str, form: Delimited) -> str:
 
 def _value(sql: str, kind: t.Type, form: Delimited, level: int) -> str:
     if not kind.items:
-        return hive_value(sql, kind)
+        return hive_value(sql, kind, form.timestamps)
     if form.escape is not None:
         raise Unsupported(f"type {kind} in a delimited text file with an escape character")
     if level + 1 >= len(form.separators):

@@ -16,17 +16,19 @@ class Keys:
     any_case: bool = True
     dots: bool = False
     names: Mapping[str, str] = field(default_factory=dict)
+    timestamps: str = ""
 
     @classmethod
     def of(cls, serde: str, parameters: Mapping[str, str]) -> Keys:
         """What a table's SerDe and its properties say; Hive's own SerDe has none of them."""
         if "openx" not in serde.lower():
-            return cls(openx=False)
+            return cls(openx=False, timestamps=parameters.get("timestamp.formats", ""))
         lowered = {key.lower(): value for key, value in parameters.items()}
         return cls(
             openx=True,
             any_case=lowered.get("case.insensitive", "true").strip().lower() != "false",
             dots=lowered.get("dots.in.keys", "false").strip().lower() == "true",
+            timestamps=lowered.get("timestamp.formats", ""),
             names={key[8:]: value for key, value in lowered.items() if key.startswith("mapping.")},
         )
 

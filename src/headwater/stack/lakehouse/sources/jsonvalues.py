@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sources.jsonkeys import Keys
+from headwater.stack.lakehouse.sources.lines import formatted
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.casts import cast
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
@@ -51,7 +52,8 @@ def _scalar(sql: str, text: str, kind: t.Type, keys: Keys) -> str:
         # Hive's SerDe takes numbers only; OpenX's would read 010 as an octal number, which is refused here.
         return value if keys.openx else f"CASE WHEN json_type({sql}) <> 'VARCHAR' THEN {value} END"
     if kind.name == "timestamp":
-        return _timestamp(text, kind, keys)
+        value = _timestamp(text, kind, keys)
+        return value if not keys.timestamps else f"coalesce({formatted(text, keys.timestamps)}, {value})"
     value = str(cast(Expr(text, t.VARCHAR), kind, safe=True, position=_POSITION))
     if kind.name == "date" and keys.openx:
         days = f"DATE '1970-01-01' + TRY_CAST({text} AS INTEGER)"

@@ -63,8 +63,16 @@ def _encoding(source: Source) -> str:
     return found
 
 
-def hive_value(sql: str, kind: t.Type) -> str:
-    """Text as a column's value, by Hive's lenient rules: what doesn't read is NULL."""
+def formatted(sql: str, formats: str) -> str:
+    """The timestamp that a text is by one of a SerDe's formats, or NULL."""
+    return f"hw_round_timestamp(hw_formatted_timestamp({sql}, {quote_text(formats)}), 1000)"
+
+
+def hive_value(sql: str, kind: t.Type, formats: str = "") -> str:
+    """Text as a column's value, by Hive's lenient rules: what doesn't read is NULL.
+
+    ``formats`` are the SerDe's ``timestamp.formats``.
+    """
     if t.is_text(kind):
         return f"left({sql}, {kind.params[0]})" if kind.params else sql
     if kind.name in t.INTEGERS:
@@ -79,7 +87,8 @@ def hive_value(sql: str, kind: t.Type) -> str:
     if kind.name == "timestamp":
         pattern = r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?"
         rounded = f"hw_round_timestamp(TRY_CAST({sql} AS TIMESTAMP), 1000)"
-        return f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {rounded} END"
+        plain = f"CASE WHEN regexp_full_match({sql}, {quote_text(pattern)}) THEN {rounded} END"
+        return plain if not formats else f"coalesce({formatted(sql, formats)}, {plain})"
     if kind.name == "varbinary":
         # What is no base64 is taken as it stands.
         return f"coalesce(TRY(from_base64({sql})), encode({sql}))"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from calendar import day_name, month_name
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from headwater.stack.lakehouse.sql.routines.clocks import pattern_tokens
 from headwater.stack.lakehouse.sql.routines.jodafields import moment_of
@@ -184,7 +185,35 @@ def _joda_read(text: str, pattern: str, this_year: int) -> datetime:
     return moment
 
 
+def formatted_timestamp(text: str, formats: str) -> datetime | None:
+    """The text by the first that fits of a SerDe's ``timestamp.formats``: Joda's patterns, or ``millis`` since 1970.
+
+    >>> formatted_timestamp("2020-01-15T03:44:40", "yyyy-MM-dd HH:mm,yyyy-MM-dd'T'HH:mm:ss")
+    datetime.datetime(2020, 1, 15, 3, 44, 40)
+    >>> formatted_timestamp("2020-01-15 03:44 -0230", "yyyy-MM-dd HH:mm Z")
+    datetime.datetime(2020, 1, 15, 6, 14)
+    """
+    for pattern in formats.split(","):
+        try:
+            if pattern.strip() == "millis":
+                return datetime(1970, 1, 1) + timedelta(milliseconds=float(text))
+            return _in_utc(*parse_datetime(text, pattern.strip(), 1970))
+        except (RoutineFailed, ValueError, OverflowError, ZoneInfoNotFoundError):  # noqa: PERF203 - the next one may fit
+            continue
+    return None
+
+
+def _in_utc(moment: datetime, zone: str) -> datetime:
+    offset = _OFFSET.fullmatch(zone)
+    if offset is None:
+        named = ZoneInfo(zone or "UTC")
+        return moment.replace(tzinfo=named).astimezone(timezone.utc).replace(tzinfo=None)
+    minutes = int(offset[2] or 0) * 60 + int(offset[3] or 0)
+    return moment - timedelta(minutes=-minutes if offset[1] == "-" else minutes)
+
+
 ROUTINES = (
     Routine("hw_date_parse", date_parse, ["VARCHAR", "VARCHAR"], "TIMESTAMP"),
+    Routine("hw_formatted_timestamp", formatted_timestamp, ["VARCHAR", "VARCHAR"], "TIMESTAMP"),
     Routine("hw_parse_datetime", _joda_read, ["VARCHAR", "VARCHAR", "BIGINT"], "TIMESTAMP"),
 )
