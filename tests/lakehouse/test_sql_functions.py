@@ -128,7 +128,7 @@ EXPRESSIONS: list[tuple[str, str | None]] = [
     ("json_extract_scalar('[1, 2, 3]', '$[2]')", "3"),
     ("json_extract_scalar('{\"a\": [1]}', '$.a')", None),
     ("json_extract_scalar('no json', '$.a')", None),
-    ("json_extract('{\"d\": [1, 2.50]}', '$.d')", "[1,2.50]"),
+    ("json_extract('{\"d\": [1, 2.50]}', '$.d')", "[1,2.5]"),
     ("json_array_length('[1, 2, 3]')", "3"),
     ('json_size(\'{"x": {"a": 1, "b": 2}}\', \'$.x\')', "2"),
     ('json_format(json_parse(\'{"b": 1, "a": 2}\'))', '{"a":2,"b":1}'),

@@ -61,12 +61,15 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
     return Expr(sql, _result_type(source, target), constant=value.constant)
 
 
+_NO_JSON = ("time", "timetz", "varbinary", "uuid", "ipaddress", t.DAY_TO_SECOND.name, t.YEAR_TO_MONTH.name)
 _JSON_SCALARS = ("boolean", "varchar", "double", "real", "decimal", *t.INTEGERS)
 
 
 def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
     """A SQL value as JSON, and JSON as a SQL value."""
     source = value.type
+    if target.name == "json" and source.name in _NO_JSON:
+        raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
     if target.name == "json" and source.name in _JSON_SCALARS and source.name not in ("double", "real", "decimal"):
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN to_json({value}) END", t.JSON)
     if target.name == "json":
@@ -76,21 +79,42 @@ def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Exp
         nested = nested_value(value.sql, target, lambda e, kind: cast(e, kind, safe=False, position=position))
         return Expr(attempt(nested) if safe else nested, target)
     if source.name != "json" or target.name not in _JSON_SCALARS:
-        raise Unsupported(f"CAST from {source} to {target}")
-    kind = f"json_type({value})"
+        raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
+    return _scalar_of_json(value, target, safe=safe, position=position)
+
+
+def _scalar_of_json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
+    """A JSON scalar by its text; true is 1, and any number but 0 is true."""
+    kind, written = f"json_type({value})", f"CAST({value} AS VARCHAR)"
     plain = f"json_extract_string({value}, '$')"
-    text = f"CASE {kind} WHEN 'DOUBLE' THEN CAST({value} AS VARCHAR) WHEN 'NULL' THEN NULL ELSE {plain} END"
-    if target.name == "boolean" and not safe:
-        text = f"CASE WHEN {kind} IN ('BOOLEAN', 'NULL', 'VARCHAR') THEN {text} END"
+    number = _number_text(written, target, safe=safe, position=position)
+    truth = plain if target.name in ("boolean", "varchar") else f"CASE {plain} WHEN 'true' THEN '1' ELSE '0' END"
+    text = (
+        f"CASE {kind} WHEN 'NULL' THEN NULL WHEN 'VARCHAR' THEN {plain} WHEN 'BOOLEAN' THEN {truth} ELSE {number} END"
+    )
     message = f"'INVALID_CAST_ARGUMENT: Cannot cast to {target}. Expected a JSON scalar, got ' || {value}"
     otherwise = "NULL" if safe else fail(message, t.VARCHAR)
     checked = f"CASE WHEN {kind} IN ('ARRAY', 'OBJECT') THEN {otherwise} ELSE {text} END"
-    if target.name in t.INTEGERS:
-        # 1.0 is a valid JSON number for an integer; text of it would not be.
-        whole = f"CAST(CAST(round(CAST({checked} AS DOUBLE)) AS BIGINT) AS VARCHAR)"
-        number = f"CASE WHEN {kind} = 'DOUBLE' THEN {whole} ELSE {checked} END"
-        return cast(Expr(number, t.VARCHAR), target, safe=safe, position=position)
-    return cast(Expr(checked, t.VARCHAR), target, safe=safe, position=position)
+    if target.name == "varchar" and target.params:
+        message = f"'INVALID_CAST_ARGUMENT: Cannot cast ' || chr(39) || {written} || chr(39) || ' to {target}'"
+        long = "NULL" if safe else fail(message, t.VARCHAR, written)
+        checked = f"CASE WHEN length({checked}) > {target.params[0]} THEN {long} ELSE {checked} END"
+    return cast(Expr(f"({checked})", t.VARCHAR), target, safe=safe, position=position)
+
+
+def _number_text(written: str, target: t.Type, *, safe: bool, position: Position) -> str:
+    """A JSON number as text from which a cast makes the value."""
+    fraction, double = f"regexp_matches({written}, '[.eE]')", f"CAST({written} AS DOUBLE)"
+    if target.name == "boolean":
+        whole = cast(Expr(written, t.VARCHAR), t.BIGINT, safe=safe, position=position).sql
+        return f"CAST(CASE WHEN {fraction} THEN {double} <> 0 ELSE {whole} <> 0 END AS VARCHAR)"
+    if target.name == "varchar":
+        return f"CASE WHEN {fraction} THEN hw_double_text({double}) ELSE {written} END"
+    if target.name not in t.INTEGERS:
+        return written
+    # 1.0 is a valid JSON number for an integer; text of it would not be.
+    whole = f"{'TRY_CAST' if safe else 'CAST'}(round({double}) AS BIGINT)"
+    return f"CASE WHEN {fraction} THEN CAST({whole} AS VARCHAR) ELSE {written} END"
 
 
 def _result_type(source: t.Type, target: t.Type) -> t.Type:

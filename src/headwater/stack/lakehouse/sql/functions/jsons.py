@@ -58,19 +58,15 @@ def _array_length(call: Call) -> str:
 
 def _is_scalar(call: Call) -> str:
     value = call.arguments[0]
-    return _valid(value, f"(json_type({value}) NOT IN ('OBJECT', 'ARRAY'))")
+    scalar = f"(json_type({value}) NOT IN ('OBJECT', 'ARRAY'))"
+    if value.type.name == "json":
+        return scalar
+    message = f"'INVALID_FUNCTION_ARGUMENT: Invalid JSON value: ' || {value}"
+    refusal = fail(message, t.BOOLEAN, value.sql)
+    return f"CASE WHEN json_valid({value}) THEN {scalar} WHEN {value} IS NOT NULL THEN {refusal} END"
 
 
-def _array_contains(call: Call) -> str:
-    """Compares with elements of the same kind only."""
-    value, element = call.arguments
-    wanted = {"varchar": "'VARCHAR'", "boolean": "'BOOLEAN'"}.get(element.type.name)
-    kinds = wanted or "'UBIGINT', 'BIGINT', 'DOUBLE'"
-    text = f"CAST({element} AS VARCHAR)" if wanted else f"CAST({element} AS DOUBLE)"
-    item = "json_extract_string(e, '$')" if wanted else "CAST(e AS DOUBLE)"
-    matches = f"json_type(e) IN ({kinds}) AND {item} = {text}"
-    found = f"len(list_filter(CAST({value} AS JSON[]), lambda e: {matches})) > 0"
-    return _valid(value, f"CASE WHEN json_type({value}) = 'ARRAY' THEN {found} END")
+_ELEMENTS = ("boolean", "bigint", "double", "varchar")
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -84,8 +80,14 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("json_array_length(varchar) -> bigint", _array_length),
     _f("json_size(json, varchar) -> bigint", _at_path("hw_json_size")),
     _f("json_size(varchar, varchar) -> bigint", _at_path("hw_json_size")),
-    _f("json_array_contains(json, any) -> boolean", _array_contains),
-    _f("json_array_contains(varchar, any) -> boolean", _array_contains),
+    *(
+        _f(
+            f"json_array_contains({array}, {kind}) -> boolean",
+            f"hw_json_contains_{kind}(CAST({{0}} AS VARCHAR), {{1}})",
+        )
+        for array, text in (("json", "CAST({0} AS VARCHAR)"), ("varchar", "{0}"))
+        for kind in _ELEMENTS
+    ),
     _f("json_array_get(json, bigint) -> json", "hw_json_element(CAST({0} AS VARCHAR), {1})"),
     _f("json_array_get(varchar, bigint) -> json", "hw_json_element({0}, {1})"),
     _f("is_json_scalar(json) -> boolean", _is_scalar),

@@ -43,9 +43,17 @@ def _options(text: str) -> Mapping[str, str]:
     return dict(json.loads(text))
 
 
-def _variables(text: str) -> Mapping[str, Any]:
-    """Passed values: numbers keep whether they are exact."""
-    return dict(json.loads(text, parse_float=_exact)) if text != "{}" else {}
+def _variables(text: str) -> Mapping[str, list[Any]]:
+    """Passed values: numbers keep whether they are exact; JSON texts are read, and NULL is no item."""
+    if text == "{}":
+        return {}
+    return {name: _passed(value) for name, value in json.loads(text, parse_float=_exact).items()}
+
+
+def _passed(value: Mapping[str, Any]) -> list[Any]:
+    if "v" in value:
+        return [value["v"]]
+    return [json_item(value["j"])] if value["j"] is not None else []
 
 
 def _exact(text: str) -> float | Decimal:
@@ -55,11 +63,11 @@ def _exact(text: str) -> float | Decimal:
 def _found(text: str, path: str, variables: str) -> tuple[list[Any] | None, str]:
     """The items, or the error."""
     try:
-        value = json_item(text)
+        value, passed = json_item(text), _variables(variables)
     except ValueError:
         return None, "JSON_INPUT_CONVERSION_ERROR: conversion to JSON failed: "
     try:
-        return Evaluation(parsed(path), value, _variables(variables)).items(), ""
+        return Evaluation(parsed(path), value, passed).items(), ""
     except PathError as error:
         return None, f"PATH_EVALUATION_ERROR: path evaluation failed: {error}"
 
@@ -165,6 +173,9 @@ def _object(keys: list[str | None], values: list[str | None], options: str) -> s
         if clauses["unique"] and key in seen:
             message = "conversion to JSON failed: duplicate key passed to JSON_OBJECT function"
             raise RoutineFailed(message, "JSON_OUTPUT_CONVERSION_ERROR")
+        if key in seen:
+            message = "cannot construct a JSON object with duplicate key"
+            raise RoutineFailed(message, "NOT_SUPPORTED")
         seen.add(key)
         parts.append(f"{json.dumps(key, ensure_ascii=False)}:{'null' if value is None else value}")
     return "{" + ",".join(parts) + "}"

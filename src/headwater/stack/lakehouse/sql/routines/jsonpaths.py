@@ -17,11 +17,14 @@ class PathError(Exception):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One path on one input; ``item`` is ``@`` and ``last`` the last index where they stand for something."""
+    """One path on one input; ``item`` is ``@`` and ``last`` the last index where they stand for something.
+
+    ``variables`` are sequences: JSON that is NULL has no item.
+    """
 
     path: Path
     input: Any
-    variables: Mapping[str, Any]
+    variables: Mapping[str, list[Any]]
     item: Any = None
     last: int = -1
     objects: list[int] = field(default_factory=lambda: [0])
@@ -53,7 +56,7 @@ def is_number(item: Any) -> bool:
 def _variable(at: Evaluation, node: Node) -> list[Any]:
     if node.value not in at.variables:
         raise PathError(f"no value passed for parameter {node.value}")
-    return [at.variables[node.value]]
+    return list(at.variables[node.value])
 
 
 def _members(at: Evaluation, node: Node) -> list[Any]:
@@ -98,7 +101,8 @@ def _subscripts(at: Evaluation, node: Node) -> list[Any]:
         for part in node.inner[1:]:
             first, last = (_index(inside, bound) for bound in part.inner)
             if at.path.strict and not 0 <= first <= last < len(array):
-                raise PathError("structural error: invalid array subscript")
+                bounds = f"[{first}, {last}] for array of size {len(array)}"
+                raise PathError(f"structural error: invalid array subscript: {bounds}")
             found.extend(array[max(first, 0) : last + 1] if last >= 0 else ())
     return found
 

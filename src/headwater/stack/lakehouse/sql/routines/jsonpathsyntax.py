@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -35,6 +36,15 @@ class Path:
 
     strict: bool
     root: Node
+
+    def variables(self) -> Iterator[str]:
+        """The names that PASSING has to give values."""
+        nodes = [self.root]
+        while nodes:
+            node = nodes.pop()
+            if node.kind == "variable":
+                yield str(node.value)
+            nodes.extend(node.inner)
 
 
 @lru_cache(maxsize=256)

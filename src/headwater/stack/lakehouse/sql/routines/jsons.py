@@ -1,20 +1,25 @@
-"""JSON text: canonical form, and Trino's json_extract with its own small path language; digits stay as written."""
+"""JSON texts as Trino's functions read them: as a stream, so that anything may stand behind the wanted value."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
+from headwater.stack.lakehouse.sql.routines.javanumbers import double_text
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
-_PART = re.compile(r'\."([^"]*)"|\[(\d+)\]')
-_STEP = re.compile(r"""\.([\w:-]+)|\[([\w-]+)\]|\["((?:[^"\\]|\\["\\])*)"\]|\.\["((?:[^"\\]|\\["\\])*)"\]""")
+_STEP = re.compile(r"""\.([\w:]+)|\[(\w+)\]|\["((?:[^"\\]|\\["\\])*)"\]""")
+_BLANK = re.compile(r"[ \t\n\r]*")
+_ENDS = ("", " ", "\t", "\n", "\r", ",", "]", "}")
+_LONG = 2**63
 
 
 class Number(float):
-    """A number that remembers how it was written."""
+    """A number with a fraction or an exponent, which remembers how it was written."""
 
     text: str
 
@@ -23,13 +28,18 @@ class Number(float):
         number.text = text
         return number
 
-    def __repr__(self) -> str:
-        return self.text
+
+class Repeated(dict[str, Any]):
+    """An object with a key that occurs twice: a path leads to the first."""
+
+    def __init__(self, pairs: list[tuple[str, Any]]) -> None:
+        super().__init__(reversed(pairs))
+        self.pairs = pairs
 
 
-def decoded(text: str) -> Any:
-    """The value of a JSON text. Raises ``ValueError``."""
-    return json.loads(text, parse_float=Number, parse_constant=constants_refused)
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    return found if len(found) == len(pairs) else Repeated(pairs)
 
 
 def constants_refused(name: str) -> Any:
@@ -37,16 +47,33 @@ def constants_refused(name: str) -> Any:
     raise ValueError(name)
 
 
-def written(value: Any, *, sort: bool = False) -> str:
-    """JSON without spaces. ``json.dumps`` would write a float subclass by ``float.__repr__``, hence by hand."""
-    if isinstance(value, Number):
-        return value.text
+_DECODER = json.JSONDecoder(parse_float=Number, parse_constant=constants_refused, object_pairs_hook=_object)
+
+
+def decoded(text: str) -> Any:
+    """The value of a JSON text. Raises ``ValueError``."""
+    return _DECODER.decode(text)
+
+
+def written(value: Any, *, sort: bool = False, once: bool = False) -> str:
+    """JSON without spaces, with doubles as Java writes them; of equal keys all stay, or the last ``once``."""
+    if isinstance(value, float):
+        text = double_text(value)
+        return text if text[-1].isdigit() else f'"{text}"'
     if isinstance(value, dict):
-        items = sorted(value.items()) if sort else value.items()
-        return "{" + ",".join(f"{json.dumps(k, ensure_ascii=False)}:{written(v, sort=sort)}" for k, v in items) + "}"
+        pairs = value.pairs if isinstance(value, Repeated) and not once else list(_last(value).items())
+        parts = [
+            f"{json.dumps(k, ensure_ascii=False)}:{written(v, sort=sort, once=once)}"
+            for k, v in (sorted(pairs, key=lambda pair: pair[0]) if sort else pairs)
+        ]
+        return "{" + ",".join(parts) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(written(v, sort=sort) for v in value) + "]"
+        return "[" + ",".join(written(v, sort=sort, once=once) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
+
+
+def _last(value: dict[str, Any]) -> dict[str, Any]:
+    return dict(value.pairs) if isinstance(value, Repeated) else value
 
 
 @lru_cache(maxsize=256)
@@ -56,17 +83,75 @@ def steps(path: str) -> tuple[str, ...]:
     >>> steps("$.store.book[0]")
     ('store', 'book', '0')
     """
-    if not path.startswith("$"):
-        path = f"$.{path}"
     found, position = [], 1
-    while position < len(path):
+    while path.startswith("$") and position < len(path):
         step = _STEP.match(path, position)
         if step is None:
-            raise RoutineFailed(f"Invalid JSON path: '{path}'")
+            break
         name = next(group for group in step.groups() if group is not None)
-        found.append(name.replace('\\"', '"').replace("\\\\", "\\") if step[3] or step[4] else name)
+        found.append(re.sub(r"\\(.)", r"\1", name) if step[3] is not None else name)
         position = step.end()
+    if position != len(path) or not path.startswith("$"):
+        raise RoutineFailed(f"Invalid JSON path: '{path}'")
     return tuple(found)
+
+
+def _after_blanks(text: str, position: int) -> int:
+    found = _BLANK.match(text, position)
+    return found.end() if found else position
+
+
+def _after_value(text: str, position: int, close: str) -> int:
+    """The next element or member, or the end; the rest of the text is not read."""
+    position = _after_blanks(text, _DECODER.raw_decode(text, position)[1])
+    if text[position] == ",":
+        position = _after_blanks(text, position + 1)
+        if text[position] != close:
+            return position
+    elif text[position] == close:
+        return position
+    raise ValueError(text)
+
+
+def _members(text: str, position: int) -> Iterator[tuple[str, int]]:
+    """The names of an object and where their values begin. Raises ``ValueError`` or ``IndexError`` on the way."""
+    position = _after_blanks(text, position + 1)
+    while text[position] != "}":
+        if text[position] != '"':
+            raise ValueError(text)
+        name, position = _DECODER.raw_decode(text, position)
+        position = _after_blanks(text, position)
+        if text[position] != ":":
+            raise ValueError(text)
+        position = _after_blanks(text, position + 1)
+        yield name, position
+        position = _after_value(text, position, "}")
+
+
+def _elements(text: str, position: int) -> Iterator[int]:
+    """Where the elements of an array begin. Raises ``ValueError`` or ``IndexError`` on the way."""
+    position = _after_blanks(text, position + 1)
+    while text[position] != "]":
+        yield position
+        position = _after_value(text, position, "]")
+
+
+def _streamed(text: str, path: tuple[str, ...]) -> tuple[bool, Any]:
+    """What a path leads to in a text that is no JSON as a whole."""
+    position = _after_blanks(text, 0)
+    for step in path:
+        starts: Iterator[int] = iter(())
+        if text[position] == "{":
+            starts = (start for name, start in _members(text, position) if name == step)
+        elif text[position] == "[" and step.isdecimal():
+            starts = islice(_elements(text, position), int(step), None)
+        position = next(starts, -1)
+        if position < 0:
+            return False, None
+    value, end = _DECODER.raw_decode(text, position)
+    # 01 is no number, though 0 is one.
+    whole = isinstance(value, (str, dict, list)) or text[end : end + 1] in _ENDS
+    return whole, value if whole else None
 
 
 def _follow(value: Any, path: tuple[str, ...]) -> tuple[bool, Any]:
@@ -85,6 +170,10 @@ def _extracted(text: str, path: str) -> tuple[bool, Any]:
     try:
         return _follow(decoded(text), parsed)
     except ValueError:
+        pass
+    try:
+        return _streamed(text, parsed)
+    except (ValueError, IndexError):
         return False, None
 
 
@@ -95,13 +184,20 @@ def _extract(text: str, path: str) -> str | None:
 
 def _extract_scalar(text: str, path: str) -> str | None:
     found, value = _extracted(text, path)
-    if not found or value is None or isinstance(value, (dict, list)):
-        return None
-    return value if isinstance(value, str) else written(value)
+    return _scalar(value) if found and not isinstance(value, (dict, list)) else None
+
+
+def _scalar(value: Any) -> str | None:
+    """The text of a scalar: digits stay as they are written; null has none."""
+    if isinstance(value, Number):
+        return value.text
+    return value if value is None or isinstance(value, str) else written(value)
 
 
 def _size(text: str, path: str) -> int | None:
     found, value = _extracted(text, path)
+    if isinstance(value, Repeated):
+        return len(value.pairs)
     return (len(value) if isinstance(value, (dict, list)) else 0) if found else None
 
 
@@ -114,32 +210,44 @@ def _element(text: str, index: int) -> str | None:
     if not isinstance(value, list) or not -len(value) <= index < len(value):
         return None
     found = value[index]
-    return found if isinstance(found, str) else written(found)
+    return written(found, once=True) if isinstance(found, (dict, list)) else _scalar(found)
+
+
+def _contains(text: str, wanted: bool | int | float | str) -> bool | None:
+    """Whether an array has a scalar of the same kind; NULL for what is no array as far as it is read."""
+    try:
+        start = _after_blanks(text, 0)
+        if text[start] != "[":
+            return None
+        return any(_is_same(_DECODER.raw_decode(text, place)[0], wanted) for place in _elements(text, start))
+    except (ValueError, IndexError):
+        return None
+
+
+def _is_same(item: Any, wanted: bool | int | float | str) -> bool:
+    if type(wanted) is int:
+        return type(item) is int and item == wanted and -_LONG <= item < _LONG
+    kind = Number if isinstance(wanted, float) else type(wanted)
+    return type(item) is kind and bool(item == wanted) and item not in (float("inf"), float("-inf"))
 
 
 def _canonical(text: str) -> str:
+    """The form of values of type JSON: keys sorted, each once."""
     try:
-        return written(decoded(text), sort=True)
+        return written(decoded(text), sort=True, once=True)
     except ValueError as error:
         raise RoutineFailed(f"Cannot convert value to JSON: '{text}'") from error
 
 
-def _member(text: str, path: str) -> str | None:
-    """The value at a path of DuckDB's, as it is written."""
-    value: Any = decoded(text)
-    for name, index in _PART.findall(path):
-        found, value = _follow(value, (index or name,))
-        if not found:
-            return None
-    return written(value)
-
-
 _TEXTS = ["VARCHAR", "VARCHAR"]
 ROUTINES = (
-    Routine("hw_json_number", _member, _TEXTS, "VARCHAR"),
     Routine("hw_json_extract", _extract, _TEXTS, "JSON"),
     Routine("hw_json_extract_scalar", _extract_scalar, _TEXTS, "VARCHAR"),
     Routine("hw_json_size", _size, _TEXTS, "BIGINT"),
     Routine("hw_json_element", _element, ["VARCHAR", "BIGINT"], "JSON"),
     Routine("hw_json_canonical", _canonical, ["VARCHAR"], "JSON"),
+    *(
+        Routine(f"hw_json_contains_{kind.lower()}", _contains, ["VARCHAR", kind], "BOOLEAN")
+        for kind in ("BOOLEAN", "BIGINT", "DOUBLE", "VARCHAR")
+    ),
 )

@@ -57,10 +57,14 @@ def _path(self: Expressions, node: exp.Expression) -> str:
     if not isinstance(path, exp.Literal) or not path.is_string:
         raise SqlError("SYNTAX_ERROR", "the JSON path has to be a string literal", position)
     try:
-        parsed(path.name)
+        wanted = set(parsed(path.name).variables())
     except RoutineFailed as error:
         code, _, message = str(error).partition(": ")
         raise SqlError(code, message, None if code == "NOT_SUPPORTED" else position) from error
+    names = node.args["clauses"].names
+    for name in sorted(wanted.difference(names)):
+        hint = f'. Try quoting "{name}" in the PASSING clause to match case' if name.upper() in names else ""
+        raise SqlError("INVALID_PATH", f"no value passed for parameter {name}{hint}", position)
     return quote_text(path.name)
 
 
@@ -72,14 +76,17 @@ def _passed(node: exp.Expression, values: list[Expr]) -> str:
     parts = []
     for place, name in enumerate(clauses.names, 2):
         value, form = values[place], clauses.formats[place]
-        text = f"hw_json_plain({_input(value, form)})" if form.json else _scalar(value)
-        parts.append(f"{quote_text(json.dumps(name) + ':')} || coalesce({text}, 'null')")
+        text = f"CAST(to_json({_input(value, form)}) AS VARCHAR)" if form.json else _scalar(value)
+        label = json.dumps(name) + (':{"j":' if form.json else ':{"v":')
+        parts.append(f"{quote_text(label)} || coalesce({text}, 'null') || '}}'")
     return f"('{{' || {' || chr(44) || '.join(parts)} || '}}')"
 
 
 def _scalar(value: Expr) -> str:
     if value.type.name == "unknown":
         return "CAST(NULL AS VARCHAR)"
+    if value.type.name == "uuid" or value.type in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH):
+        return f"CAST(to_json({display_text(value.sql, value.type)}) AS VARCHAR)"
     if value.type.name not in (*t.INTEGERS, "double", "decimal", "boolean", "varchar"):
         raise Unsupported(f"PASSING a value of type {value.type}")
     return json_text(value.sql, value.type)
