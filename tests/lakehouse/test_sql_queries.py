@@ -127,6 +127,8 @@ QUERIES: list[tuple[str, Rows]] = [
     ("SELECT x FROM (VALUES IPADDRESS '10.0.0.1', IPADDRESS '9.0.0.1') t(x) ORDER BY x", [["9.0.0.1"], ["10.0.0.1"]]),
     ("SELECT CAST(X'7f000001' AS ipaddress), TRY_CAST('local' AS ipaddress)", [["127.0.0.1", None]]),
     ("SELECT 1 / 0.0, 1 / -0.0, 0 / 0.0, typeof(1 / 0.0)", [["Infinity", "-Infinity", "NaN", "double"]]),
+    ("SELECT " + "abs(" * 120 + "-1" + ")" * 120, [["1"]]),
+    ("SELECT " + "(" * 250 + "1" + ")" * 250, [["1"]]),
 ]
 
 REFUSALS: list[tuple[str, str]] = [

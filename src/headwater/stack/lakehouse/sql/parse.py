@@ -10,6 +10,7 @@ from sqlglot.dialects.trino import Trino
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
+from headwater.stack.lakehouse.sql.depth import at_any_depth
 from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
 from headwater.stack.lakehouse.sql.jsonsyntax import PARSERS as JSON_PARSERS
 
@@ -102,7 +103,8 @@ def parse_query(sql: str) -> exp.Expression:
     try:
         tokens = _whole_numbers(sql, _decimal_literals(tokenize(sql)))
         _refuse_foreign_syntax(sql, tokens)
-        trees = [tree for tree in dialect.parser().parse(tokens, sql) if tree is not None]
+        parsed = at_any_depth(lambda: dialect.parser().parse(tokens, sql))
+        trees = [tree for tree in parsed if tree is not None]
     except ParseError as error:
         raise _refusal(sql, error) from error
     except RecursionError as error:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.context import Context, Scan
+from headwater.stack.lakehouse.sql.depth import at_any_depth
 from headwater.stack.lakehouse.sql.failures import SqlError
-from headwater.stack.lakehouse.sql.query import OutputColumn
+from headwater.stack.lakehouse.sql.query import OutputColumn, Query
 from headwater.stack.lakehouse.sql.select import Queries
 
 _PLACEHOLDER = re.compile("\x00scan(\\d+)\x00")
@@ -37,9 +38,14 @@ class Translation:
 
 def translate(tree: exp.Expression, context: Context, registry: Registry) -> Translation:
     """Translate a query in a fresh context. Raises ``SqlError`` with Athena's prefixes, and ``Unsupported``."""
+
+    def work() -> tuple[Context, Query]:
+        fresh = replace(context, scans=[])
+        return fresh, Queries(fresh, registry).query(tree)
+
     try:
-        query = Queries(context, registry).query(tree)
+        used, query = at_any_depth(work)
     except RecursionError as error:
         message = "statement is too large (stack overflow during analysis)"
         raise SqlError("STACK_OVERFLOW", message) from error
-    return Translation(query.sql, query.columns, tuple(context.scans))
+    return Translation(query.sql, query.columns, tuple(used.scans))
