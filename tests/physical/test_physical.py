@@ -27,7 +27,7 @@ from headwater.services import clusters, multipart, objects, postgres, recoverab
 from headwater.services.tools import Tool
 from headwater.services.wal_archive import WalStore
 from headwater.stages import physical, wal
-from headwater.stages.physical import PhysicalOptions, PhysicalVerifyOptions, RecoverOptions
+from headwater.stages.physical import PhysicalOptions, PhysicalVerifyOptions, RecoverOptions, Target
 from headwater.stages.wal import WalOptions
 from headwater.wal_segments import Segment, gaps, parse_segment
 
@@ -102,6 +102,17 @@ def test_segments_that_are_missing_are_named(ready: Headwater, tmp_path: Path) -
     assert status.recoverable_until == wal_archive.read_manifest(store, first.name).until
     assert physical.list_backups(ready.connections).missing == (missing.name,)
     assert not (tmp_path / "late").exists()
+
+    objects.delete(ready.connections.s3, layout.bucket, [layout.wal_key(made.cluster, first.name)])
+    with pytest.raises(BackupError, match=first.name) as caught:
+        recover(ready, tmp_path / "late", None)
+    assert f"--at {made.end_lsn}" in caught.value.hint
+    plan = physical.plan_recover(ready.connections, RecoverOptions(tmp_path / "own", Target(lsn=made.end_lsn)))
+    assert plan.segments == ()
+    (tmp_path / "file").touch()
+    with pytest.raises(BackupError, match="cannot write") as caught:
+        physical.recover(replace(plan, log_folder=tmp_path / "file" / "data.wal"), ready.connections)
+    assert "may write to" in caught.value.hint
 
 
 def test_a_moment_outside_of_what_is_stored_is_refused_before_anything_is_fetched(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -104,7 +105,11 @@ def plan_recover(connections: Connections, options: RecoverOptions) -> RecoverPl
     beside = folder.with_name(folder.name + TABLESPACES_SUFFIX)
     for path in (folder, log_folder, beside, *options.tablespaces.values()):
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise Refused(f"{path} exists already; a recovery only ever makes a new one", hint="give another folder")
+            raise Refused(
+                f"{path} exists already; a recovery only ever makes a new one",
+                hint="give another folder (what a recovery that was killed left there, and in"
+                f" {folder.parent}/.{folder.name}-*, can be removed)",
+            )
     _in_shell(log_folder)
     found = recoverable.load(connections.s3, settings.layout, cluster_of(connections, options.cluster))
     choice = choose(found, options.target, options.backup, options.timeline)
@@ -149,7 +154,9 @@ def recover(plan: RecoverPlan, connections: Connections, on_progress: OnProgress
         for made in (plan.log_folder, plan.folder, beside, *plan.tablespaces.values()):
             shutil.rmtree(made, ignore_errors=True)
         if isinstance(error, OSError):
-            raise BackupError(f"cannot write {plan.folder}: {error}", hint="is the disk full?") from error
+            full = error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+            hint = "is the disk full?" if full else "give a folder that this user may write to"
+            raise BackupError(f"cannot write {plan.folder}: {error}", hint=hint) from error
         raise
     return RecoverReport(
         cluster=plan.cluster,

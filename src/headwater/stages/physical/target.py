@@ -133,7 +133,8 @@ def _unbroken(found: Recoverable, manifest: PhysicalManifest, path: Path, last: 
             for gap in broken
             for number in range(gap.first.number, min(gap.last.number, gap.first.number + 4) + 1)
         )
-        until = found.until(manifest, path).isoformat()
+        own_end = broken[0].first.number == end + 1
+        until = manifest.end_lsn if own_end else found.until(manifest, path).isoformat()
         raise BackupError(
             f"segments are missing in the archive after backup {manifest.id}: {names}"
             f" ({sum(gap.count for gap in broken)} in all)",
@@ -151,7 +152,8 @@ def _unreachable(found: Recoverable, at: datetime, manifest: PhysicalManifest, p
     if not there:
         return BackupError(
             f"the archive has no log after backup {manifest.id}, complete at {manifest.ended.isoformat()}",
-            hint=f"--at latest is that backup's end; keep `headwater backup wal` running; {_windows(found)}",
+            hint=f"--at {manifest.end_lsn} is that backup's own end; keep `headwater backup wal` running;"
+            f" {_windows(found)}",
         )
     return BackupError(
         f"the archived log ends at {found.until(manifest, path).isoformat()}, before {at.isoformat()}",
