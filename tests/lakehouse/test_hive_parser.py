@@ -220,6 +220,12 @@ def test_reserved_words_are_names_in_backticks_only(sql: str) -> None:
         assert parse(sql.format(name)) is not None
 
 
+def test_partition_columns_that_are_only_named_may_be_reserved_words() -> None:
+    statement = parse("CREATE TABLE t (`partition` int, `date` date) PARTITIONED BY (partition, date)")
+    assert isinstance(statement, ast.CreateTable)
+    assert statement.transforms == ("partition", "date")
+
+
 @given(st.text(max_size=30))
 def test_any_text_is_parsed_or_refused(text: str) -> None:
     for sql in (text, f"CREATE EXTERNAL TABLE t ({text}", f"ALTER TABLE {text}", f"SHOW {text}", f"DROP TABLE {text}"):

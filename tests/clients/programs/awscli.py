@@ -38,3 +38,35 @@ rows = aws("athena", "get-query-results", "--query-execution-id", run("SELECT na
 assert [row["Data"][0]["VarCharValue"] for row in rows["ResultSet"]["Rows"]] == ["name", "Grace", "Ada"]
 assert aws("glue", "get-tables", "--database-name", database)["TableList"][0]["Name"] == "people"
 assert aws("athena", "list-databases", "--catalog-name", "AwsDataCatalog")["DatabaseList"]
+
+# Partitions by the API, filtered and in pages; versions; what a terminal shows.
+table = aws("glue", "get-table", "--database-name", database, "--name", "people")["Table"]
+place = {key: table["StorageDescriptor"][key] for key in ("Columns", "InputFormat", "OutputFormat", "SerdeInfo")}
+keys = [{"Name": "year", "Type": "int"}]
+days = {"Name": "days", "TableType": "EXTERNAL_TABLE", "PartitionKeys": keys, "StorageDescriptor": place}
+of = ("--database-name", database, "--table-name", "days")
+aws("glue", "create-table", "--database-name", database, "--table-input", json.dumps(days))
+years = [
+    {"Values": [str(year)], "StorageDescriptor": {**place, "Location": f"s3://{bucket}/days/{year}/"}}
+    for year in range(2020, 2026)
+]
+assert aws("glue", "batch-create-partition", *of, "--partition-input-list", json.dumps(years)).get("Errors", []) == []
+assert len(aws("glue", "get-partitions", *of, "--page-size", "2")["Partitions"]) == 6
+filtered = aws("glue", "get-partitions", *of, "--expression", "year BETWEEN 2021 AND 2022")["Partitions"]
+assert [partition["Values"] for partition in filtered] == [["2021"], ["2022"]]
+first = aws("glue", "get-tables", "--database-name", database, "--max-items", "1")
+rest = aws("glue", "get-tables", "--database-name", database, "--starting-token", first["NextToken"])
+assert [table["Name"] for table in first["TableList"] + rest["TableList"]] == ["days", "people"]
+shown = subprocess.run(
+    ["aws", "glue", "get-tables", "--database-name", database, "--output", "table"],
+    check=True,
+    capture_output=True,
+    text=True,
+)
+assert "GetTables" in shown.stdout
+subprocess.run(["aws", "s3", "sync", ".", f"s3://{bucket}/copy/", "--exclude", "*", "--include", "*.csv"], check=True)
+listed = subprocess.run(["aws", "s3", "ls", "--recursive", f"s3://{bucket}/copy/"], check=True, capture_output=True)
+assert b"copy/people.csv" in listed.stdout
+asked = ["aws", "glue", "get-table", "--database-name", database, "--name", "no"]
+missing = subprocess.run(asked, check=False, capture_output=True)
+assert b"(EntityNotFoundException)" in missing.stderr

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import inspect
 import os
 import sys
 from decimal import Decimal
@@ -11,13 +13,22 @@ sys.path.pop(0)
 import pandas as pd
 import pyarrow.fs
 import sqlalchemy
-from pyathena import connect
+from pyathena import aio_connect, connect
+from pyathena.aio.arrow.cursor import AioArrowCursor
+from pyathena.aio.cursor import AioCursor, AioDictCursor
+from pyathena.aio.pandas.cursor import AioPandasCursor
+from pyathena.aio.polars.cursor import AioPolarsCursor
+from pyathena.aio.s3fs.cursor import AioS3FSCursor
+from pyathena.arrow.async_cursor import AsyncArrowCursor
 from pyathena.arrow.cursor import ArrowCursor
 from pyathena.async_cursor import AsyncCursor
 from pyathena.cursor import DictCursor
 from pyathena.error import DatabaseError
+from pyathena.pandas.async_cursor import AsyncPandasCursor
 from pyathena.pandas.cursor import PandasCursor
+from pyathena.polars.async_cursor import AsyncPolarsCursor
 from pyathena.polars.cursor import PolarsCursor
+from pyathena.s3fs.async_cursor import AsyncS3FSCursor
 from pyathena.s3fs.cursor import S3FSCursor
 
 # Arrow's S3 client has to be told where S3 is; see docs/local-athena.md.
@@ -68,6 +79,46 @@ named.execute("SELECT max(a) AS most FROM many")
 assert named.fetchall() == [{"most": 2}]
 _, future = cursor(AsyncCursor).execute("SELECT 1")
 assert future.result().fetchall() == [(1,)]
+for kind in (AsyncPandasCursor, AsyncPolarsCursor, AsyncArrowCursor, AsyncS3FSCursor):
+    reader = cursor(kind)
+    running = [reader.execute(f"SELECT {number}")[1] for number in range(4)]
+    assert [future.result().fetchone()[0] for future in running] == [0, 1, 2, 3], kind
+
+
+async def gathered(kind) -> list:
+    """The same from one event loop."""
+
+    async def one(connection, number: int):
+        async with connection.cursor(kind) as reader:
+            await reader.execute(f"SELECT {number} AS n")
+            row = reader.fetchone()
+            row = await row if inspect.isawaitable(row) else row
+            return row["n"] if isinstance(row, dict) else row[0]
+
+    async with await aio_connect(s3_staging_dir=staging, region_name="us-east-1", poll_interval=0.02) as connection:
+        return await asyncio.gather(*(one(connection, number) for number in range(4)))
+
+
+for kind in (AioCursor, AioDictCursor, AioPandasCursor, AioPolarsCursor, AioArrowCursor, AioS3FSCursor):
+    assert asyncio.run(gathered(kind)) == [0, 1, 2, 3], kind
+
+# Results that are used again, by the client and by Athena; identifiers told early; a query that is cancelled.
+first = plain.execute("SELECT count(*) FROM many").query_id
+assert plain.execute("SELECT count(*) FROM many", cache_size=10).query_id == first
+for again in (False, True):
+    plain.execute("SELECT sum(a) FROM many", result_reuse_enable=True, result_reuse_minutes=5)
+    assert plain.reused_previous_result is again
+    assert plain.fetchall() == [(3,)]
+told: list[str] = []
+plain.execute("SELECT 1", on_start_query_execution=told.append)
+assert told == [plain.query_id]
+waiting = cursor(AsyncCursor)
+identifier, future = waiting.execute(
+    "WITH n AS (SELECT x FROM UNNEST(sequence(1, 9999)) u(x)) "
+    "SELECT count(*) FROM n a, n b, n c WHERE a.x * b.x * c.x % 7 = 9"
+)
+waiting.cancel(identifier).result()
+assert future.result().state == "CANCELLED"
 
 plain.execute(
     f"CREATE TABLE ice (id INT, name STRING) LOCATION '{staging}{database}/ice/' TBLPROPERTIES ('table_type'='ICEBERG')"

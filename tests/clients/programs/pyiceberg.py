@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import sys
 import time
@@ -12,8 +13,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pyiceberg.catalog.glue import GlueCatalog
 from pyiceberg.exceptions import CommitFailedException, NamespaceAlreadyExistsError, TableAlreadyExistsError
+from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
-from pyiceberg.types import IntegerType, ListType, NestedField, StringType, StructType
+from pyiceberg.table.sorting import SortField, SortOrder
+from pyiceberg.transforms import IdentityTransform, MonthTransform
+from pyiceberg.types import IntegerType, ListType, NestedField, StringType, StructType, TimestampType
 
 bucket, database = sys.argv[1:]
 athena = boto3.client("athena")
@@ -79,6 +83,34 @@ plain.append(pa.table({"a": pa.array([1], pa.int32())}))
 plain.add_files([f"s3://{bucket}/other/file.parquet"])
 assert query(f"SELECT a FROM {database}.plain ORDER BY a")[1:] == [["1"], ["5"]]
 catalog.drop_table((database, "plain"))
+
+# Hidden partitions and a sort order; rows overwritten, deleted and merged; what one engine writes, the other reads.
+months = catalog.create_table(
+    (database, "months"),
+    Schema(NestedField(1, "Id", IntegerType(), required=True), NestedField(2, "At", TimestampType())),
+    partition_spec=PartitionSpec(PartitionField(2, 1000, MonthTransform(), "month")),
+    sort_order=SortOrder(SortField(1, IdentityTransform())),
+)
+
+
+def moments(*numbers: int) -> pa.Table:
+    rows = [{"Id": number, "At": datetime.datetime(2024, number, 1)} for number in numbers]
+    return pa.Table.from_pylist(rows, schema=months.schema().as_arrow())
+
+
+months.append(moments(1, 2, 3))
+months.overwrite(moments(4), overwrite_filter="Id == 1")
+months.delete("Id == 2")
+months.upsert(moments(3, 5), join_cols=["Id"])
+assert query(f"SELECT id FROM {database}.months ORDER BY 1")[1:] == [["3"], ["4"], ["5"]]
+snapshot = months.current_snapshot().snapshot_id
+query(f"UPDATE {database}.months SET at = at + INTERVAL '1' DAY WHERE id = 5")
+query(f"DELETE FROM {database}.months WHERE id = 4")
+found = months.refresh().scan().to_arrow().sort_by("Id").to_pylist()
+assert [row["At"].day for row in found] == [1, 2]
+assert query(f"SELECT count(*) FROM {database}.months FOR VERSION AS OF {snapshot}")[1:] == [["3"]]
+assert months.scan(snapshot_id=snapshot).to_arrow().num_rows == 3
+catalog.drop_table((database, "months"))
 catalog.rename_table((database, "people"), (database, "humans"))
 assert catalog.list_tables(database) == [(database, "humans")]
 catalog.drop_table((database, "humans"))

@@ -162,7 +162,8 @@ def _partitioned(cursor: Cursor, clauses: _Clauses) -> None:
     cursor.expect("(")
     while True:
         start = cursor.token.start
-        name = cursor.name()
+        # Iceberg's partition columns are only named here; awswrangler names them bare, whatever they are called.
+        name = cursor.name(reserved=cursor.ends_item)
         if cursor.accept("("):
             while not cursor.accept(")"):
                 if cursor.token.kind == "end":

@@ -48,15 +48,21 @@ class Cursor(Keywords[Token]):
         if self.token.kind != "end":
             raise self.error("Only one sql statement is allowed.") if ended else self.mismatch("<EOF>")
 
-    def name(self) -> str:
-        """An identifier, in lower case."""
+    def name(self, *, reserved: bool = False) -> str:
+        """An identifier, in lower case; ``reserved``: also a bare reserved word."""
         token = self.token
         if token.kind not in ("word", "quoted") or not token.text:
             raise self.mismatch("identifier")
-        if token.kind == "word" and token.text.lower() in RESERVED:
+        if not reserved and token.kind == "word" and token.text.lower() in RESERVED:
             raise self.mismatch("identifier (a reserved word is a name in backticks only)")
         self._index += 1
         return token.text.lower()
+
+    @property
+    def ends_item(self) -> bool:
+        """Whether the token to come is the last of an item in parentheses."""
+        following = self._tokens[min(self._index + 1, len(self._tokens) - 1)]
+        return self._is(following, ",") or self._is(following, ")")
 
     def table(self) -> TableName:
         """``name``, ``database.name`` or ``awsdatacatalog.database.name``."""
