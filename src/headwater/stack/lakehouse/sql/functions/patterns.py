@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
 from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
-from headwater.stack.lakehouse.sql.routines.patterns import compiled, may_be_empty
+from headwater.stack.lakehouse.sql.routines.patterns import compiled, has_anchors, may_be_empty
 
 _r = family("regular expression")
 _BEYOND_RE2 = re.compile(
@@ -105,7 +105,10 @@ def _count(call: Call) -> str:
 
 
 def _split(call: Call) -> str:
-    pattern = _native(call, every=True)
+    """DuckDB looks at each rest alone: there, an anchor would match anew."""
+    literal = call.arguments[1].literal
+    anchored = isinstance(literal, str) and has_anchors(literal)
+    pattern = None if anchored else _native(call, every=True)
     return (
         _python(call, "hw_regexp_split") if pattern is None else f"string_split_regex({call.arguments[0]}, {pattern})"
     )

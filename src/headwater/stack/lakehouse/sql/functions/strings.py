@@ -100,6 +100,13 @@ def _concat(call: Call) -> str:
     return f"({' || '.join(a.sql for a in call.arguments)})"
 
 
+def _concat_ws(call: Call) -> str:
+    """Without the NULLs; a NULL separator makes all of it NULL."""
+    if len(call.arguments) < 2:
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", "There must be two or more concatenation arguments")
+    return f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN concat_ws({', '.join(a.sql for a in call.arguments)}) END"
+
+
 def _split_to_multimap(call: Call) -> str:
     """All values of a key, in their order."""
     text, entry, pair = call.arguments
@@ -169,7 +176,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("codepoint(varchar) -> integer", _codepoint),
     _f("concat(varchar, varchar...) -> varchar", _concat),
     _f("concat_ws(varchar, array(varchar)) -> varchar", "CASE WHEN {0} IS NOT NULL THEN array_to_string({1}, {0}) END"),
-    _f("concat_ws(varchar, varchar...) -> varchar", "CASE WHEN {0} IS NOT NULL THEN concat_ws({all}) END"),
+    _f("concat_ws(varchar, varchar...) -> varchar", _concat_ws),
     _f("length(varchar) -> bigint", "length({0})"),
     _f("ends_with(varchar, varchar) -> boolean", "ends_with({0}, {1})"),
     _f("hamming_distance(varchar, varchar) -> bigint", "hw_hamming({0}, {1})"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from datetime import date, datetime
-from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
 from headwater.stack.lakehouse.sql.routines.javanumbers import double_text
@@ -108,13 +108,13 @@ def _converted(mark: re.Match[str], value: object) -> str:
     elif kind == "d" and isinstance(value, int) and not isinstance(value, bool):
         return _number(str(abs(value)), value < 0, mark)
     elif kind in "xXo" and isinstance(value, int) and not isinstance(value, bool):
-        text = format(value % 2**64, kind.lower()).rjust(int(width or 0), "0" if "0" in flags else " ")
+        prefix = {"x": "0x", "o": "0"}[kind.lower()] if "#" in flags else ""
+        digits = format(value % 2**64, kind.lower())
+        text = prefix + (digits.rjust(int(width or 0) - len(prefix), "0") if "0" in flags else digits)
     elif kind == "f" and isinstance(value, (float, Decimal)):
         return _fixed(value, mark)
     elif kind in "eE" and isinstance(value, (float, Decimal)):
-        text = f"{value:.{precision or 6}e}"
-    elif kind == "c" and isinstance(value, int):
-        text = chr(value)
+        text = _scientific(value, mark)
     elif kind in "dxXofeEc":
         raise RoutineFailed(f"Invalid format string: IllegalFormatConversionException for '{mark[0]}'")
     else:
@@ -161,14 +161,38 @@ def _time(mark: re.Match[str], value: object) -> str:
     return text.lower() if mark[6] == "p" else text
 
 
-def _fixed(value: float | Decimal, mark: re.Match[str]) -> str:
-    digits = int(mark[4]) if mark[4] else 6
-    if isinstance(value, float) and not math.isfinite(value):
-        name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-        return _fitted(name, mark[3], mark[2])
+_WIDE = Context(prec=2000)
+
+
+def _no_number(value: float | Decimal, mark: re.Match[str]) -> str | None:
+    if math.isfinite(value):
+        return None
+    name = "NaN" if math.isnan(value) else "Infinity" if value > 0 else "(Infinity)" if "(" in mark[2] else "-Infinity"
+    sign = ("+" if "+" in mark[2] else " " if " " in mark[2] else "") if name == "Infinity" else ""
+    return _fitted(sign + name, mark[3], mark[2])
+
+
+def _scientific(value: float | Decimal, mark: re.Match[str]) -> str:
+    strange = _no_number(value, mark)
+    if strange is not None:
+        return strange
+    unit = Decimal(1).scaleb(-int(mark[4] or 6))
     exact = Decimal(repr(value)) if isinstance(value, float) else value
-    rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return _number(f"{abs(rounded):f}", rounded < 0 or (rounded == 0 and exact.is_signed()), mark)
+    power = exact.adjusted() if exact else 0
+    mantissa = exact.copy_abs().scaleb(-power, _WIDE).quantize(unit, ROUND_HALF_UP, _WIDE) if exact else unit * 0
+    if mantissa >= 10:
+        power, mantissa = power + 1, (mantissa / 10).quantize(unit)
+    return _number(f"{mantissa:f}e{power:+03d}", exact.is_signed(), mark)
+
+
+def _fixed(value: float | Decimal, mark: re.Match[str]) -> str:
+    strange = _no_number(value, mark)
+    if strange is not None:
+        return strange
+    digits = int(mark[4]) if mark[4] else 6
+    exact = Decimal(repr(value)) if isinstance(value, float) else value
+    rounded = exact.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, _WIDE)
+    return _number(f"{rounded.copy_abs():f}", rounded < 0 or (rounded == 0 and exact.is_signed()), mark)
 
 
 def _number(digits: str, negative: bool, mark: re.Match[str]) -> str:

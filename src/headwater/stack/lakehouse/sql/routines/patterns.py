@@ -29,6 +29,15 @@ def compiled(pattern: str) -> re.Pattern[str]:
         raise RoutineFailed(f"Invalid regular expression: {pattern} ({error})") from error
 
 
+def has_anchors(pattern: str) -> bool:
+    """Whether a match depends on what stands around it.
+
+    >>> has_anchors("^a"), has_anchors(r"a\\b"), has_anchors("[^a]")
+    (True, True, False)
+    """
+    return any(found[1] is None for found in _WEIGHTLESS.finditer(pattern))
+
+
 @lru_cache(maxsize=256)
 def may_be_empty(pattern: str) -> bool:
     """Whether a pattern that RE2 runs may match without a character; Trino counts those matches where RE2 does not.
