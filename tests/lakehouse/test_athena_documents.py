@@ -67,6 +67,10 @@ def test_the_limit_of_scanned_bytes_cancels_the_query(athena: AthenaClient, monk
 def test_a_work_group_that_insists_decides_how_results_are_stored(athena: AthenaClient) -> None:
     sealed = {"EncryptionConfiguration": {"EncryptionOption": "SSE_S3"}}
     results = {"OutputLocation": f"{OUTPUT}team", **sealed}
+    nowhere = athena.refused(
+        "CreateWorkGroup", Name="t", Configuration={"ResultConfiguration": {"OutputLocation": "x"}}
+    )
+    assert nowhere["message"] == "outputLocation is not a valid S3 path."
     athena.call("CreateWorkGroup", Name="team", Configuration={"ResultConfiguration": results})
     stored = athena.run("SELECT 1", WorkGroup="team")["ResultConfiguration"]
     assert stored["EncryptionConfiguration"] == sealed["EncryptionConfiguration"]

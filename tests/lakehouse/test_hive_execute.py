@@ -112,6 +112,11 @@ def test_a_second_table_of_a_name_is_refused_unless_if_not_exists(context: DdlCo
         ("CREATE EXTERNAL TABLE t (a int) LOCATION '/tmp/x'", "is not an S3 location"),
         ("CREATE EXTERNAL TABLE t (a int, A string) LOCATION 's3://lake/t'", "Duplicate column name: a"),
         ("CREATE EXTERNAL TABLE t (a int) PARTITIONED BY (a int) LOCATION 's3://lake/t'", "Duplicate column name: a"),
+        (
+            "CREATE EXTERNAL TABLE t (a int) ROW FORMAT DELIMITED LINES TERMINATED BY '|' LOCATION 's3://lake/t'",
+            "LINES TERMINATED BY only supports newline",
+        ),
+        ("ALTER TABLE dated ADD PARTITION (d='x')", "10248]: Cannot add partition column d of type string"),
         ("CREATE EXTERNAL TABLE t LOCATION 's3://lake/t'", "Either list of columns or a custom serializer"),
         ("CREATE EXTERNAL TABLE nope.t (a int) LOCATION 's3://lake/t'", "Database does not exist: nope"),
         ("CREATE DATABASE x LOCATION '/tmp'", "is not an S3 location"),
@@ -133,6 +138,7 @@ def test_a_second_table_of_a_name_is_refused_unless_if_not_exists(context: DdlCo
 )
 def test_what_cannot_be_carried_out_fails_with_a_reason(sql: str, reason: str, context: DdlContext) -> None:
     run("CREATE EXTERNAL TABLE flat (a int) LOCATION 's3://lake/flat'", context)
+    run("CREATE EXTERNAL TABLE dated (a int) PARTITIONED BY (d date) LOCATION 's3://lake/dated'", context)
     assert reason in failure(sql, context)
 
 

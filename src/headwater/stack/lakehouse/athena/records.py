@@ -92,10 +92,16 @@ def result_settings(request: GlueJson, group: GlueJson) -> GlueJson:
             "configuration setting or as an API input.",
             "INVALID_INPUT",
         )
+    output_bucket(location)
+    return {**settings, "OutputLocation": str(location if location.endswith("/") else location + "/")}
+
+
+def output_bucket(location: str) -> str:
+    """The bucket of a place for results. Raises ``InvalidRequestException`` for what is none."""
     try:
         bucket, _ = split_s3_uri(location)
     except ValueError:
         bucket = ""
     if not bucket:
         raise invalid_request("outputLocation is not a valid S3 path.")
-    return {**settings, "OutputLocation": str(location if location.endswith("/") else location + "/")}
+    return bucket

@@ -8,6 +8,7 @@ from headwater.stack.lakehouse.athena.documents import NAMED_QUERY
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.paging import listed
 from headwater.stack.lakehouse.athena.prepared import PREPARED, prepared_key
+from headwater.stack.lakehouse.athena.records import output_bucket
 from headwater.stack.lakehouse.athena.tags import Tags, work_group_arn
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
@@ -110,6 +111,10 @@ class WorkGroups:
 
 
 def _check(configuration: GlueJson) -> None:
+    for name in ("ResultConfiguration", "ResultConfigurationUpdates"):
+        location = (configuration.get(name) or {}).get("OutputLocation")
+        if location is not None:
+            output_bucket(location)
     selected = (configuration.get("EngineVersion") or {}).get("SelectedEngineVersion") or "AUTO"
     if selected not in ("AUTO", _VERSION):
         raise invalid_request(f"Engine version {selected} is not supported by Headwater's local Athena.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from headwater.stack.lakehouse.catalog import paths
 from headwater.stack.lakehouse.catalog.filters import matches
@@ -27,7 +28,9 @@ def add_partitions(statement: ast.AddPartitions, context: DdlContext) -> DdlResu
     for spec in statement.partitions:
         if spec.location is not None:
             check_location(spec.location)
-        inputs.append(partition_input(table, spec_values(table, spec), spec.location))
+        values = spec_values(table, spec)
+        _check_types(table, values)
+        inputs.append(partition_input(table, values, spec.location))
     try:
         context.catalog.add_partitions(
             context.scope, table["DatabaseName"], table["Name"], inputs, statement.if_not_exists
@@ -35,6 +38,27 @@ def add_partitions(statement: ast.AddPartitions, context: DdlContext) -> DdlResu
     except ApiError as error:
         raise task_failed(f"{error.code}(message:{error.message})") from error
     return DdlResult("ALTER_TABLE_ADD_PARTITION")
+
+
+def _check_types(table: GlueJson, values: Sequence[str]) -> None:
+    """Refuse values that are none of their key's type: no query on the table could be answered."""
+    for key, value in zip(partition_keys(table), values, strict=True):
+        if not _reads(key.type, value):
+            raise QueryFailed(
+                f"FAILED: SemanticException [Error 10248]: Cannot add partition column {key.name} of type string as it "
+                f"cannot be converted to type {key.type}"
+            )
+
+
+def _reads(kind: str, value: str) -> bool:
+    try:
+        if kind == "date":
+            datetime.fromisoformat(value)
+        elif kind in ("tinyint", "smallint", "int", "bigint"):
+            int(value)
+    except ValueError:
+        return value == paths.DEFAULT_PARTITION
+    return True
 
 
 def partition_input(table: GlueJson, values: Sequence[str], location: str | None = None) -> GlueJson:

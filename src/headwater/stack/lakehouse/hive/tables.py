@@ -50,6 +50,12 @@ def _check_new_table(statement: ast.CreateTable) -> None:
         raise QueryFailed(
             "FAILED: SemanticException No location was specified for table. An S3 location must be specified"
         )
+    lines = statement.format.serde_properties.get("line.delim", "\n")
+    if lines not in ("\n", "\\n", "10"):
+        raise QueryFailed(
+            "FAILED: SemanticException LINES TERMINATED BY only supports newline '\\n' right now. "
+            f"Error encountered near token ''{lines}''"
+        )
     check_location(statement.location)
     check_columns((*statement.columns, *statement.partition_keys))
     if not statement.columns and "avro.schema.literal" not in statement.format.serde_properties:
