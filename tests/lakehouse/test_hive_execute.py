@@ -360,7 +360,7 @@ def test_views_are_encoded_as_athena_encodes_them(context: DdlContext) -> None:
     with pytest.raises(Unsupported, match="CREATE VIEW"):
         run("CREATE VIEW v AS SELECT 1 a", context)
     typed = DdlContext(
-        SCOPE, context.catalog, context.storage, "d", view_columns=lambda sql, database: [Column("a", "varchar(3)")]
+        SCOPE, context.catalog, context.storage, "d", view_columns=lambda *_: [Column("a", "varchar(3)")]
     )
     run("CREATE VIEW v AS SELECT 'abc' a", typed)
     assert "View already exists" in failure("CREATE VIEW v AS SELECT 2 a", typed)
