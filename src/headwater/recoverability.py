@@ -85,6 +85,12 @@ def _problems(status: WalStatus, max_age: timedelta, max_rpo: timedelta | None) 
         )
     if status.slot_status == "lost":
         found.append(f"{name}: the server removed log that was not archived (slot lost)")
+    if status.slot_status == "unreserved" or (status.slot_status == "extended" and not status.receiving):
+        found.append(
+            f"{name}: the server keeps {status.retained_bytes >> 20:,} MiB of log for the slot, more than it means to"
+            f" ({status.slot_status}): its disk fills, or the log is lost (run `headwater backup wal`, or end archiving"
+            " for good with `--drop-slot`)"
+        )
     if status.recoverable_until is None:
         found.append(f"{name}: there is log, and no usable physical backup (`headwater backup create --physical`)")
         return tuple(found)

@@ -196,6 +196,10 @@ def test_a_recovery_point_that_is_too_old_makes_the_status_fail(ready: Headwater
     for age, rpo in ((timedelta(minutes=30), None), (timedelta(hours=2), timedelta(minutes=5))):
         (problem,) = recoverability.judged(found, age, rpo).problems
         assert "can be recovered only until" in problem
+    for slot, receiving, wrong in (("extended", False, 1), ("extended", True, 0), ("unreserved", True, 1)):
+        full = replace(found, slot_status=slot, receiving=receiving, retained_bytes=3 << 30)
+        problems = recoverability.judged(full, timedelta(hours=2)).problems
+        assert sum("keeps 3,072 MiB of log for the slot" in problem for problem in problems) == wrong
     abandoned = replace(found, current=False)
     assert recoverability.judged(abandoned, timedelta(minutes=1)).problems == ()
 
