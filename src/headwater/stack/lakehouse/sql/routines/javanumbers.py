@@ -26,16 +26,14 @@ def double_text(value: float) -> str:
     return f"{'-' if sign else ''}{written[0]}.{written[1:] or '0'}E{power}"
 
 
-def large_real(value: float) -> str:
-    """``Float.toString`` of 1E7 and more: the fewest digits that are this real and no other.
+def real_text(value: float) -> str:
+    """``Float.toString``: the fewest digits that are this real and no other.
 
-    >>> large_real(16777216.0), large_real(-1e10)
-    ('1.6777216E7', '-1.0E10')
+    >>> real_text(16777216.0), real_text(-1e10), real_text(2320711.25)
+    ('1.6777216E7', '-1.0E10', '2320711.2')
     """
-    texts = (f"{value:.{digits}e}" for digits in range(1, 9))
-    shortest = next(text for text in texts if struct.unpack("f", struct.pack("f", float(text)))[0] == value)
-    digits, _, power = shortest.partition("e")
-    return f"{digits}E{int(power)}"
+    numbers = (float(f"{value:.{digits}e}") for digits in range(1, 9))
+    return double_text(next(number for number in numbers if struct.unpack("f", struct.pack("f", number))[0] == value))
 
 
-ROUTINES = (Routine("hw_large_real", large_real, ["FLOAT"], "VARCHAR"),)
+ROUTINES = (Routine("hw_short_real", real_text, ["FLOAT"], "VARCHAR"),)
