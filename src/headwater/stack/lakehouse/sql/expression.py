@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from headwater.stack.lakehouse.sql import types as t
@@ -39,6 +40,16 @@ def null_of(kind: t.Type) -> Expr:
     if kind.name in ("timestamptz", "timetz") and kind.zone is None:
         kind = t.Type(kind.name, kind.params, zone="UTC" if kind.name == "timestamptz" else "+00:00")
     return Expr(f"CAST(NULL AS {t.to_duckdb(kind)})", kind, constant=True)
+
+
+def bound(values: Mapping[str, str], body: str) -> str:
+    """A body in which names stand for values that are computed once a row.
+
+    DuckDB computes an expression inside of a lambda again for each element; what is bound it takes as it is.
+    """
+    for name, sql in reversed(values.items()):
+        body = f"list_extract(list_transform([{sql}], lambda {name}: {body}), 1)"
+    return body
 
 
 def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:

@@ -12,6 +12,7 @@ from headwater.stack.lakehouse.sql.coerce import coerce
 from headwater.stack.lakehouse.sql.comparison import to_take_greatest_of, with_no_null_inside, with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.mapaggregates import entries_of
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
 _f = family("aggregate", "aggregate")
@@ -193,40 +194,6 @@ def _bool_or_count(call: Call) -> str:
     return f"count(*){call.over}" if not call.arguments else f"count({call.distinct}{call.arguments[0]}){call.over}"
 
 
-def _map_agg(call: Call) -> Expr:
-    """A key with NULL is left out; of several values for a key one is kept, the first here."""
-    key, value = call.arguments
-    entries = _entries(call, f"CASE WHEN {key} IS NOT NULL THEN struct_pack(k := {key}, v := {value}) END")
-    keys = _first_of_each(f"list_transform({entries}, lambda e: e.k)")
-    values = f"list_transform({keys}, lambda q: list_filter({entries}, lambda e: e.k = q)[1].v)"
-    return Expr(f"CASE WHEN len({entries}) > 0 THEN map({keys}, {values}) END", t.map_of(key.type, value.type))
-
-
-def _entries(call: Call, packed: str) -> str:
-    """What the rows of a group give, as a list in their order, without NULL."""
-    return f"list_filter(list({call.distinct}{packed}{call.order}){call.over}, lambda e: e IS NOT NULL)"
-
-
-def _first_of_each(values: str) -> str:
-    return f"list_filter({values}, lambda e, i: list_position({values}, e) = i)"
-
-
-def _multimap_agg(call: Call) -> str:
-    key, value = call.arguments
-    entries = _entries(call, f"CASE WHEN {key} IS NOT NULL THEN struct_pack(k := {key}, v := {value}) END")
-    keys = _first_of_each(f"list_transform({entries}, lambda e: e.k)")
-    of_key = f"list_transform(list_filter({entries}, lambda e: e.k = q), lambda e: e.v)"
-    return f"CASE WHEN len({entries}) > 0 THEN map({keys}, list_transform({keys}, lambda q: {of_key})) END"
-
-
-def _map_union(call: Call) -> str:
-    """Of several values for a key one is kept, the first here."""
-    entries = f"flatten({_entries(call, f'map_entries({call.arguments[0]})')})"
-    keys = _first_of_each(f"list_transform({entries}, lambda e: e.key)")
-    values = f"list_transform({keys}, lambda q: list_filter({entries}, lambda e: e.key = q)[1].value)"
-    return f"CASE WHEN count({call.arguments[0]}){call.over} > 0 THEN map({keys}, {values}) END"
-
-
 def _most_frequent(call: Call) -> str:
     """An approximation in Trino; exact here."""
     buckets, value, _ = call.arguments
@@ -246,7 +213,7 @@ def _by_several(which: str) -> Builder:
         _check_count(count, f"third argument of {which}_by must be", "a positive integer")
         by = _as_key(which, key)
         packed = f"CASE WHEN {key} IS NOT NULL THEN struct_pack(v := {value}) END"
-        entries = _entries(replace(call, order=f" ORDER BY {by} {'DESC' if which == 'max' else 'ASC'}"), packed)
+        entries = entries_of(replace(call, order=f" ORDER BY {by} {'DESC' if which == 'max' else 'ASC'}"), packed)
         first = f"list_slice({entries}, 1, any_value({count}){call.over})"
         return f"CASE WHEN count({key}){call.over} > 0 THEN list_transform({first}, lambda e: e.v) END"
 
@@ -262,7 +229,7 @@ def _reduce_agg(call: Call) -> Expr:
     state, element = t.to_duckdb(start.type), t.to_duckdb(value.type)
     variables, body = step.sql.removeprefix("lambda ").split(": ", 1)
     first = f"struct_pack(s := CAST(any_value({start}){call.over} AS {state}), e := CAST(NULL AS {element}))"
-    rest = f"list_transform({_entries(call, value.sql)}, lambda x: struct_pack(s := CAST(NULL AS {state}), e := x))"
+    rest = f"list_transform({entries_of(call, value.sql)}, lambda x: struct_pack(s := CAST(NULL AS {state}), e := x))"
     fold = f"lambda {variables}: struct_pack(s := CAST({body} AS {state}), e := CAST(NULL AS {element}))"
     folded = f"list_reduce(list_concat([{first}], {rest}), {fold}).s"
     return Expr(f"CASE WHEN count({value}){call.over} > 0 THEN {folded} END", start.type)
@@ -318,7 +285,6 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("every(boolean) -> boolean", "bool_and({0}){over}"),
     _f("bool_or(boolean) -> boolean", "bool_or({0}){over}"),
     _f("array_agg(T) -> array(T)", _array_agg),
-    _f("map_agg(K, V) -> map(K, V)", _map_agg),
     _f("listagg(varchar, varchar) -> varchar", _listagg),
     _f("approx_distinct(any) -> bigint", _approx_distinct),
     _f("approx_distinct(any, double) -> bigint", _approx_distinct),
@@ -337,8 +303,6 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("histogram(T) -> map(T, bigint)", "CAST(histogram({distinct}{0}){over} AS {result})"),
     _f("kurtosis(double) -> double", _shape(_KURTOSIS, 4)),
     _f("skewness(double) -> double", _shape(_SKEWNESS, 3)),
-    _f("map_union(map(K, V)) -> map(K, V)", _map_union),
-    _f("multimap_agg(K, V) -> map(K, array(V))", _multimap_agg),
     _f("reduce_agg(T, U, (U, T) -> U, (U, U) -> U) -> U", _reduce_agg, *_REDUCED),
     _f("bitwise_and_agg(bigint) -> bigint", "bit_and({0}){over}"),
     _f("bitwise_or_agg(bigint) -> bigint", "bit_or({0}){over}"),

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.comparison import (
     with_no_null_inside,
     with_sorted_keys,
 )
-from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.expression import Expr, bound, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
@@ -63,7 +63,7 @@ def _slice(call: Call) -> str:
 
 def _distinct(array: str) -> str:
     """The first of each value, in order, NULL included."""
-    return f"list_filter({array}, lambda e, i: list_position({array}, e) = i)"
+    return bound({"d": array}, "list_filter(d, lambda e, i: list_position(d, e) = i)")
 
 
 def _array_distinct(call: Call) -> str:
@@ -73,8 +73,10 @@ def _array_distinct(call: Call) -> str:
 def _intersect(call: Call) -> str:
     """In the order of the longer array."""
     a, b = call.arguments
-    found = [f"list_filter({_distinct(x.sql)}, lambda e: list_position({y}, e) > 0)" for x, y in ((a, b), (b, a))]
-    return f"CASE WHEN {b} IS NOT NULL THEN CASE WHEN len({a}) < len({b}) THEN {found[1]} ELSE {found[0]} END END"
+    longer, shorter = (f"CASE WHEN len({a}) < len({b}) THEN {x} ELSE {y} END" for x, y in ((b, a), (a, b)))
+    kept = "list_filter(a, lambda e: list_position(b, e) > 0)"
+    found = bound({"a": _distinct(longer), "b": shorter}, kept)
+    return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {found} END"
 
 
 def _union(call: Call) -> str:
@@ -84,8 +86,9 @@ def _union(call: Call) -> str:
 
 def _except(call: Call) -> str:
     a, b = call.arguments
-    found = f"list_filter({_distinct(a.sql)}, lambda e: coalesce(list_position({b}, e), 0) = 0)"
-    return f"CASE WHEN {b} IS NULL THEN NULL ELSE {found} END"
+    kept = "list_filter(a, lambda e: coalesce(list_position(b, e), 0) = 0)"
+    found = bound({"a": _distinct(a.sql), "b": b.sql}, kept)
+    return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {found} END"
 
 
 def _overlap(call: Call) -> str:
