@@ -184,6 +184,7 @@ def test_parameters_take_the_place_of_question_marks(athena: AthenaClient) -> No
         ("UNLOAD (SELECT 'x) TO 's3://b/'", "line 1:32: mismatched input '<EOF>'"),
         ('EXPLAIN SELECT "x', "line 1:16: mismatched input '\"'"),
         ("SELECT ?, 'x", "line 1:11: mismatched input '''"),
+        ("\nCREATE VIEW v AS\n SELECT 'x", "line 2:9: mismatched input '''"),
     ],
 )
 def test_a_quote_that_is_not_closed_is_a_syntax_error_of_every_statement(

@@ -21,6 +21,7 @@ from headwater.stack.lakehouse.writes.tokens import Tokens
 
 _COMMENTS = re.compile(r"(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)+", re.DOTALL)
 _WORD = re.compile(r"[A-Za-z]+")
+_IN_LINE = re.compile(r"[^\n]")
 _QUERIES = ("SELECT", "WITH", "VALUES", "TABLE", "")
 _WRITES = ("INSERT", "UNLOAD", "DELETE", "UPDATE", "MERGE", "OPTIMIZE", "VACUUM")
 _REFUSED = (
@@ -170,6 +171,9 @@ def _read(word: str, sql: str, text: str, parameters: Sequence[str]) -> Statemen
         write = parse_write(with_parameters(sql, parameters))
         return None if write is None else WriteStatement(write)
     ddl = parse_ddl(text.lstrip())
+    if isinstance(ddl, ast.CreateView):
+        head = text[: text.rindex(ddl.query)].lstrip()
+        parse_query(_IN_LINE.sub(" ", head) + ddl.query)  # syntax errors at their places in the statement
     if ddl is not None:
         return DdlStatement(ddl)
     if word == "CREATE":
