@@ -92,3 +92,16 @@ def test_ctrl_c_ends_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
         main(["status"])
     assert stop.value.code == 130
     assert capsys.readouterr().err == "interrupted\n"
+
+
+def test_a_polite_kill_unwinds_like_ctrl_c_and_ends_with_143() -> None:
+    """As the very exception: psycopg cancels a statement for it, and lets it run on for others."""
+    code = (
+        "import os, signal, time; from headwater.cli.main import cli, main\n"
+        "def killed(**_):\n"
+        "    try: os.kill(os.getpid(), signal.SIGTERM); time.sleep(30)\n"
+        "    except KeyboardInterrupt: print('unwound'); raise\n"
+        "cli.main = killed; main(['status'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "unwound\n", "interrupted\n")

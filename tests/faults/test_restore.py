@@ -77,7 +77,7 @@ def test_the_disk_of_the_spool_is_full(site: Site) -> None:
     assert process.returncode == 8, errors
     assert "is the disk full?" in errors
     assert not site.has_database(restored(site))
-    assert list(site.headwater.settings.layout.state.glob("restore-*")) == []
+    assert list(site.headwater.settings.layout.state.glob("dump-*")) == []
 
 
 # As long as there is a role called TROUBLE, whoever loads the rows into another database than the first meets this.

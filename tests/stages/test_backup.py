@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -11,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,6 +30,7 @@ from headwater.errors import (
 from headwater.manifest import DUMP_SUFFIX, BackupManifest, backup_id, manifest_key
 from headwater.model import Progress
 from headwater.services import multipart, objects, postgres
+from headwater.services.restoring import unfinished_name
 from headwater.services.tools import Tool
 from headwater.settings import load
 from headwater.stack.binaries import installed_versions
@@ -428,7 +432,7 @@ def test_a_failed_pg_restore_leaves_no_database(ready: Headwater, tmp_path: Path
     with pytest.raises(BackupError, match="exit code 1: pg_restore: error: no more space"):
         apply(replace(plan, tool=broken), ready.connections)
     assert not database_exists(ready, restored(ready))
-    assert list(ready.settings.layout.state.glob("restore-*")) == []
+    assert list(ready.settings.layout.state.glob("dump-*")) == []
 
 
 def test_restored_rows_that_differ_from_the_manifest_are_not_kept(ready: Headwater) -> None:
@@ -451,6 +455,36 @@ def test_an_interrupted_restore_leaves_no_database(ready: Headwater) -> None:
     with pytest.raises(KeyboardInterrupt):
         ready.restore(on_progress=interrupt)
     assert not database_exists(ready, restored(ready))
+
+
+def test_an_interruption_while_its_database_is_made_leaves_none(
+    ready: Headwater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready.backup_create()
+    real = postgres.create_empty_database
+
+    def made_nevertheless(*arguments: Any) -> None:
+        real(*arguments)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(postgres, "create_empty_database", made_nevertheless)
+    with pytest.raises(KeyboardInterrupt):
+        ready.restore()
+    assert not database_exists(ready, unfinished_name(restored(ready)))
+
+
+def test_what_a_killed_verification_left_goes_with_the_next(ready: Headwater) -> None:
+    ready.backup_create()
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        host = hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+        database = f"headwater_verify_{host}_20250101t000000z_{ended.pid}"
+    folder = ready.settings.layout.state / f"dump-verify-x1-{ended.pid}"
+    folder.mkdir()
+    postgres.create_database(ready.connections.postgres("postgres"), database)
+
+    assert ready.backup_verify(backup.VerifyOptions("restore")).passed
+    assert not folder.exists()
+    assert not database_exists(ready, database)
 
 
 def test_the_manifest_of_a_dump_lies_beside_it(ready: Headwater) -> None:

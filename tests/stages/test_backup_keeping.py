@@ -25,6 +25,7 @@ from headwater.services.storage import Storage
 from headwater.services.verification import Verification
 from headwater.stages import backup
 from headwater.stages.backup import CreateOptions, VerifyOptions, Watch, watch
+from headwater.stages.backup.create import size_alarms
 from headwater.stages.backup.verify import parse_subset
 from headwater.stages.restore import RestoreOptions
 from tests.stages.conftest import Command
@@ -261,6 +262,8 @@ def test_a_sudden_drop_in_size_is_an_alarm(ready: Headwater) -> None:
 
     report = backup.create(backup.plan_create(ready.connections, NOW + timedelta(days=1), KEEP), ready.connections)
 
+    before = ready.backup_list().backups[-1].manifest
+    assert size_alarms(report.backup, [replace(before, format="directory")], 0.5) == ()  # a tar takes more room
     assert "smaller than" in report.alarms[0]
     assert any("smaller than" in problem for problem in ready.backup_status().problems)
 

@@ -90,9 +90,10 @@ def main(args: Sequence[str] | None = None, project: Path | None = None) -> None
         else:
             error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
+        stopped = error.__cause__ if isinstance(error, click.Abort) else error
         click.echo("interrupted", err=True)
-        sys.exit(130)
+        sys.exit(128 + (signal.SIGTERM if isinstance(stopped, Terminated) else signal.SIGINT))
     except BrokenPipeError:
         # The reader (head, less) went away: that is not an error. Point stdout elsewhere so that exit can flush.
         sys.stdout = None  # the documented way to silence the interpreter's final flush
@@ -100,8 +101,12 @@ def main(args: Sequence[str] | None = None, project: Path | None = None) -> None
     sys.exit(result if isinstance(result, int) else 0)
 
 
-def _terminated(number: int, _: FrameType | None) -> None:
-    sys.exit(128 + number)
+class Terminated(KeyboardInterrupt):
+    """A polite kill. As Ctrl-C, because libraries know what to leave undone then: psycopg cancels its statement."""
+
+
+def _terminated(_: int, __: FrameType | None) -> None:
+    raise Terminated
 
 
 class UsageError(HeadwaterError):

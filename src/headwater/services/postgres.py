@@ -112,6 +112,14 @@ def database_exists(connection: psycopg.Connection[Any], name: str) -> bool:
     return connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone() is not None
 
 
+def databases_called(maintenance: PostgresAddress, beginning: str) -> list[str]:
+    """The databases whose names begin so. Raises PostgresError."""
+    with connect(maintenance) as connection:
+        query = "SELECT datname FROM pg_database WHERE left(datname::text, %s) = %s"
+        rows = connection.execute(query, (len(beginning), beginning))
+        return [str(row[0]) for row in rows]
+
+
 def create_database(maintenance: PostgresAddress, name: str) -> bool:
     """Create a database unless it exists; True if it was created. ``maintenance`` is an address of another database."""
     with connect(maintenance, autocommit=True) as connection:

@@ -213,7 +213,12 @@ def scratch_database(
     locale = postgres.DatabaseLocale(
         source.encoding, source.collate, source.ctype, source.locale_provider, source.locale
     )
-    postgres.create_empty_database(maintenance, name, locale)
+    try:
+        postgres.create_empty_database(maintenance, name, locale)
+    except KeyboardInterrupt:  # it may be there nevertheless
+        with suppress(HeadwaterError):
+            postgres.drop_idle_database(maintenance, name)
+        raise
     try:
         yield
         if rename_to is not None:

@@ -75,8 +75,11 @@ def create(plan: CreatePlan, connections: Connections, on_progress: OnProgress =
 
 
 def size_alarms(made: BackupManifest, before: Iterable[BackupManifest], most: float) -> tuple[str, ...]:
-    """An alarm if a backup is smaller than the one before by more than the share ``most``; partial ones don't count."""
-    previous = next((manifest for manifest in before if not manifest.partial), None)
+    """An alarm if a backup is smaller than the one before by more than the share ``most``; partial ones don't count,
+    nor do those of the other format, whose tar takes more room for the same rows.
+    """
+    alike = (manifest for manifest in before if not manifest.partial and manifest.format == made.format)
+    previous = next(alike, None)
     if made.partial or previous is None or made.dump.raw_size >= previous.dump.raw_size * (1 - most):
         return ()
     drop = 1 - made.dump.raw_size / previous.dump.raw_size

@@ -37,7 +37,7 @@ def all_databases(connections: Connections) -> tuple[str, ...]:
     with postgres.connect(connections.postgres("postgres")) as connection:
         rows = connection.execute(
             "SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate"
-            " AND datname NOT LIKE '%% (restoring)' AND datname !~ '^headwater_verify_\\d{8}t\\d{6}z_\\d+$' ORDER BY 1"
+            " AND datname NOT LIKE '%% (restoring)' AND datname !~ '^headwater_verify_[0-9a-f]{8}_' ORDER BY 1"
         ).fetchall()
         used = bool(postgres.user_tables(connection))
     names = tuple(str(row[0]) for row in rows if used or row[0] != "postgres")

@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from headwater.connections import Connections
-from headwater.errors import BackupError, SettingsError, VerificationError
+from headwater.errors import BackupError, PostgresError, SettingsError, VerificationError
 from headwater.manifest import BackupManifest, verify_key
 from headwater.model import OnProgress, Progress, no_progress
-from headwater.services import archives, codec, objects, restoring, tools, verification
+from headwater.services import archives, codec, objects, postgres, restoring, tools, verification
 from headwater.services.archives import ObjectStore
 from headwater.services.backups import Backups, ListedBackup, choose, list_backups
 from headwater.services.postgres import TableContent
 from headwater.services.restoring import Load
+from headwater.services.spool import is_left_behind, spooled
 from headwater.services.verification import LEVELS, Verification, VerifyReport, VerifyResult, group_of, parse_subset
 
 Result = TypeVar("Result")
@@ -149,8 +150,13 @@ def _check_globals(manifest: BackupManifest, store: ObjectStore) -> None:
 
 
 def _restore(manifest: BackupManifest, archive: Path, connections: Connections, jobs: int) -> str:
-    name = f"headwater_verify_{manifest.id}_{os.getpid()}".lower()
+    ours = f"headwater_verify_{hashlib.sha256(platform.node().encode()).hexdigest()[:8]}_"
+    name = f"{ours}{manifest.id}_{os.getpid()}".lower()
     address, maintenance = connections.postgres(name), connections.postgres("postgres")
+    for left in postgres.databases_called(maintenance, ours):
+        if is_left_behind(left):  # by a process of this machine that was killed
+            with suppress(PostgresError):
+                postgres.drop_idle_database(maintenance, left)
     tool = tools.find("pg_restore", int(manifest.client_version.partition(".")[0]), connections.postgres_tools)
     with restoring.scratch_database(maintenance, name, manifest.source):
         load = Load(tool, archive, address, (f"--jobs={jobs}", "--no-owner", "--no-privileges"))
@@ -192,8 +198,8 @@ def _folder(connections: Connections, manifest: BackupManifest) -> Iterator[Path
     state = connections.settings.layout.state
     state.mkdir(parents=True, exist_ok=True)
     archives.require_space(state, manifest)
-    with TemporaryDirectory(prefix="verify-", dir=state) as folder:
-        yield Path(folder)
+    with spooled(state, "verify") as folder:
+        yield folder
 
 
 def _now() -> datetime:

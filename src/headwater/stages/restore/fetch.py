@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from headwater.connections import Connections
@@ -19,6 +18,7 @@ from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, no_progress
 from headwater.services import archives
 from headwater.services.archives import ObjectStore
+from headwater.services.spool import spooled
 
 
 @contextmanager
@@ -38,17 +38,17 @@ def fetched(
     archives.require_space(state, manifest, copies=manifest.dump.size)
     kept = downloads / f"{manifest.database}-{manifest.id}.part"
     store = ObjectStore(connections.s3, connections.settings.bucket_name, identities)
-    with TemporaryDirectory(prefix="restore-", dir=state) as folder:
+    with spooled(state, "restore") as folder:
         resumed = kept.exists()
         try:
             try:
-                archive = _unpacked(store, manifest, kept, Path(folder) / "first", on_progress)
+                archive = _unpacked(store, manifest, kept, folder / "first", on_progress)
             except VerificationError:
                 archives.forget(kept)
                 if not resumed:
                     raise
                 # What an earlier run left may be to blame: once more, all of it from S3.
-                archive = _unpacked(store, manifest, kept, Path(folder) / "again", on_progress)
+                archive = _unpacked(store, manifest, kept, folder / "again", on_progress)
         except OSError as error:
             raise BackupError(
                 f"cannot write below {state}: {error.strerror or error}", hint="is the disk full?"
