@@ -124,43 +124,42 @@ class Spoiled(VerificationError):
 def store(archive: WalStore, file: Path, until: datetime | None = None) -> int:
     """Put a whole segment or history file into the archive; the bytes sent, 0 if it was there with the same content.
 
-    ``until``: what is known of how far the log can be recovered with it.
-
-    Raises VerificationError if S3 has something else under its name, AwsError, OSError.
+    ``until``: what is known of how far the log can be recovered with it. Raises VerificationError if S3 has something
+    else under its name, AwsError, OSError.
     """
-    s3, bucket, name = archive.s3, archive.layout.bucket, file.name
-    key, data = archive.layout.wal_key(archive.cluster, name), file.read_bytes()
-    packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(data)
-    encryption = None
-    if archive.encrypt_to and is_segment(name):  # a history holds positions only, and every listing reads it
-        packed = b"".join(codec.encrypted([packed], codec.age_recipients(archive.encrypt_to)))
-        encryption = "age"
-    digest, closed = hashlib.sha256(data).hexdigest(), datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
-    metadata = {
-        SHA256: digest,
-        STORED: hashlib.sha256(packed).hexdigest(),
-        RAW_SIZE: str(len(data)),
-        CLOSED: closed.isoformat(),
-        **({UNTIL: until.isoformat()} if until else {}),
-        **({ENCRYPTION: encryption} if encryption else {}),
-    }
+    s3, bucket, key = archive.s3, archive.layout.bucket, archive.layout.wal_key(archive.cluster, file.name)
+    packed, metadata = _packed(archive, file, until)
     options = WriteOptions({}, metadata, if_none_match=True, extra=archive.storage.request(datetime.now(timezone.utc)))
     try:
         etag = objects.put_bytes(s3, bucket, key, packed, options)
     except ObjectExists:
         try:
-            _require_same(archive, name, digest)
+            _require_same(archive, file.name, metadata[SHA256])
         except Spoiled as error:  # nobody believes in it, and here is what it was to be
             if problem := removal.delete_if(s3, bucket, key, error.etag):
                 raise VerificationError(f"{error}; it cannot be replaced: {problem}") from error
             etag = objects.put_bytes(s3, bucket, key, packed, options)
         else:
             return 0
-    made = _manifest(archive, name, packed, etag, metadata)
+    made = _manifest(archive, file.name, packed, etag, metadata)
     if not archives.confirm(s3, bucket, made.stored):
         archives.read_back(s3, bucket, made.stored)
     _commit(archive, made)
     return len(packed)
+
+
+def _packed(archive: WalStore, file: Path, until: datetime | None) -> tuple[bytes, dict[str, str]]:
+    """What is sent, and what it says of itself. Raises OSError."""
+    data = file.read_bytes()
+    closed = datetime.fromtimestamp(file.stat().st_mtime, timezone.utc)
+    packed = zstandard.ZstdCompressor(level=ZSTD_LEVEL, write_checksum=True).compress(data)
+    metadata = {SHA256: hashlib.sha256(data).hexdigest(), RAW_SIZE: str(len(data)), CLOSED: closed.isoformat()}
+    if until:
+        metadata[UNTIL] = until.isoformat()
+    if archive.encrypt_to and is_segment(file.name):  # a history holds positions only, and every listing reads it
+        packed = b"".join(codec.encrypted([packed], codec.age_recipients(archive.encrypt_to)))
+        metadata[ENCRYPTION] = "age"
+    return packed, {**metadata, STORED: hashlib.sha256(packed).hexdigest()}
 
 
 def _require_same(archive: WalStore, name: str, digest: str) -> None:

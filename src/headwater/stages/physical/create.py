@@ -193,10 +193,8 @@ def _send(
                 done += len(block)
                 on_progress(Progress("physical", done >> 20, total, "MiB"))
                 yield block
-            try:  # in here, so that the upload is not completed unless it ended well
-                warnings.extend(program.finish())
-            except BackupError as error:
-                raise clusters.with_remedy(error, connections.postgres("postgres")) from error
+            # In here, so that the upload is not completed unless it ended well.
+            warnings.extend(_finished(program, connections))
             watch.finish()
 
         dump, written = _store(connections, plan, plan.key, blocks())
@@ -206,6 +204,14 @@ def _send(
         stored, _ = _store(connections, plan, plan.files_key, _file_blocks(files))
         made.append(stored)
         return _Sent(dump, stored, found, written, tuple(warnings))
+
+
+def _finished(program: Program, connections: Connections) -> tuple[str, ...]:
+    """Its warnings. Raises BackupError with what to do, unless it ended well."""
+    try:
+        return program.finish()
+    except BackupError as error:
+        raise clusters.with_remedy(error, connections.postgres("postgres")) from error
 
 
 @contextmanager
