@@ -16,10 +16,19 @@ _SPACE_POINTS = (*range(9, 14), *range(28, 33), 5760, *range(8192, 8199), *range
 _SPACES = "||".join(f"chr({point})" for point in _SPACE_POINTS)
 
 
+_LONGEST = 2**31 - 1
+
+
+def _within(place: Expr) -> str:
+    """A place or length, at most that of the longest text: DuckDB refuses greater ones."""
+    small = isinstance(place.literal, int) and abs(place.literal) <= _LONGEST
+    return place.sql if small else f"least({place}, {_LONGEST})"
+
+
 def _substr(call: Call) -> str:
     """A negative start counts from the end; a start of 0 or before the beginning gives the empty string."""
-    text, start = call.arguments[0].sql, call.arguments[1].sql
-    length = f", greatest({call.arguments[2]}, 0)" if len(call.arguments) > 2 else ""
+    text, start = call.arguments[0].sql, _within(call.arguments[1])
+    length = f", greatest({_within(call.arguments[2])}, 0)" if len(call.arguments) > 2 else ""
     whole = f"substring({text}, {start}{length})"
     empty = f"{start} = 0 OR -({start}) > length({text})"
     checks = " OR ".join(f"{a} IS NULL" for a in call.arguments)
