@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError
 from headwater.stack.lakehouse.hive.parser import parse as parse_ddl
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
+from headwater.stack.lakehouse.sql.foreign import refuse_reserved_names
 from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.writes.ast import CreateTableAs, Optimize, Vacuum, Write
 from headwater.stack.lakehouse.writes.parse import parse_write
@@ -183,7 +184,9 @@ def _read(word: str, sql: str, text: str, parameters: Sequence[str]) -> Statemen
 
 
 def _select(sql: str) -> SelectStatement:
-    return SelectStatement(parse_query(sql), sql)
+    tree = parse_query(sql)
+    refuse_reserved_names(sql, tree)
+    return SelectStatement(tree, sql)
 
 
 def _command(word: str, sql: str, parameters: Sequence[str], prepared: PreparedTexts, depth: int) -> Statement | None:

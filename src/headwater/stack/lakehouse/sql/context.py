@@ -13,7 +13,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.model import Table
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.failures import Position
-from headwater.stack.lakehouse.sql.parse import position
+from headwater.stack.lakehouse.sql.foreign import position
 from headwater.stack.lakehouse.sql.pins import Pins
 from headwater.stack.lakehouse.sql.predicates import KeyPredicate
 from headwater.stack.lakehouse.sql.query import Query

@@ -11,7 +11,8 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from headwater.stack.lakehouse.sql.depth import at_any_depth
-from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
+from headwater.stack.lakehouse.sql.failures import SyntaxRefused
+from headwater.stack.lakehouse.sql.foreign import position, refuse_foreign_syntax, refuse_foreign_trees
 from headwater.stack.lakehouse.sql.jsonsyntax import PARSERS as JSON_PARSERS
 
 TYPED = "typed"
@@ -102,7 +103,7 @@ def parse_query(sql: str) -> exp.Expression:
     dialect = AthenaSql()
     try:
         tokens = _whole_numbers(sql, _decimal_literals(tokenize(sql)))
-        _refuse_foreign_syntax(sql, tokens)
+        refuse_foreign_syntax(sql, tokens)
         parsed = at_any_depth(lambda: dialect.parser().parse(tokens, sql))
         trees = [tree for tree in parsed if tree is not None]
     except ParseError as error:
@@ -111,7 +112,9 @@ def parse_query(sql: str) -> exp.Expression:
         raise SyntaxRefused("statement is too large (stack overflow during parsing)", (1, 1)) from error
     if len(trees) != 1:
         raise SyntaxRefused("Only one sql statement is allowed", (1, 1))
-    return cast(exp.Expression, trees[0])
+    tree = cast(exp.Expression, trees[0])
+    refuse_foreign_trees(sql, tree)
+    return tree
 
 
 def tokenize(sql: str) -> list[Token]:
@@ -125,11 +128,6 @@ def tokenize(sql: str) -> list[Token]:
         offset = max(sql.find(unclosed[1], int(unclosed[2])), 0)
         message = f"mismatched input '{sql[offset : offset + 1]}'. Expecting: <EOF>"
         raise SyntaxRefused(message, position(sql, offset)) from error
-
-
-def position(sql: str, offset: int) -> Position:
-    """Line and column, both from 1, of a character."""
-    return sql.count("\n", 0, offset) + 1, offset - (sql.rfind("\n", 0, offset) + 1) + 1
 
 
 def _refusal(sql: str, error: ParseError) -> SyntaxRefused:
@@ -175,25 +173,3 @@ def _whole_numbers(sql: str, tokens: list[Token]) -> list[Token]:
             token = Token(TokenType.NUMBER, text, token.line, token.col, token.start, end)  # noqa: PLW2901
         found.append(token)
     return found
-
-
-_ENDS_LIST = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY)
-
-
-def _refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
-    """sqlglot forgives ``SELECT a, FROM t`` and knows ``x::int``; Trino doesn't."""
-    for this, following in zip(tokens, [*tokens[1:], None], strict=True):
-        if this.token_type is TokenType.DCOLON:
-            raise SyntaxRefused("mismatched input '::'", position(sql, this.start))
-        # sqlglot reads 1st as a number with an alias.
-        if this.token_type is TokenType.NUMBER and _glued(this, following):
-            message = "identifiers must not start with a digit; surround the identifier with double quotes"
-            raise SyntaxRefused(message, position(sql, this.start))
-        if this.token_type is TokenType.COMMA and (following is None or following.token_type in _ENDS_LIST):
-            text = following.text if following else "<EOF>"
-            offset = following.start if following else len(sql)
-            raise SyntaxRefused(f"mismatched input '{text}'", position(sql, offset))
-
-
-def _glued(number: Token, following: Token | None) -> bool:
-    return following is not None and following.token_type is TokenType.VAR and following.start == number.end + 1

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from headwater.stack.lakehouse.hive.ast import TableName
+from headwater.stack.lakehouse.sql.foreign import refuse_reserved_names
 from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.writes.tokens import Value
 
@@ -22,7 +23,9 @@ class QueryText:
     @classmethod
     def read(cls, text: str) -> QueryText:
         """Parse it. Raises ``SyntaxRefused``."""
-        return cls(parse_query(text), text)
+        tree = parse_query(text)
+        refuse_reserved_names(text, tree)
+        return cls(tree, text)
 
     def __reduce__(self) -> tuple[Callable[[str], QueryText], tuple[str]]:
         """To another process goes the text: pickle cannot hold a tree that is some hundred levels deep."""

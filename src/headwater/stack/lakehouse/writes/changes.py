@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.sql.expression import quote_name
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
-from headwater.stack.lakehouse.sql.parse import parse_query, position
+from headwater.stack.lakehouse.sql.foreign import position
+from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.writes.ast import Change, Clause, Delete, Merge, Optimize, Update, Vacuum
 from headwater.stack.lakehouse.writes.tokens import Tokens
 

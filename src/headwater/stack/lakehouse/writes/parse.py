@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
-from headwater.stack.lakehouse.sql.parse import parse_query, position
+from headwater.stack.lakehouse.sql.foreign import position
+from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.writes.ast import CreateTableAs, Insert, QueryText, Unload, Write
 from headwater.stack.lakehouse.writes.changes import parse_change
 from headwater.stack.lakehouse.writes.tokens import Tokens, blank

@@ -9,7 +9,8 @@ from sqlglot.tokenizer_core import Token, TokenType
 from headwater.stack.lakehouse.hive.ast import TableName
 from headwater.stack.lakehouse.keywords import Keywords
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
-from headwater.stack.lakehouse.sql.parse import position, tokenize
+from headwater.stack.lakehouse.sql.foreign import position
+from headwater.stack.lakehouse.sql.parse import tokenize
 
 _CATALOG = "awsdatacatalog"
 _QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)

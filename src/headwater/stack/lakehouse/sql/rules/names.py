@@ -18,12 +18,13 @@ def column_rule(self: Expressions, node: exp.Expression) -> Expr:
     parts = [part.name.lower() for part in node.parts] if isinstance(node, exp.Column) else [node.name.lower()]
     position = self.context.position(node)
     value, rest = self.scope.resolve(parts, position)
+    whole = value.sql
     for name in rest:
         inner = row_field(value, name)
         if inner is None:
             raise SqlError("COLUMN_NOT_FOUND", f"Column '{'.'.join(parts)}' cannot be resolved", position)
         value = inner
-    if self.grouped is not None and value.sql not in self.grouped and self.scope.owns(parts, position):
+    if self.grouped is not None and self.scope.owns(parts, position) and not {whole, value.sql} & self.grouped:
         name = ".".join(parts)
         message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
         raise SqlError("EXPRESSION_NOT_AGGREGATE", message, position)

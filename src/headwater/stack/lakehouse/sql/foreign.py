@@ -1,0 +1,74 @@
+"""What sqlglot reads and Trino does not: refused, because it would run here and fail on AWS."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import Token, TokenType
+
+from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
+
+
+def position(sql: str, offset: int) -> Position:
+    """Line and column, both from 1, of a character."""
+    return sql.count("\n", 0, offset) + 1, offset - (sql.rfind("\n", 0, offset) + 1) + 1
+
+
+_ENDS_LIST = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY)
+
+
+def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
+    """sqlglot forgives ``SELECT a, FROM t`` and knows ``x::int``; Trino doesn't."""
+    for place, (this, following) in enumerate(zip(tokens, [*tokens[1:], None], strict=True)):
+        if this.token_type is TokenType.DCOLON:
+            raise SyntaxRefused("mismatched input '::'", position(sql, this.start))
+        # sqlglot reads 1st as a number with an alias.
+        if this.token_type is TokenType.NUMBER and _glued(this, following):
+            message = "identifiers must not start with a digit; surround the identifier with double quotes"
+            raise SyntaxRefused(message, position(sql, this.start))
+        if this.token_type is TokenType.COMMA and (following is None or following.token_type in _ENDS_LIST):
+            text = following.text if following else "<EOF>"
+            offset = following.start if following else len(sql)
+            raise SyntaxRefused(f"mismatched input '{text}'", position(sql, offset))
+        if this.token_type is TokenType.EQ and this.text == "==":
+            raise SyntaxRefused("mismatched input '='", position(sql, this.start + 1))
+        if this.token_type is TokenType.UNKNOWN and this.text == "`":
+            message = "backquoted identifiers are not supported; use double quotes to quote identifiers"
+            raise SyntaxRefused(message, position(sql, this.start))
+        if this.token_type in (TokenType.COMMA, TokenType.OFFSET) and _ends_limit(tokens, place):
+            raise SyntaxRefused(f"mismatched input '{this.text}'. Expecting: <EOF>", position(sql, this.start))
+
+
+def _glued(number: Token, following: Token | None) -> bool:
+    return following is not None and following.token_type is TokenType.VAR and following.start == number.end + 1
+
+
+def _ends_limit(tokens: list[Token], place: int) -> bool:
+    """``LIMIT 1, 2`` and ``LIMIT 1 OFFSET 2``: Trino's OFFSET comes first."""
+    before = [token.token_type for token in tokens[max(place - 2, 0) : place]]
+    return before[:1] == [TokenType.LIMIT] and before[1:] in ([TokenType.NUMBER], [TokenType.ALL])
+
+
+def refuse_foreign_trees(sql: str, tree: exp.Expression) -> None:
+    """``SELECT FROM t`` selects nothing."""
+    for query in tree.find_all(exp.Select):
+        if not query.expressions:
+            raise SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql.rstrip())))
+
+
+# https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html, those in SELECT statements
+_WORDS = """
+alter and as between by case cast constraint create cross cube current_catalog current_date current_path current_schema
+current_time current_timestamp current_user deallocate delete describe distinct drop else end escape except execute
+exists extract false for from full group grouping having in inner insert intersect into is join json_array json_exists
+json_object json_query json_table json_value left like listagg localtime localtimestamp natural normalize not null on
+or order outer prepare recursive right rollup select skip table then trim true uescape union unnest using values when
+where with
+"""
+_RESERVED = frozenset(_WORDS.split())
+
+
+def refuse_reserved_names(sql: str, tree: exp.Expression) -> None:
+    """A reserved word is a name in double quotes only."""
+    for name in tree.find_all(exp.Identifier):
+        if not name.args.get("quoted") and name.name.lower() in _RESERVED and "start" in name.meta:
+            raise SyntaxRefused(f"mismatched input '{name.name}'", position(sql, name.meta["start"]))
