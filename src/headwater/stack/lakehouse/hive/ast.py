@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from headwater.stack.lakehouse.model import Column
+
+
+def words(statement: object) -> str:
+    """A statement's kind as words, for a message that refuses it.
+
+    >>> words(RenameTable(TableName("a"), TableName("b")))
+    'RENAME TABLE'
+    """
+    return re.sub("(?<=[a-z])(?=[A-Z])", " ", type(statement).__name__).upper()
 
 
 @dataclass(frozen=True)

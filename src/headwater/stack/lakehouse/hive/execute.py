@@ -49,7 +49,7 @@ def execute(statement: ast.Statement, context: DdlContext) -> DdlResult:
         return changed
     run = STATEMENTS.get(type(statement))
     if run is None:  # only Iceberg tables have it
-        raise Unsupported(f"{type(statement).__name__} of a Hive table")
+        raise Unsupported(f"{ast.words(statement)} of a Hive table")
     try:
         return run(statement, context)
     except ApiError as error:  # the table was changed or dropped while the statement ran

@@ -150,7 +150,7 @@ _REFUSED = (
 def execute(statement: ast.Statement, glue: GlueJson, context: DdlContext) -> DdlResult | None:
     """Carry out a statement on an Iceberg table; ``None`` for those that only read the catalog."""
     if isinstance(statement, _REFUSED):
-        raise QueryFailed(f"NOT_SUPPORTED: {type(statement).__name__} is not supported for Iceberg tables")
+        raise QueryFailed(f"NOT_SUPPORTED: {ast.words(statement)} is not supported for Iceberg tables")
     run = STATEMENTS.get(type(statement))
     if run is None:
         return None
