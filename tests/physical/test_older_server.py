@@ -5,9 +5,11 @@ from __future__ import annotations
 import secrets
 import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 
+import psycopg
 import pytest
 from cluster_site import ONCE, archive, back_up, mark, marks, recover, running, serving
 
@@ -93,3 +95,17 @@ def test_what_a_server_lacks_is_named_and_no_slot_is_left(older: Headwater, tmp_
             connection.execute("SELECT pg_create_physical_replication_slot(%s)", [f"other{number}"])
         with pytest.raises(BackupError, match="all 10 of the server's max_replication_slots are in use"):
             older.physical.wal_plan(ONCE)
+
+
+@pytest.mark.soak
+def test_a_server_without_a_sender_left_is_told_to_have_more(older: Headwater) -> None:
+    address = older.connections.postgres("postgres")
+    login = {"host": address.host, "port": address.port, "user": address.user, "password": address.password}
+    with ExitStack() as stack:
+        for _ in range(10):
+            stack.enter_context(closing(psycopg.connect(**login, replication="true")))
+        for plan in (older.physical.create_plan, older.physical.wal_plan):
+            with pytest.raises(BackupError, match="10 of the server's 10 max_wal_senders") as caught:
+                plan()
+            assert "set max_wal_senders higher" in caught.value.hint
+    assert clusters.find_slot(address, "headwater_wal") is None

@@ -79,18 +79,21 @@ def _require_replication(connection: psycopg.Connection[Any]) -> None:
             f"{role[1]} may not replicate, which physical backups need",
             hint=f'let a superuser run: ALTER ROLE "{role[1]}" REPLICATION; GRANT pg_monitor TO "{role[1]}"',
         )
+    level = _row(connection, "SHOW wal_level")[0]
+    if level == "minimal":
+        raise BackupError(
+            "the server's wal_level is minimal, which physical backups cannot be made with",
+            hint="set wal_level = replica in postgresql.conf and restart the server",
+        )
     senders = _row(
         connection,
         "SELECT setting::int, (SELECT count(*) FROM pg_stat_replication) FROM pg_settings"
         " WHERE name = 'max_wal_senders'",
     )
     if senders[1] >= senders[0]:
-        raise BackupError(f"all {senders[0]} of the server's max_wal_senders are in use", hint=MORE_SENDERS)
-    level = _row(connection, "SHOW wal_level")[0]
-    if level == "minimal":
         raise BackupError(
-            "the server's wal_level is minimal, which physical backups cannot be made with",
-            hint="set wal_level = replica in postgresql.conf and restart the server",
+            f"{senders[1]} of the server's {senders[0]} max_wal_senders are in use, so that none is left",
+            hint=MORE_SENDERS,
         )
 
 
