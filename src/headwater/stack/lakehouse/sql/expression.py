@@ -47,7 +47,7 @@ def bound(values: Mapping[str, str], body: str) -> str:
 
     DuckDB computes an expression inside of a lambda again for each element; what is bound it takes as it is.
     """
-    for name, sql in reversed(values.items()):
+    for name, sql in reversed(list(values.items())):
         body = f"list_extract(list_transform([{sql}], lambda {name}: {body}), 1)"
     return body
 
