@@ -31,6 +31,11 @@ from headwater.stages.backup import VerifyOptions
 
 NOW = datetime(2025, 3, 31, 12, tzinfo=timezone.utc)
 
+OF_DATABASE = """
+    ALTER DATABASE {name} SET search_path = 'a "b"', public; ALTER DATABASE {name} CONNECTION LIMIT 50;
+    ALTER ROLE CURRENT_USER IN DATABASE {name} SET work_mem = '5MB'; REVOKE TEMPORARY ON DATABASE {name} FROM PUBLIC;
+    GRANT CREATE ON DATABASE {name} TO pg_monitor; COMMENT ON DATABASE {name} IS 'it''s; "so"\n ON DATABASE x';
+"""
 FEATURES = (Path(__file__).parent / "features.sql").read_text()
 
 
@@ -192,6 +197,7 @@ def test_every_kind_of_object_comes_back(site: Site) -> None:
         connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     with postgres.connect(site.address(name)) as connection:
         connection.execute(FEATURES)
+        connection.execute(sql.SQL(OF_DATABASE).format(name=sql.Identifier(name)))
     headwater = Headwater(settings=replace(site.headwater.settings, db_name=name))
 
     headwater.backup_create()
@@ -206,6 +212,12 @@ def test_every_kind_of_object_comes_back(site: Site) -> None:
     query = "SELECT loid, md5(string_agg(data, '' ORDER BY pageno)) FROM pg_largeobject GROUP BY loid ORDER BY loid"
     sequences = "SELECT schemaname, sequencename, last_value FROM pg_sequences ORDER BY 1, 2"
     virtual = "SELECT sum(v), sum(doubled) FROM numbered"
+    own = """SELECT setrole, setconfig, datconnlimit, shobj_description(d.oid, 'pg_database'),
+            ARRAY(SELECT one::text FROM unnest(datacl) AS one ORDER BY 1)
+        FROM pg_database AS d JOIN pg_db_role_setting ON setdatabase = d.oid WHERE datname = current_database()
+        ORDER BY 1"""
+    assert len(ask(site, name, own)) == 2
+    assert ask(site, name, own) == ask(site, there.database, own)
     for question in (query, sequences, virtual):
         assert ask(site, name, question) == ask(site, there.database, question)
     assert len(ask(site, name, query)) == 2

@@ -69,9 +69,24 @@ def fill(load: Load, entries: Iterable[Entry], check: Callable[[], Checked]) -> 
     return checked
 
 
-def _load(load: Load, entries: Iterable[Entry]) -> None:
+def script(load: Load, entries: Iterable[Entry]) -> str:
+    """What pg_restore would say to a server for these entries, as with ``--create``. Raises BackupError."""
+    wanted = _written(load, entries)
+    arguments = [str(load.tool.path), "--create", f"--use-list={wanted}", "--file=-", str(load.archive)]
+    with Program(arguments) as program:
+        said = b"".join(program.blocks())
+        program.finish()
+    return said.decode("utf-8", "replace")
+
+
+def _written(load: Load, entries: Iterable[Entry]) -> Path:
     wanted = load.archive.parent / "wanted.list"
     wanted.write_text(toc.listing(entries))
+    return wanted
+
+
+def _load(load: Load, entries: Iterable[Entry]) -> None:
+    wanted = _written(load, entries)
     connection = f"--dbname={make_conninfo(dbname=load.address.database)}"  # any name as it is; login by environment
     flags = ("--exit-on-error", "--no-password", connection, *load.flags, f"--use-list={wanted}")
     _run([str(load.tool.path), *flags, str(load.archive)], dict(login(load.address)), lambda process: None)

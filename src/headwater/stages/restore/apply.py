@@ -19,6 +19,7 @@ from headwater.services.toc import Choice
 from headwater.stages.restore import tables
 from headwater.stages.restore.fetch import fetched
 from headwater.stages.restore.plan import RestorePlan
+from headwater.stages.restore.properties import take_over
 from headwater.stages.restore.roles import restore_roles
 
 
@@ -63,7 +64,10 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         made = restore_roles(connections, plan.backup, identities) if plan.roles else ()
         with _database(plan, connections):
             on_progress(Progress("restore", 0, None, "pg_restore"))
-            contents, incomplete = _restore(plan, Load(plan.tool, archive, address, _flags(plan)), choice, expected)
+            load = Load(plan.tool, archive, address, _flags(plan))
+            contents, incomplete = _restore(plan, load, choice, expected)
+            whole = plan.new and not plan.tables
+            undone = take_over(load, connections.postgres("postgres"), owner=plan.owner) if whole else ()
     return RestoreReport(
         backup=plan.backup.id,
         database=plan.to,
@@ -75,7 +79,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         roles=made,
         left_out=choice.left_out if choice else (),
         passed_over=plan.passed_over,
-        warnings=(incomplete,) if incomplete else (),
+        warnings=(*((incomplete,) if incomplete else ()), *undone),
     )
 
 
