@@ -107,7 +107,7 @@ def _element(
         return f"{word} ({', '.join(_set(e, rules, items, found) for e in node.expressions)})"
     if isinstance(node, exp.Tuple):
         return f"({', '.join(_element(e, rules, items, found) for e in node.expressions)})"
-    if isinstance(node, exp.Literal) and not node.is_string:
+    if isinstance(node, exp.Literal) and not node.is_string and not _is_in_set(node):
         selected = items()
         index = int(node.name) if node.name.isdigit() else 0
         if not 1 <= index <= len(selected):
@@ -124,10 +124,14 @@ def _element(
 
 def _check_key(node: exp.Expression, rules: Expressions) -> None:
     refuse_grouped(node, "GROUP BY clause", rules.registry, rules.context)
-    within = node.find_ancestor(exp.GroupingSets, exp.Cube, exp.Rollup, exp.Select)
-    if not isinstance(within, exp.Select) and not isinstance(node.unnest(), (exp.Column, exp.Dot)):
+    if _is_in_set(node) and not isinstance(node.unnest(), (exp.Column, exp.Dot)):
         message = f"GROUP BY expression must be a column reference: {shown(node)}"
         raise SqlError("INVALID_COLUMN_REFERENCE", message, place_of(node, rules.context))
+
+
+def _is_in_set(node: exp.Expression) -> bool:
+    found = node.find_ancestor(exp.GroupingSets, exp.Cube, exp.Rollup, exp.Select)
+    return found is not None and not isinstance(found, exp.Select)
 
 
 def _refuse_ordinal_aggregates(tree: exp.Select, elements: Sequence[exp.Expression], rules: Expressions) -> None:
