@@ -64,6 +64,11 @@ def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:
     return f"list_extract(CAST([] AS {t.to_duckdb(kind)}[]), {attempt})"
 
 
+def can_fail(sql: str) -> bool:
+    """Whether an expression holds one that ends the query, or one of our own functions, which can."""
+    return "list_extract(CAST([] AS " in sql or "hw_" in sql
+
+
 def refused(message_sql: str, kind: t.Type) -> str:
     """An expression that ends the query with NOT_SUPPORTED when a row reaches it, even inside of TRY.
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import comparison, one_of, together
-from headwater.stack.lakehouse.sql.expression import Expr, null_of
+from headwater.stack.lakehouse.sql.expression import Expr, can_fail, null_of
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -22,7 +22,30 @@ def and_or_rule(self: Expressions, node: exp.Expression) -> Expr:
     # Flat, because a chain of a thousand ORs must not be a thousand calls deep.
     terms: list[exp.Expression] = list(node.flatten(unnest=False))  # type: ignore[arg-type]  # trees are Expressions
     parts = [self.typed(term, t.BOOLEAN, "Logical expression term").sql for term in terms]
-    return Expr(f"({f' {word} '.join(parts)})", t.BOOLEAN)
+    if _is_condition_of_rows(node) or sum(map(can_fail, parts)) > _MOST_GUARDED:
+        return Expr(f"({f' {word} '.join(parts)})", t.BOOLEAN)
+    return Expr(_in_turn(word, parts), t.BOOLEAN)
+
+
+_MOST_GUARDED = 50
+
+
+def _in_turn(word: str, parts: Sequence[str]) -> str:
+    """From left to right, where a later term can fail: Trino does not compute it if an earlier one decides."""
+    first = next((i for i, part in enumerate(parts) if i and can_fail(part)), None)
+    if first is None or any("random(" in part for part in parts[:first]):
+        return f"({f' {word} '.join(parts)})"
+    before = f"({f' {word} '.join(parts[:first])})"
+    decides, decided = (f"NOT {before}", "false") if word == "AND" else (before, "true")
+    return f"(CASE WHEN {decides} THEN {decided} ELSE {before} {word} {_in_turn(word, parts[first:])} END)"
+
+
+def _is_condition_of_rows(node: exp.Expression) -> bool:
+    """A term of WHERE or ON: DuckDB takes rows out term by term, and pushes terms into scans."""
+    parent = node.parent
+    while isinstance(parent, (exp.And, exp.Paren)):
+        parent = parent.parent
+    return isinstance(parent, exp.Join) or (isinstance(parent, exp.Where) and isinstance(parent.parent, exp.Select))
 
 
 def negation_rule(self: Expressions, node: exp.Expression) -> Expr:
