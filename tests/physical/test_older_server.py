@@ -18,7 +18,7 @@ from headwater.errors import BackupError, SettingsError
 from headwater.services import clusters, postgres
 from headwater.stack import unprivileged
 from headwater.stack.binaries import installed_versions
-from headwater.stages.physical import PhysicalOptions
+from headwater.stages.physical import PhysicalOptions, PhysicalVerifyOptions
 
 PROGRAMS_16 = installed_versions()[16]
 
@@ -62,6 +62,10 @@ def test_a_server_16_comes_back_as_it_was_at_a_moment(older: Headwater, tmp_path
     with pytest.raises(SettingsError, match="incremental backups need PostgreSQL 17"):
         older.physical.create_plan(PhysicalOptions(incremental=True))
     assert older.physical.verify().passed
+    tried = older.physical.verify(PhysicalVerifyOptions("restore", log=True))
+    assert tried.passed
+    assert "tables of 3 databases were read" in tried.results[0].detail
+    assert "checksum of every page" not in tried.results[0].detail  # it has none
 
     recover(older, tmp_path / "data", moment)
 

@@ -14,7 +14,7 @@ from headwater.errors import BackupError, Refused
 from headwater.services import postgres
 from headwater.stack import unprivileged
 from headwater.stages import physical
-from headwater.stages.physical import RecoverOptions, Target, tablespaces
+from headwater.stages.physical import PhysicalVerifyOptions, RecoverOptions, Target, tablespaces
 
 
 @pytest.fixture
@@ -51,6 +51,7 @@ def test_tablespaces_are_recovered_into_new_places(spread: Headwater, tmp_path: 
     archive(spread)
     assert list(spread.settings.layout.state.glob("dump-*")) == []
     assert spread.physical.verify().passed
+    assert spread.physical.verify(PhysicalVerifyOptions("restore")).passed
     with postgres.connect(spread.connections.postgres(), autocommit=True) as connection:
         rows = connection.execute("SELECT spcname, pg_tablespace_location(oid) FROM pg_tablespace").fetchall()
     before = {str(name): str(path) for name, path in rows}
