@@ -37,16 +37,18 @@ MACROS: tuple[str, ...] = (
          || '.' || lpad(CAST(abs(ms) % 1000 AS VARCHAR), 3, '0')""",
     """CREATE MACRO hw_month_interval_text(m) AS CASE WHEN m < 0 THEN '-' ELSE '' END
          || (abs(m) // 12) || '-' || (abs(m) % 12)""",
-    # Rounds half up to a multiple of n microseconds, on the calendar before 1970 too; in whole numbers, because a
-    # double does not hold the microseconds of every year.
+    # Rounds half up to a multiple of n microseconds, on the calendar before 1970 too (division cuts towards 0, hence
+    # the long way from it); in whole numbers, because a double does not hold the microseconds of every year.
     """CREATE MACRO hw_round_timestamp(x, n) AS
-         make_timestamp(epoch_us(x) + n // 2 - ((epoch_us(x) + n // 2) % n + n) % n)""",
+         make_timestamp((epoch_us(x) + 4000000000000000000 + n // 2) // n * n - 4000000000000000000)""",
     # Wall clocks of a zone. ICU takes the later instant of a wall clock that is shown twice; Java the earlier one,
     # whose offset was in force some hours before.
     "CREATE MACRO hw_clock(i, z) AS timezone(z, timezone('UTC', i))",
     "CREATE MACRO hw_instant_if(l, i, z, t) AS CASE WHEN hw_clock(i, z) = l THEN i ELSE t END",
     """CREATE MACRO hw_instant_as(l, n, z, t) AS hw_instant_if(l, l - (hw_clock(n, z) - n), z, t)""",
-    """CREATE MACRO hw_instant_first(l, z, t) AS hw_instant_as(l, t - to_hours(3), z, t)""",
+    """CREATE MACRO hw_instant_first(l, z, t) AS CASE
+         WHEN hw_clock(t - to_hours(3), z) - (t - to_hours(3)) > l - t THEN hw_instant_as(l, t - to_hours(3), z, t)
+         ELSE t END""",
     "CREATE MACRO hw_instant(l, z) AS hw_instant_first(l, z, timezone('UTC', timezone(z, l)))",
     "CREATE MACRO hw_instant_near(l, n, z) AS hw_instant_as(l, n, z, hw_instant(l, z))",
     # Before the year 1 DuckDB counts years before Christ; ISO 8601 has a year 0.
