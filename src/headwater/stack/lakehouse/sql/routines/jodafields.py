@@ -102,7 +102,8 @@ def _within(value: int, least: int, most: int) -> None:
         raise ValueError(f"{value} is not from {least} to {most}")
 
 
-_NO_RANGE, _YEARS, _WEEKYEARS, _MONTHS, _WEEKS, _DAYS, _HALVES, _OF_HOURS, _OF_MINUTES, _OF_SECONDS = range(10)
+# Years and week years are equally long.
+_NO_RANGE, _YEARS, _MONTHS, _WEEKS, _DAYS, _HALVES, _OF_HOURS, _OF_MINUTES, _OF_SECONDS = range(9)
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,7 @@ _FIELDS: Mapping[str, _Field] = {
     "x": _Field(_NO_RANGE, 1, _weekyear, lambda m: _weekday(_week(_midnight(m), 1), 1)),
     "M": _Field(_YEARS, 2, _month, lambda m: _midnight(m).replace(day=1)),
     "D": _Field(_YEARS, 4, _day_of_year, _midnight),
-    "w": _Field(_WEEKYEARS, 3, _week, lambda m: _midnight(m) - timedelta(m.weekday())),
+    "w": _Field(_YEARS, 3, _week, lambda m: _midnight(m) - timedelta(m.weekday())),
     "d": _Field(_MONTHS, 4, _day, _midnight),
     "e": _Field(_WEEKS, 4, _weekday, _midnight),
     "a": _Field(_DAYS, 5, _half, lambda m: _midnight(m).replace(hour=m.hour // 12 * 12)),
