@@ -104,6 +104,9 @@ class Expressions:
         if inner_query is not None:
             place = self.context.position(inner_query)
             raise SqlError("NOT_SUPPORTED", "Lambda expression cannot contain subqueries", place)
+        if _needs_groups(node.this, self.registry) and node.this.find(exp.Query) is None:
+            message = "Lambda expression cannot contain aggregations, window functions or grouping operations"
+            raise SqlError("EXPRESSION_NOT_SCALAR", message, self.context.position(node))
         names = [variable.name.lower() for variable in node.expressions]
         depth = str(self.lambda_depth)
         pairs = written or tuple((f"v#_{i}", f"v#_{i}") for i in range(len(names)))
