@@ -473,6 +473,34 @@ def test_an_interruption_while_its_database_is_made_leaves_none(
     assert not database_exists(ready, unfinished_name(restored(ready)))
 
 
+def test_somebody_elses_database_is_not_taken_for_what_a_restore_left(ready: Headwater) -> None:
+    ready.backup_create()
+    name = unfinished_name(restored(ready))
+    postgres.create_database(ready.connections.postgres("postgres"), name)
+    with postgres.connect(ready.connections.postgres(name)) as connection:
+        connection.execute("CREATE TABLE precious (x int)")
+
+    with pytest.raises(Refused, match="was not left by a restore"):
+        ready.restore()
+    assert database_exists(ready, name)
+
+
+def test_names_in_no_known_encoding_are_counted_and_restored(ready: Headwater) -> None:
+    maintenance = ready.connections.postgres("postgres")
+    locale = postgres.DatabaseLocale("SQL_ASCII", "C", "C", "libc", None)
+    other = Headwater(settings=replace(ready.settings, db_name=f"{ready.settings.db_name}_bytes"))
+    postgres.create_empty_database(maintenance, other.settings.db_name, locale)
+    with postgres.connect(other.connections.postgres()) as connection:
+        connection.execute("SET client_encoding = 'LATIN1'")
+        connection.execute('CREATE TABLE "t\xe4b" AS SELECT 1')
+
+    assert other.backup_create().backup.row_counts == {'public."t\xe4b"': 1}
+    assert other.restore().hashes_compared
+    with postgres.connect(maintenance) as connection:  # as libc's, which the cluster's own databases are not
+        query = "SELECT datlocprovider, datcollate, encoding FROM pg_database WHERE datname LIKE %s"
+        assert connection.execute(query, (f"{other.settings.db_name}%",)).fetchall() == [("c", "C", 0)] * 2
+
+
 def test_what_a_killed_verification_left_goes_with_the_next(ready: Headwater) -> None:
     ready.backup_create()
     with subprocess.Popen([sys.executable, "-c", ""]) as ended:

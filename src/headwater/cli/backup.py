@@ -205,7 +205,7 @@ def _create_lines(report: CreateReport) -> Iterator[str]:
     if made.partial:
         yield "  partial: it never stands for the whole database"
     elif made.row_counts is None:
-        yield "  rows were not counted: a table was locked"
+        yield "  rows were not counted: a table was locked, or may not be read"
     else:
         yield f"  {sum(made.row_counts.values()):,} rows in {len(made.row_counts)} tables"
     yield from (f"  warning: {warning}" for warning in made.warnings)

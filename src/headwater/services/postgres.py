@@ -210,6 +210,17 @@ def user_tables(connection: psycopg.Connection[Any]) -> list[UserTable]:
     Partitions count, their parents do not, unless a restore may put the rows into other partitions; neither do an
     extension's tables, which CREATE EXTENSION makes again.
     """
+    try:
+        with connection.transaction():
+            return _user_tables(connection)
+    except psycopg.errors.CharacterNotInRepertoire:
+        # An SQL_ASCII database with names that are no UTF-8. Which encoding they are in, nobody knows: LATIN1 takes any
+        # byte and gives it back, so that a name is at least the same everywhere.
+        connection.execute("SET client_encoding = 'LATIN1'")
+        return _user_tables(connection)
+
+
+def _user_tables(connection: psycopg.Connection[Any]) -> list[UserTable]:
     moving = _ROWS_MOVE if server_major(connection) >= 11 else _NO_ROWS_MOVE  # hash partitions are new in 11
     rows = connection.execute(
         f"""
@@ -267,11 +278,12 @@ def create_empty_database(maintenance: PostgresAddress, name: str, locale: Datab
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE template0 ENCODING {} LC_COLLATE {} LC_CTYPE {}").format(
         sql.Identifier(name), locale.encoding, locale.collate, locale.ctype
     )
-    if locale.provider != "libc":
-        option = sql.SQL("ICU_LOCALE" if locale.provider == "icu" else "BUILTIN_LOCALE")
-        parts = [statement, sql.SQL("LOCALE_PROVIDER"), sql.SQL(locale.provider), option, sql.Literal(locale.locale)]
-        statement = sql.SQL(" ").join(parts)
     with connect(maintenance, autocommit=True) as connection:
+        if server_major(connection) >= 15:  # said of libc, too: template0's may be another one
+            statement += sql.SQL(" LOCALE_PROVIDER {}").format(sql.SQL(locale.provider))
+        if locale.provider != "libc":
+            option = sql.SQL("ICU_LOCALE" if locale.provider == "icu" else "BUILTIN_LOCALE")
+            statement += sql.SQL(" {} {}").format(option, sql.Literal(locale.locale))
         connection.execute(statement)
 
 
@@ -285,6 +297,21 @@ def create_schema(address: PostgresAddress, name: str) -> None:
     """Create a schema unless it exists. Raises PostgresError."""
     with connect(address) as connection:
         connection.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(name)))
+
+
+def database_comment(maintenance: PostgresAddress, name: str) -> str | None:
+    """A database's comment; None if there is none, or no such database. Raises PostgresError."""
+    with connect(maintenance) as connection:
+        query = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
+        row = connection.execute(query, (name,)).fetchone()
+    return None if row is None or row[0] is None else str(row[0])
+
+
+def comment_on_database(maintenance: PostgresAddress, name: str, comment: str | None) -> None:
+    """Set or, with None, remove a database's comment. Raises PostgresError."""
+    with connect(maintenance, autocommit=True) as connection:
+        statement = sql.SQL("COMMENT ON DATABASE {} IS {}")
+        connection.execute(statement.format(sql.Identifier(name), sql.Literal(comment)))
 
 
 def drop_idle_database(maintenance: PostgresAddress, name: str) -> None:

@@ -8,14 +8,14 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO, TypeVar
 
 from psycopg.conninfo import make_conninfo
 
-from headwater.errors import BackupError, HeadwaterError
+from headwater.errors import BackupError, HeadwaterError, Refused
 from headwater.manifest import BackupManifest, SourceDatabase
 from headwater.model import PostgresAddress
 from headwater.services import postgres, toc
@@ -27,6 +27,7 @@ from headwater.services.tools import Tool, login
 
 Checked = TypeVar("Checked")
 SAID_KEPT = 64 * 1024
+UNFINISHED = "headwater is restoring this, or was: it may be dropped"
 _SERVERS_FAULTS = {
     "No space left on device|could not extend file": "the server's disk is full: make room there",
     "extension .* is not available": "install the extension on the server",
@@ -212,12 +213,27 @@ def _failed(code: int, said: str) -> BackupError:
 def new_database(maintenance: PostgresAddress, name: str, source: SourceDatabase) -> Iterator[None]:
     """An empty database like the source, ``name`` only when the block ended well; gone if it fails, Ctrl-C included.
 
-    Inside the block it is called ``unfinished_name(name)``.
+    Inside the block it is called ``unfinished_name(name)``. Raises Refused if somebody else has one of that name.
     """
     unfinished = unfinished_name(name)
+    _require_left_behind(maintenance, unfinished)
     postgres.drop_idle_database(maintenance, unfinished)  # what a killed restore left behind
     with scratch_database(maintenance, unfinished, source, rename_to=name):
+        postgres.comment_on_database(maintenance, unfinished, UNFINISHED)
         yield
+        if postgres.database_comment(maintenance, unfinished) == UNFINISHED:  # the source had none
+            postgres.comment_on_database(maintenance, unfinished, None)
+
+
+def _require_left_behind(maintenance: PostgresAddress, name: str) -> None:
+    if postgres.database_comment(maintenance, name) == UNFINISHED:
+        return
+    with postgres.connect(maintenance) as connection:
+        if not postgres.database_exists(connection, name):
+            return
+    with postgres.connect(replace(maintenance, database=name)) as connection:
+        if postgres.user_tables(connection):
+            raise Refused(f"database {name} was not left by a restore", hint="rename it, or choose another --to NAME")
 
 
 @contextmanager
