@@ -100,6 +100,7 @@ class Session:
         self._files: list[Path] = []
         self._counted = 0
         self._refused: list[str] = []
+        self._interrupted = threading.Event()
         self._footers: dict[str, _Footer] = {}
         self._known_footers: dict[str, _Footer] = {}
         self._whole_chunks = True
@@ -141,7 +142,11 @@ class Session:
         try:
             yield from reader
         except OSError as error:
-            raise _raised(error) from error
+            raised = _raised(error)
+            if isinstance(raised, duckdb.InterruptException) and not self._interrupted.is_set():
+                # The thread that failed stops the others; once in a while the reader is told of these only.
+                self.materialize(sql)
+            raise raised from error
 
     def expect(self, files: Iterable[StoredObject]) -> None:
         """Say which Parquet files a scan reads, before it is bound; the footer of each counts once.
@@ -206,6 +211,7 @@ class Session:
     def reset(self) -> None:
         """Forget what was read."""
         self._refused.clear()
+        self._interrupted.clear()
         self.connection.execute("CALL truncate_duckdb_logs()")
         self._counted = 0
         self._footers = {}
@@ -222,6 +228,7 @@ class Session:
 
     def interrupt(self) -> None:
         """Make the running query fail with ``duckdb.InterruptException``."""
+        self._interrupted.set()
         self.connection.interrupt()
 
     def close(self) -> None:
