@@ -95,6 +95,7 @@ def test_what_a_kept_backup_needs_is_kept(made: list[PhysicalManifest], policy: 
         assert all(segment.number < item.start_segment.number for segment in going)
 
 
+@pytest.mark.soak
 def test_the_rules_choose_among_physical_backups(ready: Headwater) -> None:
     day = now()
     monthly = back_up(ready, at=day - timedelta(days=70))
@@ -158,6 +159,7 @@ def test_a_verification_is_recorded_and_a_failed_one_makes_the_status_fail(ready
     assert any(made.id in problem for problem in ready.physical.status().problems)
 
 
+@pytest.mark.soak
 def test_a_gap_makes_the_status_fail_and_names_the_segments(ready: Headwater, tmp_path: Path) -> None:
     made = back_up(ready)
     for number in (1, 2, 3):
@@ -186,6 +188,7 @@ def test_a_gap_makes_the_status_fail_and_names_the_segments(ready: Headwater, tm
     assert ready.physical.status().problems == ()
 
 
+@pytest.mark.soak
 def test_a_recovery_point_that_is_too_old_makes_the_status_fail(ready: Headwater) -> None:
     made = back_up(ready)
     ready.physical.verify()

@@ -125,6 +125,7 @@ def test_a_moment_outside_of_the_windows_is_refused_with_the_windows(ready: Head
     assert str(Window(first.ended, until)) in caught.value.hint
 
 
+@pytest.mark.soak
 def test_every_moment_that_is_said_to_be_recoverable_is(ready: Headwater, tmp_path: Path) -> None:
     mark(ready, 1)
     made = back_up(ready)

@@ -35,6 +35,7 @@ def test_postgresql_is_started_on_a_combined_backup_and_reads_it(ready: Headwate
     assert list(ready.settings.layout.state.glob("dump-*")) == []
 
 
+@pytest.mark.soak
 def test_a_table_whose_file_the_server_had_lost_is_found_by_reading_only(ready: Headwater, stack_state: Path) -> None:
     with postgres.connect(ready.connections.postgres(), autocommit=True) as connection:
         row = connection.execute("SELECT pg_relation_filepath('marks')").fetchone()

@@ -52,7 +52,11 @@ def sql(stack: StackInfo, statement: str) -> list[tuple[object, ...]]:
 
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    wait_until_dead(pid)
+
+
+def wait_until_dead(pid: int) -> None:
+    deadline = time.monotonic() + 20
     while time.monotonic() < deadline:
         try:
             dead = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
@@ -62,7 +66,7 @@ def kill(pid: int) -> None:
         except OSError:
             return
         time.sleep(0.01)
-    raise AssertionError("kill -9 did not work")
+    raise AssertionError(f"{pid} lives on")
 
 
 def postmaster(state: Path) -> int:
@@ -265,8 +269,6 @@ def test_a_supervisor_that_is_told_to_end_stops_its_database_first(state: Path) 
     stack = ensure_running(state)
     database = int((state / "postgres" / "postmaster.pid").read_text().split()[0])
     os.kill(stack.pid, signal.SIGTERM)
-    deadline = time.monotonic() + 20
-    while Path(f"/proc/{stack.pid}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until_dead(stack.pid)
     assert not Path(f"/proc/{database}").exists()
     assert not (state / "postgres" / "postmaster.pid").exists()
