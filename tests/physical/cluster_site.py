@@ -65,7 +65,8 @@ def serving(login: PostgresAddress, folder: Path, programs: Path) -> Iterator[Po
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = folder.with_name(f"{folder.name}.log")
-    command = unprivileged.command([str(programs / "postgres"), "-D", str(folder), "-p", str(port), "-c", "fsync=off"], programs, folder)
+    server = [str(programs / "postgres"), "-D", str(folder), "-p", str(port), "-c", "fsync=off"]
+    command = unprivileged.command(server, programs, folder)
     with log.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, cwd="/")
     try:
