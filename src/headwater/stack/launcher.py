@@ -34,6 +34,8 @@ def running(state: Path) -> StackInfo | None:
 
 def _is_ready(stack: StackInfo) -> bool:
     """Whether the port is this very stack's (another program may have got the number) and PostgreSQL is up."""
+    if not _lives(stack.pid):  # nor need we wait for a program that took its port and says nothing
+        return False
     connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=5)
     try:
         connection.request("GET", HEALTH_PATH)
@@ -43,6 +45,18 @@ def _is_ready(stack: StackInfo) -> bool:
         return False
     finally:
         connection.close()
+
+
+def _lives(pid: int) -> bool:
+    with contextlib.suppress(ChildProcessError):  # not ours
+        os.waitpid(pid, os.WNOHANG)  # one that we started and that has ended exists until it is waited for
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        pass
+    return True
 
 
 def ensure_running(state: Path) -> StackInfo:
@@ -132,7 +146,8 @@ def _stop_supervisor(state: Path) -> bool:
             lock = hold_lock(state)
             if lock is not None:
                 lock.close()
-                return True
+                if not _lives(pid):
+                    return True
             time.sleep(0.02)
     raise StackFault(f"process {pid} does not stop", hint="kill it by hand")
 
