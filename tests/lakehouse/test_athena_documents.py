@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -148,7 +149,83 @@ def test_a_plan_is_shown_without_running_the_query(athena: AthenaClient) -> None
     execution = athena.run("EXPLAIN SELECT 1 AS one")
     assert execution["SubstatementType"] == "EXPLAIN"
     assert athena.result(execution["QueryExecutionId"])[:2] == [["Query Plan"], ["Output[one integer]"]]
-    assert athena.failure("EXPLAIN (TYPE IO) SELECT 1").startswith("NOT_SUPPORTED: EXPLAIN (TYPE IO)")
     valid = athena.run("EXPLAIN (TYPE VALIDATE) SELECT 1 AS one")
     assert athena.result(valid["QueryExecutionId"]) == [["Valid"], ["true"]]
     assert athena.failure("EXPLAIN (TYPE VALIDATE) SELECT one").startswith("COLUMN_NOT_FOUND: line 1:32")
+
+
+def test_explaining_a_statement_that_writes_shows_its_plan_and_writes_nothing(athena: AthenaClient) -> None:
+    athena.run("CREATE DATABASE IF NOT EXISTS lake")
+    athena.run("CREATE TABLE made WITH (external_location = 's3://data/made/') AS SELECT 1 AS a, 'x' AS b")
+    ice = "WITH (table_type = 'ICEBERG', is_external = false, location = 's3://data/ice/')"
+    athena.run(f"CREATE TABLE ice {ice} AS SELECT 1 AS a, 'x' AS b")
+    before = sorted(path for path in (athena.storage.root / "data").rglob("*"))
+    for statement, table in (
+        ("INSERT INTO made SELECT a + 1, b FROM made", "made"),
+        ("CREATE TABLE other AS SELECT * FROM made", "other"),
+        ("CREATE TABLE empty AS SELECT * FROM made WITH NO DATA", "empty"),
+        (f"CREATE TABLE other {ice.replace('ice/', 'other/')} AS SELECT * FROM made", "other"),
+        ("INSERT INTO ice SELECT * FROM made", "ice"),
+        ("DELETE FROM ice WHERE a = 1", "ice"),
+        ("UPDATE ice SET b = 'y'", "ice"),
+        ("MERGE INTO ice AS t USING made AS s ON t.a = s.a WHEN MATCHED THEN DELETE", "ice"),
+    ):
+        plan = athena.result(athena.run(f"EXPLAIN {statement}")["QueryExecutionId"])
+        assert plan[:3] == [["Query Plan"], ["Output[rows bigint]"], [f"  TableWriter[awsdatacatalog:lake.{table}]"]]
+        assert athena.result(athena.run(f"EXPLAIN (TYPE VALIDATE) {statement}")["QueryExecutionId"])[1] == ["true"]
+    unload = "UNLOAD (SELECT * FROM made) TO 's3://data/unloaded/' WITH (format = 'JSON')"
+    plan = athena.result(athena.run(f"EXPLAIN (TYPE DISTRIBUTED) {unload}")["QueryExecutionId"])
+    assert plan[1:4] == [["Fragment 0 [SINGLE]"], ["Output[rows bigint]"], ["  TableScan[awsdatacatalog:lake.made]"]]
+    for statement, code in (
+        ("INSERT INTO made SELECT 'x', b FROM made", "TYPE_MISMATCH"),
+        ("INSERT INTO made SELECT c FROM made", "COLUMN_NOT_FOUND: line 1:49"),
+        ("CREATE TABLE made AS SELECT 1 AS a", "TABLE_ALREADY_EXISTS"),
+        ("DELETE FROM made", "NOT_SUPPORTED: Cannot delete from non-managed Hive table"),
+        ("VACUUM ice", "NOT_SUPPORTED: EXPLAIN VACUUM"),
+        ("DROP TABLE made", "NOT_SUPPORTED: EXPLAIN DROP"),
+    ):
+        assert athena.failure(f"EXPLAIN (TYPE VALIDATE) {statement}").startswith(code)
+    assert athena.failure(f"EXPLAIN ANALYZE {unload}").startswith("NOT_SUPPORTED: EXPLAIN ANALYZE UNLOAD")
+    assert sorted(path for path in (athena.storage.root / "data").rglob("*")) == before
+    assert athena.result(athena.run("SHOW TABLES")["QueryExecutionId"]) == [["ice"], ["made"]]
+
+
+def test_a_plan_has_the_form_that_was_asked_for(athena: AthenaClient) -> None:
+    def plan(options: str, query: str = "SELECT a FROM made") -> str:
+        rows = athena.result(athena.run(f"EXPLAIN {options} {query}")["QueryExecutionId"])
+        return "\n".join(str(row[0]) for row in rows[1:])
+
+    athena.run("CREATE DATABASE IF NOT EXISTS lake")
+    athena.run("CREATE TABLE made AS SELECT 1 AS a")
+    tree = json.loads(plan("(FORMAT JSON, TYPE LOGICAL)"))
+    assert (tree["name"], tree["outputs"]) == ("Output", [{"symbol": "a", "type": "integer"}])
+    assert json.loads(plan("(TYPE DISTRIBUTED, FORMAT JSON)"))["0"] == tree
+    assert json.loads(plan("ANALYZE (FORMAT JSON)"))["children"][0]["details"][-1] == "Output: 1 rows"
+    assert plan("(FORMAT GRAPHVIZ)").startswith('digraph logical_plan {\nlabel = "SINGLE"\nplannode_0[label="{Output|')
+    made = {"catalog": "awsdatacatalog", "schemaTable": {"schema": "lake", "table": "made"}}
+    reading = json.loads(plan("(TYPE IO, FORMAT JSON)", "SELECT x.a FROM made AS x, made AS y"))
+    assert [info["table"] for info in reading["inputTableColumnInfos"]] == [made]
+    assert "outputTable" not in reading
+    assert json.loads(plan("(TYPE IO)", "INSERT INTO made VALUES 1"))["outputTable"] == made
+    assert athena.failure("EXPLAIN (TYPE IO, FORMAT GRAPHVIZ) SELECT 1").startswith("NOT_SUPPORTED: EXPLAIN (TYPE IO")
+    place = {"ResultConfiguration": {"OutputLocation": OUTPUT}}
+    for wrong in ("(FORMAT XML)", "(TYPE IO FORMAT JSON)", "ANALYZE (TYPE LOGICAL)", "ANALYZE (FORMAT GRAPHVIZ)"):
+        refused = athena.refused("StartQueryExecution", QueryString=f"EXPLAIN {wrong} SELECT 1", **place)
+        assert "mismatched input" in refused["message"]
+
+
+def test_a_registered_catalog_of_the_own_account_is_a_name_of_the_same_tables(athena: AthenaClient) -> None:
+    athena.run("CREATE DATABASE IF NOT EXISTS lake")
+    athena.run("CREATE TABLE t AS SELECT 1 AS a")
+    for name, account in (("c1", "000000000000"), ("c2", "000000000001")):
+        athena.call("CreateDataCatalog", Name=name, Type="GLUE", Parameters={"catalog-id": account})
+    assert athena.rows("SELECT a, lake.t.a, c1.lake.t.a FROM C1.lake.t") == [["1", "1", "1"]]
+    athena.run("CREATE VIEW v AS SELECT * FROM c1.lake.t")
+    assert athena.rows("SELECT c1.lake.v.a FROM c1.lake.v") == [["1"]]
+    listed = "SELECT table_name FROM c1.information_schema.tables WHERE table_schema = 'lake' ORDER BY 1"
+    assert athena.rows(listed) == [["t"], ["v"]]
+    assert athena.rows("SELECT a FROM t", QueryExecutionContext={"Catalog": "c1", "Database": "lake"}) == [["1"]]
+    assert athena.failure("SELECT * FROM c2.lake.t").startswith(
+        "NOT_SUPPORTED: line 1:15: data catalog c2 of type GLUE"
+    )
+    assert athena.failure("SELECT * FROM c3.lake.t").startswith("CATALOG_NOT_FOUND: line 1:15")

@@ -37,16 +37,7 @@ class DataCatalogs:
 
     def trouble(self, scope: Scope, name: str) -> str | None:
         """Why a catalog cannot be read here; ``None`` for the account's own, also under another name."""
-        if name.lower() == _OFFICIAL:
-            return None
-        known = self._store.document(_KIND, scope, name.lower())
-        if known is None:
-            return f"CATALOG_NOT_FOUND: Catalog '{name.lower()}' does not exist"
-        if known["Type"] == "GLUE" and known["Parameters"]["catalog-id"] == scope.account:
-            return None
-        of_other = f" of account {known['Parameters']['catalog-id']}" if known["Type"] == "GLUE" else ""
-        what = f"data catalog {name} of type {known['Type']}{of_other}"
-        return f"NOT_SUPPORTED: {what} is not supported by Headwater's local Athena"
+        return catalog_trouble(self._store, scope, name)
 
     def _get(self, scope: Scope, name: str) -> GlueJson:
         if name.lower() == _OFFICIAL:
@@ -91,6 +82,20 @@ class DataCatalogs:
         if name.lower() == _OFFICIAL:
             raise invalid_request(f"Data catalog {AWS_CATALOG} can be neither changed nor deleted")
         return self._get(scope, name)
+
+
+def catalog_trouble(store: AthenaStore, scope: Scope, name: str) -> str | None:
+    """Why a catalog cannot be read here, as the reason of a failed query; ``None`` for the account's own."""
+    if name.lower() == _OFFICIAL:
+        return None
+    known = store.document(_KIND, scope, name.lower())
+    if known is None:
+        return f"CATALOG_NOT_FOUND: Catalog '{name.lower()}' does not exist"
+    if known["Type"] == "GLUE" and known["Parameters"]["catalog-id"] == scope.account:
+        return None
+    of_other = f" of account {known['Parameters']['catalog-id']}" if known["Type"] == "GLUE" else ""
+    what = f"data catalog {name} of type {known['Type']}{of_other}"
+    return f"NOT_SUPPORTED: {what} is not supported by Headwater's local Athena"
 
 
 def _data_catalog(request: GlueJson) -> GlueJson:

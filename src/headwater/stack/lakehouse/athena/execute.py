@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
+from headwater.stack.lakehouse.athena.catalogs import catalog_trouble
 from headwater.stack.lakehouse.athena.control import Control
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.explain import explain
@@ -31,7 +33,7 @@ from headwater.stack.lakehouse.model import Scope, Storage, split_s3_uri
 from headwater.stack.lakehouse.results.columns import column_info, metadata_object, text_column_info
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Registry
-from headwater.stack.lakehouse.writes.context import WriteContext
+from headwater.stack.lakehouse.writes.context import QueryEngine, WriteContext
 from headwater.stack.lakehouse.writes.execute import execute_write
 
 _BINARY = "application/octet-stream"
@@ -103,17 +105,22 @@ class Executor:
 
     def _run_in(self, job: Job, session: object) -> SelectRun:
         r = self.resources
-        return SelectRun(session, r.catalog, r.storage, job.scope, r.registry, job.database, moment(r.clock))  # type: ignore[arg-type]
+        return SelectRun(
+            session,  # type: ignore[arg-type]
+            *(r.catalog, r.storage, job.scope, r.registry, job.database, moment(r.clock)),
+            trouble=partial(catalog_trouble, r.store, job.scope),
+        )
 
     def _explain(self, job: Job, statement: ExplainStatement, control: Control) -> Outcome:
         with self.resources.engine.session() as session, control.attached(session):
-            lines, scanned = explain(self._run_in(job, session), statement)
-        column = "Valid" if statement.validate else "Query Plan"
+            run = self._run_in(job, session)
+            lines, scanned = explain(run, statement, lambda engine: self._write_context(job, engine))
+        column = "Valid" if statement.kind == "VALIDATE" else "Query Plan"
         return self._text(job, (column, *lines), "EXPLAIN", column, scanned)
 
     def _ddl(self, job: Job, ddl: DdlStatement) -> Outcome:
         r = self.resources
-        columns = view_columns(r.catalog, r.storage, job.scope, r.registry, moment(r.clock))
+        columns = view_columns(self._run_in(job, None))
         context = DdlContext(job.scope, r.catalog, r.storage, job.database, r.clock, columns)
         # Athena checks the output location before it changes anything.
         self._put(job.scope, f"{job.output}.metadata", b"", _BINARY)
@@ -136,12 +143,7 @@ class Executor:
         infos = [column_info("rows", t.BIGINT)]
         began = time.monotonic()
         with r.engine.session() as session, control.attached(session):
-            run = self._run_in(job, session)
-            context = WriteContext(
-                *(job.scope, r.catalog, r.storage, run, r.scratch, job.identifier, job.output, job.database),
-                enforced=job.enforced,
-                clock=r.clock,
-            )
+            context = self._write_context(job, self._run_in(job, session))
             self._check_output(job)
             result = execute_write(statement.write, context)
             scanned = session.bytes_read()
@@ -151,6 +153,14 @@ class Executor:
         self._put(job.scope, manifest, "".join(f"{uri}\n" for uri in result.files).encode(), "text/csv")
         return Outcome(
             infos, result.rows, scanned, time.monotonic() - began, 0.0, result.statement, result.substatement, manifest
+        )
+
+    def _write_context(self, job: Job, engine: QueryEngine) -> WriteContext:
+        r = self.resources
+        return WriteContext(
+            *(job.scope, r.catalog, r.storage, engine, r.scratch, job.identifier, job.output, job.database),
+            enforced=job.enforced,
+            clock=r.clock,
         )
 
     def _check_output(self, job: Job) -> None:

@@ -21,7 +21,7 @@ from headwater.stack.lakehouse.model import Column, GlueJson, Scope, Storage
 from headwater.stack.lakehouse.results.columns import column_info
 from headwater.stack.lakehouse.results.encode import csv_header, csv_query
 from headwater.stack.lakehouse.sources.relation import Lake
-from headwater.stack.lakehouse.sql.bind import CatalogTables
+from headwater.stack.lakehouse.sql.bind import CatalogTables, CatalogTrouble
 from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.context import Context, Moment, Snapshot
 from headwater.stack.lakehouse.sql.parse import parse_query
@@ -43,11 +43,11 @@ class SelectRun:
     registry: Registry
     database: str
     now: datetime
+    trouble: CatalogTrouble | None = None
 
     def translation(self, query: SelectStatement | QueryText) -> Translation:
         """The query in DuckDB SQL, its scans still open."""
-        tables = tables_of(self.catalog, self.storage, self.scope, self.database)
-        return translate(query.tree, Context(query.text, tables, self.now), self.registry)
+        return translate(query.tree, Context(query.text, tables_of(self, self.database), self.now), self.registry)
 
     def sources(self, translation: Translation) -> str:
         """The SQL with its scans filled in."""
@@ -92,8 +92,9 @@ def _with_bytes(failure: QueryFailed, session: Session) -> QueryFailed:
     return failure
 
 
-def tables_of(catalog: Catalog, storage: Storage, scope: Scope, database: str) -> CatalogTables:
+def tables_of(run: SelectRun, database: str) -> CatalogTables:
     """The tables that a query can name, Iceberg's among them."""
+    catalog, storage, scope = run.catalog, run.storage, run.scope
 
     # pyiceberg is imported by the first query that needs it.
     def snapshot(glue: GlueJson, at: Moment) -> Snapshot:
@@ -108,7 +109,7 @@ def tables_of(catalog: Catalog, storage: Storage, scope: Scope, database: str) -
 
         return metadata_rows(IcebergTables(catalog, storage, scope), glue, suffix)
 
-    return CatalogTables(catalog, scope, database, snapshot, metadata)
+    return CatalogTables(catalog, scope, database, snapshot, metadata, run.trouble)
 
 
 def moment(clock: Callable[[], float]) -> datetime:
@@ -134,14 +135,12 @@ def run_select(run: SelectRun, statement: SelectStatement, result: Path) -> Outc
         )
 
 
-def view_columns(
-    catalog: Catalog, storage: Storage, scope: Scope, registry: Registry, now: datetime
-) -> Callable[[str, str, str], Sequence[Column]]:
+def view_columns(run: SelectRun) -> Callable[[str, str, str], Sequence[Column]]:
     """What CREATE VIEW asks of the SELECT engine: the columns of a query, with their Trino types."""
 
     def columns(sql: str, database: str, name: str) -> Sequence[Column]:
-        tables = tables_of(catalog, storage, scope, database.lower())
-        found = translate(parse_query(sql), Context(sql, tables, now, views=(name,)), registry).columns
+        context = Context(sql, tables_of(run, database.lower()), run.now, views=(name,))
+        found = translate(parse_query(sql), context, run.registry).columns
         check_columns(found)
         return [Column((column.name or "").lower(), str(column.type)) for column in found]
 

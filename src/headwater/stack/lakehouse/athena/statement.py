@@ -29,6 +29,10 @@ _REFUSED = (
     *("CREATE", "ALTER", "DROP", "SHOW", "DESCRIBE", "DESC", "MSCK"),
     *("CALL", "USE", "SET", "RESET", "ANALYZE", "GRANT", "REVOKE", "TRUNCATE", "COMMENT", "REFRESH"),
 )
+_EXPLAIN = {
+    "FORMAT": ("TEXT", "JSON", "GRAPHVIZ"),
+    "TYPE": ("LOGICAL", "DISTRIBUTED", "VALIDATE", "IO"),
+}
 _EXPECTED = "'ALTER', 'CREATE', 'DELETE', 'DESCRIBE', 'DROP', 'EXPLAIN', 'INSERT', 'MSCK', 'SELECT', 'SHOW', 'WITH'"
 
 PreparedTexts = Callable[[str], str | None]
@@ -63,12 +67,15 @@ class WriteStatement:
 
 @dataclass(frozen=True)
 class ExplainStatement:
-    """``EXPLAIN`` and ``EXPLAIN ANALYZE`` of a query; ``style`` is TEXT or JSON; ``validate`` shows no plan."""
+    """``EXPLAIN`` of a query or of a statement that writes, and ``EXPLAIN ANALYZE`` of a query.
 
-    query: SelectStatement
+    ``style`` is TEXT, JSON or GRAPHVIZ; ``kind`` is LOGICAL, DISTRIBUTED, VALIDATE (which shows no plan) or IO.
+    """
+
+    of: SelectStatement | Write
     analyze: bool = False
     style: str = "TEXT"
-    validate: bool = False
+    kind: str = "LOGICAL"
 
 
 @dataclass(frozen=True)
@@ -238,23 +245,39 @@ def _arguments(tokens: Tokens) -> list[str]:
 
 def _explain(tokens: Tokens, parameters: Sequence[str]) -> Statement:
     analyze = tokens.accept("analyze")
-    style, validate = "TEXT", False
+    chosen: dict[str, str] = {}
     if tokens.accept("("):
-        while not tokens.accept(")"):
-            option = tokens.advance().text.upper()
-            value = tokens.advance().text.upper()
-            if option == "FORMAT":
-                style = value
-            elif (option, value) == ("TYPE", "VALIDATE") and not analyze:
-                validate = True
-            elif (option, value) not in (("TYPE", "LOGICAL"), ("TYPE", "DISTRIBUTED")):
-                raise Unsupported(f"EXPLAIN ({option} {value})")
-            tokens.accept(",")
-    if style not in ("TEXT", "JSON"):
-        raise Unsupported(f"EXPLAIN (FORMAT {style})")
-    if not any(tokens.at(word) for word in ("select", "with", "values", "(", "table")):
-        raise Unsupported(f"EXPLAIN {tokens.advance().text.upper()}")
-    return ExplainStatement(_select(with_parameters(tokens.rest(), parameters)), analyze, style, validate)
+        while True:
+            option = _one_of(tokens, ("FORMAT",) if analyze else tuple(_EXPLAIN))
+            chosen[option] = _one_of(tokens, ("TEXT", "JSON") if analyze else _EXPLAIN[option])
+            if not tokens.accept(","):
+                break
+        tokens.expect(")")
+    kind, style = chosen.get("TYPE", "LOGICAL"), chosen.get("FORMAT", "TEXT")
+    if (kind, style) == ("IO", "GRAPHVIZ"):
+        raise Unsupported("EXPLAIN (TYPE IO, FORMAT GRAPHVIZ)")
+    return ExplainStatement(_explained(tokens, parameters, analyze=analyze), analyze, style, kind)
+
+
+def _one_of(tokens: Tokens, words: Sequence[str]) -> str:
+    for word in words:
+        if tokens.accept(word.lower()):
+            return word
+    raise tokens.mismatch(*(f"'{word}'" for word in words))
+
+
+def _explained(tokens: Tokens, parameters: Sequence[str], *, analyze: bool) -> SelectStatement | Write:
+    """The statement behind EXPLAIN."""
+    if any(tokens.at(word) for word in ("select", "with", "values", "(", "table")):
+        return _select(with_parameters(tokens.rest(), parameters))
+    word = tokens.advance().text.upper()
+    tokens.back()
+    write = None
+    if word in (*_WRITES, "CREATE") and not analyze:
+        write = parse_write(with_parameters(tokens.rest(), parameters))
+    if write is None:
+        raise Unsupported(f"EXPLAIN {'ANALYZE ' if analyze else ''}{word}")
+    return write
 
 
 def _headline(bare: str, word: str) -> str:

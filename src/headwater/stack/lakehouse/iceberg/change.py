@@ -40,20 +40,27 @@ class _Rows:
 
 def change_iceberg(statement: Delete | Update | Merge, glue: GlueJson, context: WriteContext) -> WriteResult:
     """Carry out the statement. Its count is that of the rows deleted, updated and inserted."""
-    table = IcebergTables(context.catalog, context.storage, context.scope).open(glue)
-    read = read_current(table)
-    name = f"{quote_name(glue['DatabaseName'])}.{quote_name(glue['Name'])}"
-    rows = _merge_query(statement, name, read) if isinstance(statement, Merge) else _row_query(statement, name, read)
-    prepared = context.engine.prepare(QueryText.read(rows.text))
-    word = type(statement).__name__.upper()
-    changes = context.engine.materialize(_changes(prepared, rows, read, word))
+    table, read, sql = plan_change(statement, glue, context)
+    changes = context.engine.materialize(sql)
     if isinstance(statement, Merge):
         _check_matches(context, changes)
     counted = f"SELECT count(*) AS n FROM {changes} WHERE action IN ({UPDATED}, {DELETED}, {INSERTED})"
     count = _numbers(context.engine.batches(counted))[0]
     if count:
         _commit(table, read, changes, context)
-    return WriteResult(word, count)
+    return WriteResult(type(statement).__name__.upper(), count)
+
+
+def plan_change(
+    statement: Delete | Update | Merge, glue: GlueJson, context: WriteContext
+) -> tuple[Table, IcebergRead, str]:
+    """The table, what is read of it, and the query for its rows after the change. Nothing runs."""
+    table = IcebergTables(context.catalog, context.storage, context.scope).open(glue)
+    read = read_current(table)
+    name = f"{quote_name(glue['DatabaseName'])}.{quote_name(glue['Name'])}"
+    rows = _merge_query(statement, name, read) if isinstance(statement, Merge) else _row_query(statement, name, read)
+    prepared = context.engine.prepare(QueryText.read(rows.text))
+    return table, read, _changes(prepared, rows, read, type(statement).__name__.upper())
 
 
 def _row_query(statement: Delete | Update, name: str, read: IcebergRead) -> _Rows:

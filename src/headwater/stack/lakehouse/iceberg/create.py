@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from pyiceberg import transforms as tr
@@ -118,8 +119,19 @@ def _glue(name: str, location: str) -> GlueJson:
     return {"Name": name, "PartitionKeys": [], "StorageDescriptor": {"Location": location.rstrip("/"), "SerdeInfo": {}}}
 
 
-def create_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> WriteResult:
-    """``CREATE TABLE … WITH (table_type = 'ICEBERG') AS query``."""
+@dataclass(frozen=True)
+class IcebergTableAs:
+    """What CREATE TABLE AS would make: the query's rows, and the table that takes them."""
+
+    prepared: Prepared
+    location: str
+    schema: Schema
+    spec: PartitionSpec
+    settings: Mapping[str, str]
+
+
+def plan_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> IcebergTableAs:
+    """The table that a statement would make. Nothing runs, nothing is written."""
     properties = dict(statement.properties)
     location = properties.pop("location", None) or properties.pop("external_location", None)
     if properties.pop("is_external", True) is not False:
@@ -128,8 +140,6 @@ def create_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> 
     if location is None:
         raise QueryFailed("INVALID_TABLE_PROPERTY: location is required for Iceberg tables")
     settings = _settings(properties)
-    database = context.database_of(statement.table)
-    context.check_empty(str(location), f"table '{database}.{statement.table.name}'")
     prepared = context.engine.prepare(statement.query)
     check_columns(prepared.columns)
     ids = Ids()
@@ -140,11 +150,19 @@ def create_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> 
     ]
     schema = Schema(*fields)
     spec = spec_of(schema, partitioning if isinstance(partitioning, tuple) else ())
+    return IcebergTableAs(prepared, str(location), schema, spec, settings)
+
+
+def create_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> WriteResult:
+    """``CREATE TABLE … WITH (table_type = 'ICEBERG') AS query``."""
+    plan = plan_iceberg_table_as(statement, context)
+    database = context.database_of(statement.table)
+    context.check_empty(plan.location, f"table '{database}.{statement.table.name}'")
     tables = IcebergTables(context.catalog, context.storage, context.scope)
-    glue = _glue(statement.table.name, str(location))
-    table = tables.stage(database, glue, schema, spec, **settings)
+    glue = _glue(statement.table.name, plan.location)
+    table = tables.stage(database, glue, plan.schema, plan.spec, **plan.settings)
     try:
-        rows = append(table, prepared, context) if statement.with_data else 0
+        rows = append(table, plan.prepared, context) if statement.with_data else 0
         if not rows:
             tables.publish(database, glue, table.metadata)
     except ApiError as error:
@@ -154,11 +172,16 @@ def create_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> 
 
 def insert_into_iceberg(statement: Insert, glue: GlueJson, context: WriteContext) -> WriteResult:
     """``INSERT INTO``: one new snapshot."""
+    fitted, table = plan_iceberg_insert(statement, glue, context)
+    return WriteResult("INSERT", append(table, fitted, context))
+
+
+def plan_iceberg_insert(statement: Insert, glue: GlueJson, context: WriteContext) -> tuple[Prepared, Table]:
+    """The rows in the table's types, and the table. Nothing runs, nothing is written."""
     table = IcebergTables(context.catalog, context.storage, context.scope).open(glue)
     read = read_current(table)
     columns = tuple(OutputColumn(n, k) for n, k in zip(read.names, read.types, strict=True))
-    fitted = fit_types(statement.columns, context.engine.prepare(statement.query), columns)
-    return WriteResult("INSERT", append(table, fitted, context))
+    return fit_types(statement.columns, context.engine.prepare(statement.query), columns), table
 
 
 def append(table: Table, prepared: Prepared, context: WriteContext) -> int:

@@ -32,6 +32,8 @@ OpenSnapshot = Callable[[GlueJson, Moment], Snapshot]
 """Opens an Iceberg table at a moment."""
 MetadataRows = Callable[[GlueJson, str], Query | None]
 """The rows of ``table$snapshots`` and its like; ``None`` for a suffix that is none."""
+CatalogTrouble = Callable[[str], str | None]
+"""Why a catalog of a name cannot be read; ``None`` for another name of the one that can."""
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,12 @@ class CatalogTables:
     database: str
     iceberg: OpenSnapshot | None = None
     metadata: MetadataRows | None = None
+    trouble: CatalogTrouble | None = None
 
     def table(self, parts: Sequence[str], position: Position) -> Table:
         """The table that ``t``, ``db.t`` or ``awsdatacatalog.db.t`` means. Raises ``SqlError``."""
         *qualifier, name = parts
-        if len(qualifier) == 2 and qualifier[0] != CATALOG:
-            raise SqlError("CATALOG_NOT_FOUND", f"Catalog '{qualifier[0]}' does not exist", position)
+        self._check_catalog(qualifier, position)
         database = qualifier[-1] if qualifier else self.database
         if "$" in name:
             raise Unsupported(f'the metadata table "{name}"')
@@ -71,8 +73,7 @@ class CatalogTables:
             return self._metadata_rows([*qualifier, name.partition("$")[0]], name.partition("$")[2], position)
         if (qualifier[-1] if qualifier else self.database) != SCHEMA:
             return None
-        if len(qualifier) == 2 and qualifier[0] != CATALOG:
-            raise SqlError("CATALOG_NOT_FOUND", f"Catalog '{qualifier[0]}' does not exist", position)
+        self._check_catalog(qualifier, position)
         found = information_query(name, Source(self.catalog, self.scope))
         if found is None:
             raise SqlError("TABLE_NOT_FOUND", f"Table '{CATALOG}.{SCHEMA}.{name}' does not exist", position)
@@ -87,6 +88,15 @@ class CatalogTables:
     def within(self, database: str) -> CatalogTables:
         """The same catalog with another current database."""
         return replace(self, database=database.lower())
+
+    def _check_catalog(self, qualifier: Sequence[str], position: Position) -> None:
+        if len(qualifier) < 2 or qualifier[0] == CATALOG:
+            return
+        unknown = f"CATALOG_NOT_FOUND: Catalog '{qualifier[0]}' does not exist"
+        trouble = unknown if self.trouble is None else self.trouble(qualifier[0])
+        if trouble is not None:
+            code, _, message = trouble.partition(": ")
+            raise SqlError(code, message, position)
 
     def _get(self, database: str, name: str, position: Position) -> GlueJson:
         try:

@@ -106,12 +106,13 @@ class Relations:
 
     def _catalog_table(self, parts: list[str], node: exp.Table) -> Relation:
         context = self.queries.context
+        catalog = parts[0] if len(parts) == 3 else "awsdatacatalog"
         rows = context.tables.rows(parts, context.position(node))
         if rows is not None:
-            return self._derived(rows, node, name=parts[-1], within=("awsdatacatalog", SCHEMA))
+            return self._derived(rows, node, name=parts[-1], within=(catalog, SCHEMA))
         table = named_table(context, parts, node)
         if table.table_type == VIEW:
-            within = ("awsdatacatalog", table.database.lower())
+            within = (catalog, table.database.lower())
             return self._derived(view_query(self.queries, table, node), node, name=parts[-1], within=within)
         return scan_relation(context, table, parts, node, moment(node, self.queries.expressions(Scope(()))))
 

@@ -54,7 +54,8 @@ def scan_relation(context: Context, table: Table, parts: Sequence[str], node: ex
     context.scans.append(scan)
     alias = context.relation_name()
     visible = node.args["alias"].name.lower() if node.args.get("alias") else ""
-    qualifier = (visible,) if visible else ("awsdatacatalog", table.database.lower(), parts[-1])
+    catalog = parts[0] if len(parts) == 3 else "awsdatacatalog"
+    qualifier = (visible,) if visible else (catalog, table.database.lower(), parts[-1])
     fields = [*_columns(table, alias, qualifier, scan), *_keys(table, alias, qualifier, scan)]
     if names:
         if len(names) != len(fields):

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.sql.scans import column_type
 from headwater.stack.lakehouse.writes.ast import CreateTableAs
-from headwater.stack.lakehouse.writes.context import WriteContext, WriteResult, check_columns
+from headwater.stack.lakehouse.writes.context import Prepared, WriteContext, WriteResult, check_columns
 from headwater.stack.lakehouse.writes.formats import FileFormat, format_of, hive_type, serde_info
 from headwater.stack.lakehouse.writes.partitioned import Key, Target, Written, select_for, write
 from headwater.stack.lakehouse.writes.tokens import Value
@@ -27,22 +27,30 @@ _PROPERTIES = (
 def create_table_as(statement: CreateTableAs, context: WriteContext) -> WriteResult:
     """Write the files, register the table and its partitions. A failed statement leaves no table."""
     database = context.database_of(statement.table)
-    _check_properties(statement.properties)
-    form = format_of(statement.properties, "CREATE TABLE AS")
-    location = _location(statement, context, database)
-    prepared = context.engine.prepare(statement.query)
-    check_columns(prepared.columns)
-    keys = _partition_keys(statement.properties, prepared.columns)
-    columns = _hive_columns(prepared.columns)
-    data, key_columns = columns[: len(columns) - len(keys)], columns[len(columns) - len(keys) :]
-    buckets = _bucketing(statement.properties, data)
-    target = Target(form, data, key_columns, lambda key: directory(location, keys, key), buckets)
+    location = _location(statement, context)
+    prepared, target = plan_table_as(statement, context)
+    if "external_location" in statement.properties:
+        context.check_empty(location, f"table '{database}.{statement.table.name}'")
     written = Written(0, ())
     if statement.with_data:
         batches = context.engine.batches(select_for(target, prepared.sql, prepared.columns))
         written = write(batches, target, context.place())
     _register(context, database, _table(statement, target, location, context.clock()), written.partitions)
     return WriteResult(_KIND, written.rows, written.files, "DDL")
+
+
+def plan_table_as(statement: CreateTableAs, context: WriteContext) -> tuple[Prepared, Target]:
+    """What would be written: the query, and the files it becomes. Nothing runs, nothing is written."""
+    _check_properties(statement.properties)
+    form = format_of(statement.properties, "CREATE TABLE AS")
+    location = _location(statement, context)
+    prepared = context.engine.prepare(statement.query)
+    check_columns(prepared.columns)
+    keys = _partition_keys(statement.properties, prepared.columns)
+    columns = _hive_columns(prepared.columns)
+    data, key_columns = columns[: len(columns) - len(keys)], columns[len(columns) - len(keys) :]
+    buckets = _bucketing(statement.properties, data)
+    return prepared, Target(form, data, key_columns, lambda key: directory(location, keys, key), buckets)
 
 
 def check_new(statement: CreateTableAs, context: WriteContext) -> bool:
@@ -98,7 +106,7 @@ def _bucketing(properties: Mapping[str, Value], columns: Sequence[Column]) -> Bu
     return Bucketing(names, int(count))
 
 
-def _location(statement: CreateTableAs, context: WriteContext, database: str) -> str:
+def _location(statement: CreateTableAs, context: WriteContext) -> str:
     given = statement.properties.get("external_location")
     if given is None:
         return f"{context.output}/"
@@ -111,7 +119,6 @@ def _location(statement: CreateTableAs, context: WriteContext, database: str) ->
     location = str(given)
     if not location.startswith("s3://") or len(location) <= len("s3://"):
         raise QueryFailed(f"INVALID_TABLE_PROPERTY: external_location is not a valid S3 path: {location}")
-    context.check_empty(location, f"table '{database}.{statement.table.name}'")
     return location
 
 

@@ -25,6 +25,18 @@ from headwater.stack.lakehouse.writes.partitioned import Key, Target, select_for
 
 def insert_into(statement: Insert, table: Table, context: WriteContext) -> WriteResult:
     """Write the files and register partitions that are new."""
+    fitted, target = plan_insert(statement, table, context)
+    written = write(context.engine.batches(select_for(target, fitted.sql, fitted.columns)), target, context.place())
+    if not is_projected(table):
+        try:
+            add_partitions(context, table.database, table.glue, written.partitions)
+        except ApiError as error:
+            raise QueryFailed(f"HIVE_METASTORE_ERROR: {error.code}: {error.message}") from error
+    return WriteResult("INSERT", written.rows, written.files)
+
+
+def plan_insert(statement: Insert, table: Table, context: WriteContext) -> tuple[Prepared, Target]:
+    """What would be written: the query in the table's types, and the files it becomes. Nothing runs."""
     if table.table_type == "VIRTUAL_VIEW":
         raise SqlError("NOT_SUPPORTED", "Inserting into views is not supported", (1, 1))
     if (table.glue.get("StorageDescriptor") or {}).get("BucketColumns"):
@@ -34,14 +46,7 @@ def insert_into(statement: Insert, table: Table, context: WriteContext) -> Write
     prepared = context.engine.prepare(statement.query)
     columns = (*table.columns, *table.partition_keys)
     fitted = fit(statement, prepared, columns)
-    target = Target(form, table.columns, table.partition_keys, lambda key: _directory(context, table, key))
-    written = write(context.engine.batches(select_for(target, fitted.sql, fitted.columns)), target, context.place())
-    if not is_projected(table):
-        try:
-            add_partitions(context, table.database, table.glue, written.partitions)
-        except ApiError as error:
-            raise QueryFailed(f"HIVE_METASTORE_ERROR: {error.code}: {error.message}") from error
-    return WriteResult("INSERT", written.rows, written.files)
+    return fitted, Target(form, table.columns, table.partition_keys, lambda key: _directory(context, table, key))
 
 
 def find_table(named: TableName, context: WriteContext) -> Table:

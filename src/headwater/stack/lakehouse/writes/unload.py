@@ -6,7 +6,7 @@ from headwater.stack.lakehouse.errors import QueryFailed
 from headwater.stack.lakehouse.model import Column
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.writes.ast import Unload
-from headwater.stack.lakehouse.writes.context import WriteContext, WriteResult, check_columns
+from headwater.stack.lakehouse.writes.context import Prepared, WriteContext, WriteResult, check_columns
 from headwater.stack.lakehouse.writes.ctas import directory
 from headwater.stack.lakehouse.writes.formats import format_of, hive_type
 from headwater.stack.lakehouse.writes.partitioned import Target, select_for, write
@@ -16,6 +16,15 @@ _PROPERTIES = ("format", "compression", "compression_level", "field_delimiter", 
 
 def unload(statement: Unload, context: WriteContext) -> WriteResult:
     """Write the files below the location, which must be empty."""
+    prepared, target = plan_unload(statement, context)
+    context.check_empty(statement.location, "UNLOAD")
+    batches = context.engine.batches(select_for(target, prepared.sql, prepared.columns))
+    written = write(batches, target, context.place())
+    return WriteResult("UNLOAD", written.rows, written.files)
+
+
+def plan_unload(statement: Unload, context: WriteContext) -> tuple[Prepared, Target]:
+    """What would be written: the query, and the files it becomes. Nothing runs, nothing is written."""
     for name in statement.properties:
         if name not in _PROPERTIES:
             raise SqlError("INVALID_TABLE_PROPERTY", f"UNLOAD property '{name}' does not exist", (1, 1))
@@ -25,7 +34,6 @@ def unload(statement: Unload, context: WriteContext) -> WriteResult:
     location = statement.location
     if not location.startswith("s3://") or len(location) <= len("s3://"):
         raise QueryFailed(f"INVALID_TABLE_PROPERTY: UNLOAD location is not a valid S3 path: {location}")
-    context.check_empty(location, "UNLOAD")
     prepared = context.engine.prepare(statement.query)
     check_columns(prepared.columns)
     names = [(column.name or "").lower() for column in prepared.columns]
@@ -36,12 +44,5 @@ def unload(statement: Unload, context: WriteContext) -> WriteResult:
         message = "Partition keys must be the last columns in the table and in the same order as the table properties"
         raise QueryFailed(f"HIVE_COLUMN_ORDER_MISMATCH: {message}: [{', '.join(keys)}]")
     split = len(columns) - len(keys)
-    target = Target(
-        form,
-        tuple(columns[:split]),
-        tuple(columns[split:]),
-        lambda key: directory(location, keys, key),
-    )
-    batches = context.engine.batches(select_for(target, prepared.sql, prepared.columns))
-    written = write(batches, target, context.place())
-    return WriteResult("UNLOAD", written.rows, written.files)
+    data, key_columns = tuple(columns[:split]), tuple(columns[split:])
+    return prepared, Target(form, data, key_columns, lambda key: directory(location, keys, key))
