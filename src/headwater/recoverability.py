@@ -76,7 +76,7 @@ def judged(
 
 def _problems(status: WalStatus, max_age: timedelta, max_rpo: timedelta | None) -> tuple[str, ...]:
     name = f"cluster {status.cluster}"
-    found = [f"{name}: physical backup {text}" for text in status.damaged]
+    found = [f"{name}'s physical backups: {text}" for text in status.damaged]
     if status.missing:
         found.append(
             f"{name}: the archived log lacks {', '.join(status.missing)}: no moment after that can be recovered to from"

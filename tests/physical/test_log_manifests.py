@@ -166,3 +166,24 @@ def test_archiving_is_killed_around_each_of_a_segments_objects(ready: Headwater,
     found = wal_archive.list_wal(store.s3, store.layout, made.cluster, made.segment_size)
     assert (found.loose, found.lost) == ((), ())
     assert listed.segments == len(found.segments) >= 2
+
+
+def test_a_damaged_history_is_named_and_stops_only_what_needs_it(ready: Headwater, tmp_path: Path) -> None:
+    made = back_up(ready)
+    store = WalStore(ready.connections.s3, ready.settings.layout, made.cluster)
+    history = tmp_path / "00000002.history"
+    history.write_text("1\t0/2800000\tno recovery target specified\n")
+    wal_archive.store(store, history)
+    key = store.layout.wal_key(made.cluster, history.name)
+    objects.put_bytes(store.s3, store.layout.bucket, key, b"damaged")
+
+    (problem,) = [text for text in ready.backup_status().problems if key in text]
+    assert problem == f"cluster {made.cluster}'s physical backups: {ready.physical.list().backups.unreadable[0]}"
+    with pytest.raises(VerificationError, match=key) as caught:
+        ready.physical.recover_plan(RecoverOptions(tmp_path / "data"))
+    assert "bring back the object's former version; or remove it and its .json" in caught.value.hint
+    assert ready.physical.recover_plan(RecoverOptions(tmp_path / "data", timeline=1)).timeline == 1
+
+    objects.delete(store.s3, store.layout.bucket, [key, store.layout.wal_manifest_key(made.cluster, history.name)])
+    wal_archive.store(store, history)  # the remedy
+    ready.physical.recover_plan(RecoverOptions(tmp_path / "data"))

@@ -22,7 +22,7 @@ from headwater.services import objects, recoverable, wal_archive
 from headwater.services.storage import Storage
 from headwater.services.wal_archive import WalStore
 from headwater.stages import backup, physical, wal
-from headwater.stages.backup import Watch
+from headwater.stages.backup import Bounds, Watch
 from headwater.stages.physical import PhysicalOptions, PhysicalVerifyOptions, RecoverOptions, Target
 from headwater.stages.physical.retention import removable_segments
 from headwater.stages.wal import WalOptions
@@ -148,6 +148,11 @@ def test_a_verification_is_recorded_and_a_failed_one_makes_the_status_fail(ready
     assert listed.newest_proven is not None
     assert listed.newest_proven.manifest.id == made.id
     assert ready.physical.status().problems == ()
+    either = ready.backup_status()
+    assert (either.problems, either.newest, len(either.clusters)) == ((), None, 1)  # the cluster's hold this database
+    assert "headwater_backup_healthy" in backup.metrics(now(), either)
+    assert "headwater_physical_last_success" in backup.metrics(now(), either)
+    assert ready.backup_status(Bounds(required=("logical",))).problems == ("there is no logical backup",)
 
     s3, bucket = ready.connections.s3, ready.settings.bucket_name
     data = bytearray(objects.read_bytes(s3, bucket, made.dump.key))

@@ -247,6 +247,8 @@ def test_the_status_says_what_is_wrong(ready: Headwater) -> None:
     assert "no backup has been verified" in ready.backup_status().problems[0]
     ready.backup_verify()
     assert ready.backup_status().healthy
+    lacking = ready.backup_status(backup.Bounds(required=("logical", "physical"))).problems
+    assert [text.partition(" (")[0] for text in lacking] == ["there is no usable physical backup of this cluster"]
     late = backup.status(ready.connections, datetime.now(timezone.utc) + timedelta(days=3), backup.Bounds())
     assert "3.0 days old; at most 26.0 h" in late.problems[0]
     with pytest.raises(StaleBackup) as caught:

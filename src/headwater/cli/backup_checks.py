@@ -100,6 +100,13 @@ def verify(
     "--max-rpo", metavar="AGE", help="Of the last moment that a cluster with physical backups can be recovered to."
 )
 @click.option("--max-size-drop", type=click.IntRange(1, 100), default=50, show_default=True, help="Percent.")
+@click.option(
+    "--require",
+    "required",
+    type=click.Choice(["logical", "physical"]),
+    multiple=True,
+    help="The kind that there has to be, or both (default: either).",
+)
 @watch_options
 @json_option
 @click.pass_context
@@ -108,6 +115,7 @@ def status(
     max_age: str,
     max_rpo: str | None,
     max_size_drop: int,
+    required: tuple[str, ...],
     metrics: Path | None,
     ping: str | None,
     as_json: bool,
@@ -121,7 +129,7 @@ def status(
     """
     from headwater.stages.backup import Bounds, parse_age, tell_status
 
-    bounds = Bounds(parse_age(max_age), parse_age(max_rpo) if max_rpo else None, max_size_drop / 100)
+    bounds = Bounds(parse_age(max_age), parse_age(max_rpo) if max_rpo else None, max_size_drop / 100, required)
     report = Headwater(ctx.obj).backup_status(bounds)
     emit(report, as_json, _status_lines)
     tell_status(report, watch_of(metrics, ping))
@@ -166,7 +174,10 @@ def _status_lines(report: StatusReport) -> Iterator[str]:
         yield f"newest backup: {report.newest}, {age_text(report.newest_age)} old, {size(report.newest_size)}"
     if report.verified is not None and report.verified_age is not None:
         yield f"newest verified: {report.verified}, {age_text(report.verified_age)} old ({report.verified_level})"
-    yield f"{report.backups} backups of {report.database}, {size(report.total_bytes)}"
+    if report.backups or not report.clusters:
+        yield f"{report.backups} backups of {report.database}, {size(report.total_bytes)}"
+    else:
+        yield f"no logical backup of {report.database}"
     for cluster in report.clusters:
         yield from status_lines(cluster)
     yield from (f"PROBLEM: {problem}" for problem in report.problems)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from headwater.errors import PostgresError
+from headwater.errors import BackupError, PostgresError, VerificationError
 from headwater.layout import Layout
 from headwater.model import PostgresAddress
 from headwater.physical_manifest import PhysicalManifest
@@ -23,17 +23,24 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
+_REMEDY = (
+    "bring back the object's former version; or remove it and its .json, and `headwater backup wal --once` archives it"
+    " again from a server on that timeline"
+)
 Server = tuple[str, "clusters.Slot | None"]  # the identifier of the cluster that answers, and its slot for the log
 
 
 @dataclass(frozen=True)
 class Recoverable:
-    """A cluster's backups and log as they are on S3 now."""
+    """A cluster's backups and log as they are on S3 now; ``damaged``: the timelines whose history cannot be read, and
+    why. Without it, a timeline is its own beginning: less seems to be recoverable than is.
+    """
 
     backups: PhysicalBackups
     archive: WalArchive
     timelines: Timelines
     store: WalStore
+    damaged: Mapping[int, str] = field(default_factory=dict)
     _manifests: dict[str, WalManifest] = field(default_factory=dict, repr=False)
 
     @property
@@ -41,6 +48,12 @@ class Recoverable:
         """The paths to every timeline that there is something of, the newest first."""
         made = {item.manifest.timeline for item in self.backups.backups}
         return self.timelines.paths({*made, *(segment.timeline for segment in self.archive.segments)})
+
+    def require_histories(self, timeline: int | None = None) -> None:
+        """Raise VerificationError if it cannot be told where a timeline (None: any) begins."""
+        for number, text in self.damaged.items():
+            if timeline in (None, number):
+                raise VerificationError(text, hint=f"{_REMEDY}; or choose another timeline (--timeline N)")
 
     def closed(self, name: str) -> datetime:
         """When a segment or a history file was whole, by the receiver's clock. Raises BackupError, AwsError."""
@@ -101,16 +114,23 @@ class Recoverable:
 
 
 def load(s3: S3Client, layout: Layout, cluster: str) -> Recoverable:
-    """Look at a cluster's backups, log and history files. Raises BackupError, VerificationError, AwsError."""
+    """Look at a cluster's backups, log and history files. What is damaged is named, also among ``backups.unreadable``.
+
+    Raises AwsError.
+    """
     found = list_physical(s3, layout, cluster)
     size = found.backups[0].manifest.segment_size if found.backups else wal_archive.USUAL_SIZE
     archive = wal_archive.list_wal(s3, layout, cluster, size)
     store = WalStore(s3, layout, cluster)
-    histories = {
-        int(name.partition(".")[0], 16): parse_history(name, wal_archive.fetch(store, name, []))
-        for name in archive.histories
-    }
-    return Recoverable(found, archive, Timelines(histories), store)
+    histories, damaged = {}, {}
+    for name in archive.histories:
+        timeline = int(name.partition(".")[0], 16)
+        try:
+            histories[timeline] = parse_history(name, wal_archive.fetch(store, name, []))
+        except (BackupError, VerificationError) as error:
+            damaged[timeline] = f"timeline {timeline}'s history, {store.place(name)}, cannot be used: {error}"
+    found = replace(found, unreadable=(*found.unreadable, *(f"{text} ({_REMEDY})" for text in damaged.values())))
+    return Recoverable(found, archive, Timelines(histories), store, damaged)
 
 
 def statuses(s3: S3Client, layout: Layout, address: PostgresAddress, now: datetime) -> tuple[WalStatus, ...]:

@@ -104,8 +104,15 @@ def require_healthy(report: StatusReport) -> None:
     if not report.healthy:
         raise StaleBackup(
             f"the backups of {report.database} are not as they should be: {'; '.join(report.problems)}",
-            hint="`headwater backup create`, then `headwater backup verify`",
+            hint=_remedy(report),
         )
+
+
+def _remedy(report: StatusReport) -> str:
+    """For the kind that is at fault: a cluster that is backed up physically may have no other backups."""
+    if {text for item in report.clusters for text in item.problems}.issuperset(report.problems):
+        return "`headwater backup create --physical`, then `headwater backup physical verify`"
+    return "`headwater backup create`, then `headwater backup verify`"
 
 
 @dataclass(frozen=True)
@@ -146,30 +153,51 @@ def parse_age(text: str) -> timedelta:
 @dataclass(frozen=True)
 class Bounds:
     """``max_age``: of the newest verified backup; ``max_rpo``: how long ago the last recoverable moment may be (None:
-    as ``max_age``), where there are physical backups; ``max_size_drop``: a share, against the backup before.
+    as ``max_age``), where there are physical backups; ``max_size_drop``: a share, against the backup before;
+    ``required``: the kinds, ``logical`` and ``physical``, that there have to be (none named: either).
     """
 
     max_age: timedelta = MAX_AGE
     max_rpo: timedelta | None = None
     max_size_drop: float = 0.5
+    required: tuple[str, ...] = ()
 
 
 def status(connections: Connections, now: datetime, bounds: Bounds) -> StatusReport:
     """Look at the backups, the physical ones included. Raises AwsError, BackupError."""
     settings = connections.settings
     found = list_backups(connections.s3, settings.layout, settings.db_name)
-    report = judge(found, now, bounds.max_age, bounds.max_size_drop)
     address = connections.postgres("postgres")
     clusters = tuple(
         recoverability.judged(item, bounds.max_age, bounds.max_rpo)
         for item in recoverable.statuses(connections.s3, settings.layout, address, now)
     )
-    problems = (*report.problems, *(text for item in clusters for text in item.problems))
+    report = judge(found, now, bounds)
+    problems = (
+        *_lacking(found, clusters, bounds.required),
+        *report.problems,
+        *(text for item in clusters for text in item.problems),
+    )
     return replace(report, clusters=clusters, problems=problems, healthy=not problems)
 
 
-def judge(found: Backups, now: datetime, max_age: timedelta, max_size_drop: float) -> StatusReport:
-    """The status that follows from what was found: pure. The age that counts is the verified backup's own."""
+def _lacking(found: Backups, clusters: Sequence[WalStatus], required: Sequence[str]) -> tuple[str, ...]:
+    """What there is no backup of at all. A physical one of the present cluster holds this database, too."""
+    physical = any(item.current and item.backup for item in clusters)
+    lacking = []
+    if not found.whole and ("logical" in required or not physical):
+        kind = "logical backup" if required else "backup"
+        parts = f" of the whole database, only {len(found.usable)} of a part" if found.usable else ""
+        lacking.append(f"there is no {kind}{parts}")
+    if "physical" in required and not physical:
+        lacking.append("there is no usable physical backup of this cluster (`headwater backup create --physical`)")
+    return tuple(lacking)
+
+
+def judge(found: Backups, now: datetime, bounds: Bounds) -> StatusReport:
+    """The status that follows from the logical backups, if there are any: pure. The age that counts is the verified
+    backup's own.
+    """
     newest = found.whole[0] if found.whole else None
     proven = found.newest_proven
     proof = proven.proof if proven else None
@@ -184,16 +212,15 @@ def judge(found: Backups, now: datetime, max_age: timedelta, max_size_drop: floa
         last = backup.last_verification
         if last is not None and not last.passed:
             problems.append(f"backup {backup.manifest.id} failed its verification: {last.detail}")
-    if newest is None:
-        problems.append("there is no backup")
-    elif proven is None:
+    if newest is not None and proven is None:
         problems.append("no backup has been verified (`headwater backup verify`)")
-    elif now - proven.manifest.taken > max_age:
-        age = _text(now - proven.manifest.taken)
-        problems.append(f"the newest verified backup, {proven.manifest.id}, is {age} old; at most {_text(max_age)}")
+    elif proven is not None and now - proven.manifest.taken > bounds.max_age:
+        age, most = _text(now - proven.manifest.taken), _text(bounds.max_age)
+        problems.append(f"the newest verified backup, {proven.manifest.id}, is {age} old; at most {most}")
     if newest is not None:
         before = [backup.manifest for backup in found.whole[1:]]
-        problems += [f"backup {newest.manifest.id} is {a}" for a in size_alarms(newest.manifest, before, max_size_drop)]
+        alarms = size_alarms(newest.manifest, before, bounds.max_size_drop)
+        problems += [f"backup {newest.manifest.id} is {alarm}" for alarm in alarms]
     return StatusReport(
         database=found.database,
         healthy=not problems,
@@ -207,7 +234,7 @@ def judge(found: Backups, now: datetime, max_age: timedelta, max_size_drop: floa
         verified_age=_seconds(now, proven.manifest.taken) if proven else None,
         verified_at=proof.at if proof else None,
         verified_level=proof.level if proof else None,
-        max_age=max_age.total_seconds(),
+        max_age=bounds.max_age.total_seconds(),
         total_bytes=sum(backup.manifest.dump.size for backup in found.usable),
     )
 

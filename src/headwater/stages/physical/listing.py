@@ -11,14 +11,16 @@ from headwater.services.recoverable import Recoverable
 
 def cluster_of(connections: Connections, wanted: str | None = None) -> str:
     """The cluster meant: the named one, or the only one there is. Raises BackupError, AwsError."""
-    if wanted is not None:
-        return wanted
     found = list_clusters(connections.s3, connections.settings.layout)
-    if len(found) == 1:
-        return found[0]
     if not found:
         raise BackupError("there is no physical backup", hint="make one: `headwater backup create --physical`")
-    raise BackupError(f"there are backups of {len(found)} clusters: {', '.join(found)}", hint="choose one: --cluster")
+    if wanted is not None and wanted not in found:
+        raise BackupError(f"there is no physical backup of cluster {wanted}", hint=f"there are of {', '.join(found)}")
+    if wanted is None and len(found) > 1:
+        raise BackupError(
+            f"there are backups of {len(found)} clusters: {', '.join(found)}", hint="choose one: --cluster"
+        )
+    return wanted or found[0]
 
 
 def list_backups(connections: Connections, cluster: str | None = None) -> PhysicalList:

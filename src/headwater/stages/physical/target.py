@@ -53,7 +53,9 @@ def choose(found: Recoverable, target: Target, backup: str, timeline: int | None
 
     ``backup``: an id, or ``latest`` for that rule. ``timeline``: None for the one that the cluster was on at that
     moment. Raises BackupError: there is no such backup; segments are missing, by name; the log ends before the target.
+    VerificationError: a timeline's history is damaged.
     """
+    found.require_histories(timeline)
     if target.at is not None:
         return _by_time(found, target.at, backup, timeline)
     usable = [item.manifest for item in found.backups.usable]

@@ -159,6 +159,7 @@ def _log_proof(
     Raises VerificationError for a segment that is not what was archived, and for a gap.
     """
     found = recoverable.load(connections.s3, connections.settings.layout, manifest.cluster)
+    found.require_histories()
     names = [segment.name for segment in found.following(manifest, found.best(manifest)[0])]
 
     def check(name: str) -> None:
