@@ -425,15 +425,40 @@ def test_lifecycle_rules_written_back_a_moment_later_are_merged_again(
     def read(*arguments: object) -> list[rules_of.Rule]:
         found = real(*arguments)  # type: ignore[arg-type]
         reads.append(len(found))
-        if len(reads) == 2:  # we have just seen that ours are there
+        if len(reads) == 3:  # we have just seen that ours are there
             rules_of.put_rules(s3, bucket, [theirs])
         return found
 
     monkeypatch.setattr(rules_of, "rules", read)
     backup.apply_lifecycle(plan, ready.connections, settle=0)
 
-    assert reads == [0, 2, 1, 3, 3]
+    assert reads == [0, 0, 2, 1, 1, 3, 3]
     assert {rule["ID"] for rule in real(s3, bucket)} > {"theirs"}
+
+
+def test_a_rule_that_comes_or_goes_while_ours_are_written_is_kept_or_reported(
+    ready: Headwater, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    s3, bucket = ready.connections.s3, ready.settings.bucket_name
+    first, second = (
+        {"ID": name, "Status": "Enabled", "Filter": {"Prefix": f"{name}/"}, "Expiration": {"Days": 7}}
+        for name in ("first", "second")
+    )
+    rules_of.put_rules(s3, bucket, [first])
+    plan, real, reads = ready.backup_lifecycle_plan(), rules_of.rules, []
+
+    def read(*arguments: object) -> list[rules_of.Rule]:
+        found = real(*arguments)  # type: ignore[arg-type]
+        reads.append(len(found))
+        if len(reads) == 1:  # another program writes after we have read
+            rules_of.put_rules(s3, bucket, [second])
+        return found
+
+    monkeypatch.setattr(rules_of, "rules", read)
+    report = backup.apply_lifecycle(plan, ready.connections, settle=0)
+
+    assert [rule["ID"] for rule in report.vanished] == ["first"]
+    assert real(s3, bucket)[0]["ID"] == "second"
 
 
 def test_two_databases_apply_their_lifecycle_at_once(ready: Headwater, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from headwater.cli.output import emit, json_option, table
+from headwater.cli.output import emit, json_option, plain, table
 from headwater.pipeline import Headwater
 
 if TYPE_CHECKING:
@@ -77,6 +77,11 @@ def _plan_lines(plan: LifecyclePlan) -> Iterator[str]:
 
 
 def _report_lines(report: LifecycleReport) -> Iterator[str]:
+    import json
+
     yield from table(["rule", "action", "what"], [[c.id, c.action, c.text] for c in report.changes])
     if report.protected:
         yield f"never expires: backup {report.protected}"
+    for rule in report.vanished:
+        text = json.dumps(plain(rule))
+        yield f"WARNING: another program's rule was there meanwhile and is gone; if it should be there, add it: {text}"

@@ -59,12 +59,17 @@ class LifecyclePlan:
 
 @dataclass(frozen=True)
 class LifecycleReport:
-    """What was changed, and which backup is protected by its tag."""
+    """What was changed, and which backup is protected by its tag.
+
+    ``vanished``: the rules of others that were there meanwhile and are not at the end. We write all that we read, so
+    somebody else removed them, on purpose or by writing at the same time.
+    """
 
     bucket: str
     database: str
     changes: tuple[RuleChange, ...]
     protected: str | None
+    vanished: tuple[Rule, ...] = ()
 
 
 def our_rules(prefix: str, database: str, days: int, *, expire: bool) -> list[Rule]:
@@ -171,19 +176,38 @@ def apply_lifecycle(
     settings, s3 = connections.settings, connections.s3
     protect(connections, remove=not plan.wanted)
     ours = [change.id for change in plan.changes if change.ours]
+    seen: dict[str, Rule] = {}
+
+    def read() -> list[Rule]:
+        found = lifecycle.rules(s3, plan.bucket)
+        seen.update((str(rule.get("ID")), rule) for rule in found if rule.get("ID") not in ours)
+        return found
+
     for _ in range(ATTEMPTS):
-        # Nothing may come between reading and writing: a rule that somebody adds just there is lost.
-        before = lifecycle.rules(s3, plan.bucket)
-        merged = merge(before, plan.wanted, ours)
-        if _stands(before, merged, ours):
-            return LifecycleReport(plan.bucket, settings.db_name, plan.changes, plan.protected)
+        before = read()
+        if _stands(before, merge(before, plan.wanted, ours), ours):
+            there = {rule.get("ID") for rule in before}
+            vanished = tuple(rule for name, rule in seen.items() if name not in there)
+            return LifecycleReport(plan.bucket, settings.db_name, plan.changes, plan.protected, vanished)
+        # Once more just before writing: S3 writes on no condition, so a rule that somebody adds after this is lost.
+        again = read()
+        if not _same(before, again):
+            time.sleep(settle)  # somebody is writing at this moment
+            continue
+        merged = merge(again, plan.wanted, ours)
         lifecycle.put_rules(s3, plan.bucket, merged)
-        if _stands(lifecycle.rules(s3, plan.bucket), merged, ours):
+        if _stands(read(), merged, ours):
             time.sleep(settle)  # the next round finds nothing to do, unless somebody wrote meanwhile
     raise BackupError(
         f"the lifecycle rules of bucket {plan.bucket} were changed by others {ATTEMPTS} times meanwhile",
         hint="try again",
     )
+
+
+def _same(rules: Sequence[Rule], others: Sequence[Rule]) -> bool:
+    """Whether two readings are the same but for their order."""
+    first, second = ({str(rule.get("ID")): normal(rule) for rule in each} for each in (rules, others))
+    return first == second
 
 
 def _stands(there: Sequence[Rule], wanted: Sequence[Rule], ours: Sequence[str]) -> bool:
