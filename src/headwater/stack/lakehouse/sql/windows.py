@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.expressions import Expressions
@@ -74,7 +75,7 @@ def window_body(rules: Expressions, node: exp.Window) -> str:
     _refuse_nested(rules.context, [*parts, node.args.get("spec")], "window specification")
     written = []
     if node.args.get("partition_by"):
-        written.append("PARTITION BY " + ", ".join(rules.translate(p).sql for p in node.args["partition_by"]))
+        written.append("PARTITION BY " + ", ".join(_told_apart(rules.translate(p)) for p in node.args["partition_by"]))
     if node.args.get("order"):
         written.append(
             "ORDER BY " + ", ".join(rules.ordering(o, "window function ORDER BY") for o in _sort_items(node))
@@ -82,6 +83,10 @@ def window_body(rules: Expressions, node: exp.Window) -> str:
     if node.args.get("spec") is not None:
         written.append(_Frame(rules, node).sql())
     return " ".join(written)
+
+
+def _told_apart(value: Expr) -> str:
+    return with_sorted_keys(value.sql, value.type)
 
 
 def refuse_nested_windows(context: Context, arguments: list[exp.Expression]) -> None:

@@ -123,15 +123,18 @@ def _from_iso8601_timestamp(call: Call) -> Expr:
     return Expr(f"CASE WHEN {reads} THEN {value} ELSE hw_iso_timestamp({text}) END", t.TIMESTAMPTZ)
 
 
-def _to_iso8601(call: Call) -> str:
+def _to_iso8601(call: Call) -> Expr:
+    """Trino leaves room for a sign and six more digits of the year, and for the offset of a zone."""
     value = call.arguments[0]
     if value.type.name == "date":
-        return f"CAST({value} AS VARCHAR)"
+        return Expr(f"CAST({value} AS VARCHAR)", t.varchar(16))
     digits = t.precision_of(value.type)
     text = f"left(strftime({local_clock(value)}, '%Y-%m-%dT%H:%M:%S.%f'), {20 + digits if digits else 19})"
+    length = 22 + (1 + digits if digits else 0)
     if value.type.name == "timestamp":
-        return text
-    return f"{text} || 'Z'" if value.type.zone == "UTC" else f"{text} || {_joda(value, quote_text('ZZ'))}"
+        return Expr(text, t.varchar(length))
+    offset = quote_text("Z") if value.type.zone == "UTC" else _joda(value, quote_text("ZZ"))
+    return Expr(f"{text} || {offset}", t.varchar(length + 6))
 
 
 FUNCTIONS: tuple[Function, ...] = (

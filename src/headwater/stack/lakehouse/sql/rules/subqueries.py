@@ -7,7 +7,7 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.comparison import equal_values, together
+from headwater.stack.lakehouse.sql.comparison import equal_values, together, with_sorted_keys
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -57,8 +57,8 @@ def compare_with_all(
     if pair is None:
         message = f"Cannot apply operator: {left.type} {operator} {', '.join(map(str, kinds))}"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-    inside = f"SELECT {pair[1].sql} FROM ({query.sql}) AS x"
-    return Expr(f"({pair[0].sql} {operator} {quantifier} ({inside}))", t.BOOLEAN)
+    one, other = (with_sorted_keys(side.sql, side.type) for side in pair)
+    return Expr(f"({one} {operator} {quantifier} (SELECT {other} FROM ({query.sql}) AS x))", t.BOOLEAN)
 
 
 def within_query(self: Expressions, node: exp.Expression, value: Expr, tree: exp.Expression) -> Expr:
@@ -73,9 +73,11 @@ def within_query(self: Expressions, node: exp.Expression, value: Expr, tree: exp
         message = f"Value expression and result of subquery must be of the same type: {wanted} vs {_row_type(query)}"
         raise SqlError("TYPE_MISMATCH", message, self.context.after(node.this, r"\bIN\b"))
     if len(found) == 1:
-        return Expr(f"({merged[0][0].sql} IN (SELECT {merged[0][1].sql} FROM ({query.sql}) AS x))", t.BOOLEAN)
+        one, other = (with_sorted_keys(side.sql, side.type) for side in merged[0])
+        return Expr(f"({one} IN (SELECT {other} FROM ({query.sql}) AS x))", t.BOOLEAN)
     if _decides(node):
-        left, right = (", ".join(pair[side].sql for pair in merged) for side in (0, 1))
+        sides = [[with_sorted_keys(side.sql, side.type) for side in pair] for pair in merged]
+        left, right = (", ".join(pair[side] for pair in sides) for side in (0, 1))
         return Expr(f"(({left}) IN (SELECT {right} FROM ({query.sql}) AS x))", t.BOOLEAN)
     # DuckDB says NULL of (1, NULL) IN (2, 2), as if the NULL could make the rows equal.
     equal = " AND ".join(equal_values(a.sql, b.sql, a.type) for a, b in merged)
