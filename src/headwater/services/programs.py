@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import signal
@@ -9,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, cast
@@ -77,17 +79,27 @@ class Program:
             if pipe is not None:
                 pipe.close()
 
-    def blocks(self) -> Iterator[bytes]:
-        """Its output, in blocks of up to a mebibyte, until it ends for whichever reason."""
-        while block := self.stdout.read(BLOCK):
-            yield block
+    def blocks(self) -> Iterator[memoryview]:
+        """Its output, in blocks of up to a mebibyte, until it ends for whichever reason.
+
+        A block is overwritten by the next one: one buffer for all, because a fresh mebibyte for each read costs more
+        than the read itself.
+        """
+        stdout, buffer = self.stdout, memoryview(bytearray(BLOCK))
+        _enlarge(stdout.fileno())
+        while size := stdout.readinto(buffer):
+            yield buffer[:size]
+
+    def output(self) -> bytes:
+        """All of its output, for a program that says little."""
+        return b"".join(map(bytes, self.blocks()))
 
     @property
-    def stdout(self) -> BinaryIO:
+    def stdout(self) -> FileIO:
         """The unbuffered pipe of its output."""
         stdout = self._running().stdout
         assert stdout is not None  # noqa: S101 - asked for in __enter__
-        return cast(BinaryIO, stdout)
+        return cast(FileIO, stdout)
 
     @property
     def pid(self) -> int:
@@ -152,6 +164,13 @@ class Program:
             self._stderr += data
             if len(self._stderr) > STDERR_KEPT:
                 del self._stderr[: len(self._stderr) - STDERR_KEPT]  # the end says what went wrong
+
+
+def _enlarge(pipe: int) -> None:
+    """Let a program run ahead by a mebibyte instead of 64 KiB: fewer switches between it and us. Linux only."""
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):  # the user's allowance for pipes is spent: slower, nothing else
+            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, BLOCK)
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str] | None = None) -> tuple[str, ...]:

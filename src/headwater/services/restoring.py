@@ -75,7 +75,7 @@ def script(load: Load, entries: Iterable[Entry]) -> str:
     wanted = _written(load, entries)
     arguments = [str(load.tool.path), "--create", f"--use-list={wanted}", "--file=-", str(load.archive)]
     with Program(arguments) as program:
-        said = b"".join(program.blocks())
+        said = program.output()
         program.finish()
     return said.decode("utf-8", "replace")
 
@@ -145,7 +145,7 @@ def table_of_contents(tool: Tool, archive: Path, *flags: str) -> str:
     Raises BackupError.
     """
     with Program([str(tool.path), "--list", *flags, str(archive)]) as program:
-        listing = b"".join(program.blocks())
+        listing = program.output()
         program.finish()
     return listing.decode("utf-8", "replace")
 

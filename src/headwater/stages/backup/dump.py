@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from types import TracebackType
 
 from headwater.errors import BackupError
 from headwater.model import PostgresAddress
-from headwater.services.programs import BLOCK, Program
+from headwater.services.programs import Program
 from headwater.services.tools import Tool, login
 
 ARCHIVE_MAGIC = b"PGDMP"
@@ -41,17 +39,9 @@ class Dump:
         return self._program.pid
 
     def blocks(self) -> Iterator[memoryview]:
-        """Its output, in blocks of up to a mebibyte, until it ends for whichever reason.
-
-        A block is overwritten by the next one: one buffer for all, because a fresh mebibyte for each read costs more
-        than the read itself.
-        """
-        stdout = self._program.stdout
-        _enlarge(stdout.fileno())
-        buffer = memoryview(bytearray(BLOCK))
-        while size := stdout.readinto(buffer):  # type: ignore[attr-defined] # unbuffered: a FileIO
-            block = buffer[:size]
-            if not self._wrote and bytes(block[:5]) != ARCHIVE_MAGIC[:size]:
+        """Its output until it ends for whichever reason; a block is overwritten by the next one."""
+        for block in self._program.blocks():
+            if not self._wrote and bytes(block[:5]) != ARCHIVE_MAGIC[: len(block)]:
                 raise BackupError("pg_dump wrote something that is not an archive", hint=self._program.complaint())
             self._wrote = True
             yield block
@@ -81,10 +71,3 @@ class Dump:
         if not self._wrote:
             raise BackupError("pg_dump ended with exit code 0 and wrote nothing; no backup was made")
         return tuple(self._program.lines())
-
-
-def _enlarge(pipe: int) -> None:
-    """Let pg_dump run ahead by a mebibyte instead of 64 KiB: fewer switches between it and us. Linux only."""
-    if hasattr(fcntl, "F_SETPIPE_SZ"):
-        with suppress(OSError):  # the user's allowance for pipes is spent: slower, nothing else
-            fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, BLOCK)

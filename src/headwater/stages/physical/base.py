@@ -1,13 +1,15 @@
-"""Looks into the tar that pg_basebackup sends, while it passes: is it whole, and what does PostgreSQL say is in it."""
+"""Looks into the tar that pg_basebackup sends, while it passes: is it whole, and is each file what PostgreSQL sent."""
 
 from __future__ import annotations
 
+import tarfile
 from typing import IO
 
-from headwater.errors import BackupError
+from awscrt.checksums import crc32c
 
-BLOCK = 512
-FILES = "backup_manifest"
+from headwater.errors import BackupError
+from headwater.stages.physical.files import MANIFEST, is_crc32c, listed
+from headwater.stages.physical.tar import TarReader
 
 
 class TarWatch:
@@ -19,51 +21,45 @@ class TarWatch:
 
     def __init__(self, files: IO[bytes]) -> None:
         self.files = files
-        self._header = bytearray()
-        self._data = 0  # bytes of the present file that are still to come
-        self._padding = 0
-        self._capture = False
-        self._captured = False
-        self._ended = False
+        self._reader = TarReader(self)
+        self._came: dict[str, tuple[int, int]] = {}  # size and CRC32C by name
+        self._name = ""
+        self._size = self._crc = 0
 
-    def feed(self, block: bytes) -> None:
+    def feed(self, block: bytes | memoryview) -> None:
         """Look at the next bytes. Raises BackupError if they are not a tar's."""
-        position = 0
-        while position < len(block) and not self._ended:
-            if self._data:
-                taken = min(self._data, len(block) - position)
-                if self._capture:
-                    self.files.write(block[position : position + taken])
-                self._data -= taken
-                position += taken
-            elif self._padding:
-                taken = min(self._padding, len(block) - position)
-                self._padding -= taken
-                position += taken
-            else:
-                taken = min(BLOCK - len(self._header), len(block) - position)
-                self._header += block[position : position + taken]
-                position += taken
-                if len(self._header) == BLOCK:
-                    self._enter(bytes(self._header))
-                    self._header.clear()
+        try:
+            self._reader.feed(block)
+        except tarfile.TarError as error:
+            raise BackupError(f"pg_basebackup wrote something that is not a tar: {error}") from error
+
+    def begin(self, member: tarfile.TarInfo) -> None:
+        """A file or a folder begins."""
+        self._name, self._size, self._crc = member.name, 0, 0
+
+    def data(self, piece: memoryview) -> None:
+        """Some of its bytes."""
+        self._size += len(piece)
+        if self._name == MANIFEST:
+            self.files.write(piece)
+        else:
+            self._crc = crc32c(piece, self._crc)
+
+    def end(self) -> None:
+        """It was whole."""
+        self._came[self._name] = self._size, self._crc
 
     def finish(self) -> None:
-        """Raises BackupError unless the tar was whole."""
-        if not self._ended or not self._captured:
+        """Raises BackupError unless the tar was whole, and every file in it what PostgreSQL says that it sent."""
+        try:
+            self._reader.finish()
+        except tarfile.TarError:
+            self._came.clear()
+        if MANIFEST not in self._came:
             raise BackupError("pg_basebackup's output ended before it was whole; no backup was made")
         self.files.seek(0)
-
-    def _enter(self, header: bytes) -> None:
-        if not any(header):
-            self._ended = True
-            return
-        if header[257:262] != b"ustar":
-            raise BackupError("pg_basebackup wrote something that is not a tar")
-        name = header[:100].rstrip(b"\0").decode("utf-8", "replace")
-        size = header[124:136]
-        # Above 8 GiB the size is binary, marked by the highest bit (GNU's extension, which PostgreSQL uses).
-        self._data = int.from_bytes(size[1:], "big") if size[0] & 0x80 else int(size.rstrip(b"\0 ") or b"0", 8)
-        self._padding = -self._data % BLOCK
-        self._capture = name == FILES
-        self._captured |= self._capture
+        for name, entry in listed(self.files.read()).items():
+            size, crc = self._came.get(name, (-1, 0))
+            if size != entry["Size"] or not is_crc32c(crc, entry["Checksum"]):
+                raise BackupError(f"{name} came from the server otherwise than it sent it", hint="try again")
+        self.files.seek(0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tarfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import IO, cast
+from typing import BinaryIO
 
 from headwater.connections import Connections
 from headwater.errors import BackupError, VerificationError
@@ -16,12 +17,13 @@ from headwater.manifest import StoredDump
 from headwater.model import OnProgress, Progress
 from headwater.physical_manifest import PhysicalManifest
 from headwater.services import archives, codec, objects, tools
-from headwater.services.archives import ObjectStore, Stream
+from headwater.services.archives import ObjectStore
 from headwater.services.programs import run
+from headwater.services.read_ahead import closing_stream
 from headwater.stages.physical.files import check_files, check_log
+from headwater.stages.physical.tar import TarReader
 
 SPARE_BYTES = 64 * 1024 * 1024
-BLOCK = 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def rebuild(source: Source, chain: tuple[PhysicalManifest, ...], target: Path, o
             whole = Path(spool) / "combined"
             program = tools.find("pg_combinebackup", chain[-1].server_major, source.programs)
             # Without syncing: PostgreSQL syncs every file itself before it begins to recover.
-            options = ["--no-sync", "--manifest-checksums=SHA256", f"--output={whole}"]
+            options = ["--no-sync", "--manifest-checksums=CRC32C", f"--output={whole}"]
             _run(chain[-1], str(program.path), *options, *map(str, folders))
             _check(source, chain[-1], whole)
         whole.rename(target)
@@ -97,29 +99,55 @@ def _run(manifest: PhysicalManifest, *arguments: str) -> None:
 def _extract(store: ObjectStore, manifest: PhysicalManifest, folder: Path, on_progress: OnProgress) -> None:
     """Unpack a backup's tar; the last byte has been compared when this returns."""
     folder.mkdir(mode=0o700)
-    total, done = manifest.dump.raw_size >> 20, 0
-    stream = Stream(stored_blocks(store, manifest, manifest.dump))
+    unpacked = _Unpacked(folder, manifest.dump, on_progress)
+    reader = TarReader(unpacked)
     try:
-        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=BLOCK) as tar:
-            for member in tar:
-                path = _inside(folder, member)
-                if member.isdir():
-                    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-                elif member.isfile():
-                    content = tar.extractfile(member)
-                    with path.open("xb") as file:
-                        path.chmod(0o600)
-                        shutil.copyfileobj(content or _nothing(member), file, BLOCK)
-                    done += member.size
-                    on_progress(Progress("rebuild", done >> 20, total, "MiB"))
-                else:
-                    raise VerificationError(f"{manifest.dump.key} holds {member.name}, which is no file and no folder")
-        for _ in stream.rest():  # what follows the tar's end counts as well
-            pass
+        with closing_stream(stored_blocks(store, manifest, manifest.dump)) as blocks:
+            for block in blocks:  # what follows the tar's end counts as well
+                reader.feed(block)
+        reader.finish()
     except tarfile.TarError as error:
         raise VerificationError(f"{manifest.dump.key} is damaged: {error}") from error
     except OSError as error:
         raise BackupError(f"cannot write {folder}: {error.strerror or error}", hint="is the disk full?") from error
+    finally:
+        unpacked.close()
+
+
+class _Unpacked:
+    """The members of a backup's tar, written below a folder."""
+
+    def __init__(self, folder: Path, stored: StoredDump, on_progress: OnProgress) -> None:
+        self._folder, self._stored, self._on_progress = folder, stored, on_progress
+        self._file: BinaryIO | None = None
+        self._done = 0
+
+    def begin(self, member: tarfile.TarInfo) -> None:
+        """Make the folder, or open the file."""
+        path = _inside(self._folder, member)
+        if member.isdir():
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        elif member.type in (tarfile.REGTYPE, tarfile.AREGTYPE):
+            self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        else:
+            raise VerificationError(f"{self._stored.key} holds {member.name}, which is no file and no folder")
+
+    def data(self, piece: memoryview) -> None:
+        """Write to the file."""
+        if self._file is not None:
+            self._file.write(piece)
+        self._done += len(piece)
+
+    def end(self) -> None:
+        """Close the file."""
+        self.close()
+        self._on_progress(Progress("rebuild", self._done >> 20, self._stored.raw_size >> 20, "MiB"))
+
+    def close(self) -> None:
+        """Close the file that is open, if one is."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            file.close()
 
 
 def _inside(folder: Path, member: tarfile.TarInfo) -> Path:
@@ -127,7 +155,3 @@ def _inside(folder: Path, member: tarfile.TarInfo) -> Path:
     if member.name.startswith("/") or ".." in member.name.split("/"):
         raise VerificationError(f"the backup holds {member.name}, which is outside of its folder")
     return folder / member.name
-
-
-def _nothing(member: tarfile.TarInfo) -> tarfile.ExFileObject:
-    raise VerificationError(f"the backup holds {member.name} without content")

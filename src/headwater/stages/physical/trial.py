@@ -148,7 +148,7 @@ def _control(folder: Path, programs: Path, manifest: PhysicalManifest) -> dict[s
     """The limits in pg_control, by pg_controldata's words for them. Raises VerificationError."""
     try:
         with Program([str(programs / "pg_controldata"), str(folder)], {"LC_ALL": "C"}) as program:
-            text = b"".join(program.blocks()).decode("utf-8", "replace")
+            text = program.output().decode("utf-8", "replace")
             program.finish()
     except BackupError as error:
         raise _judged(manifest, str(error)) from error
