@@ -229,3 +229,19 @@ def test_a_registered_catalog_of_the_own_account_is_a_name_of_the_same_tables(at
         "NOT_SUPPORTED: line 1:15: data catalog c2 of type GLUE"
     )
     assert athena.failure("SELECT * FROM c3.lake.t").startswith("CATALOG_NOT_FOUND: line 1:15")
+
+
+def test_what_a_prepared_statement_is_given_are_expressions(athena: AthenaClient) -> None:
+    athena.run("PREPARE p FROM SELECT ? * 2, typeof(?), ?")
+    assert athena.rows("EXECUTE p USING 1 + 1, X'AB', ROW(1, 'a')") == [["4", "varbinary", "{field0=1, field1=a}"]]
+    assert athena.rows("EXECUTE p USING -1, JSON '1', map(ARRAY[1, 2], ARRAY['a', 'b'])") == [
+        ["-2", "json", "{1=a, 2=b}"]
+    ]
+    given = ["1", "Washington", "date_add('day', 1, DATE '2020-01-01')"]
+    assert athena.rows("EXECUTE p", ExecutionParameters=given) == [["2", "varchar(10)", given[2]]]
+    assert athena.failure("EXECUTE p USING 1, 2, abc").startswith(
+        "NOT_SUPPORTED: the parameter abc, which is not a const"
+    )
+    place = {"ResultConfiguration": {"OutputLocation": OUTPUT}}
+    refused = athena.refused("StartQueryExecution", QueryString="EXECUTE p USING 1, , 2", **place)
+    assert "line 1:20: mismatched input" in refused["message"]

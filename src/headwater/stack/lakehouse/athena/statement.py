@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from sqlglot import exp
 
-from headwater.stack.lakehouse.athena.parameters import filled, with_parameters
+from headwater.stack.lakehouse.athena.parameters import argument, execution_parameter, filled, with_parameters
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported, invalid_request
 from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError
 from headwater.stack.lakehouse.hive.parser import parse as parse_ddl
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
-from headwater.stack.lakehouse.sql.foreign import refuse_reserved_names
+from headwater.stack.lakehouse.sql.foreign import position, refuse_reserved_names
 from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.writes.ast import CreateTableAs, Optimize, Vacuum, Write
 from headwater.stack.lakehouse.writes.parse import parse_write
@@ -151,6 +151,8 @@ def read_statement(
 ) -> Statement:
     """Classify and parse. Raises ``InvalidRequestException`` where Athena refuses to start the execution."""
     sql = text.strip().removesuffix(";").rstrip()
+    if not depth:
+        parameters = [execution_parameter(value) for value in parameters]
     bare = _COMMENTS.sub(" ", sql, count=1) if _COMMENTS.match(sql) else sql
     found = _WORD.match(bare.lstrip(" ("))
     word = found[0].upper() if found else ""
@@ -235,12 +237,12 @@ def _arguments(tokens: Tokens) -> list[str]:
         if tokens.at(")") or tokens.at("]"):
             depth -= 1
         if depth == 0 and tokens.at(","):
-            found.append(tokens.sql[start : tokens.offset])
+            found.append(argument(tokens.sql[start : tokens.offset], position(tokens.sql, start)))
             tokens.advance()
             start = tokens.offset
             continue
         tokens.advance()
-    return [*found, tokens.sql[start:]]
+    return [*found, argument(tokens.sql[start:], position(tokens.sql, start))]
 
 
 def _explain(tokens: Tokens, parameters: Sequence[str]) -> Statement:
