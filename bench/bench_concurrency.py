@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from bench.probe import probing, report
+from bench.project import project
 from bench.timing import note
 from headwater import Headwater
 from headwater.services import athena
 from headwater.services.athena import Workspace
-from headwater.settings import load
 
 QUERIES = 50
 ALONE_SECONDS = 3.0
@@ -22,12 +20,8 @@ TEXT = "SELECT status, count(*), sum(amount) FROM orders WHERE day <= {day} GROU
 
 def main() -> None:
     """Probe S3 alone, then while the queries run."""
-    with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
-        headwater = Headwater(settings=load(Path(folder), environ={}))
-        try:
-            _measure(headwater)
-        finally:
-            headwater.connections.stop_stack(remove=True)
+    with project() as headwater:
+        _measure(headwater)
 
 
 def _measure(headwater: Headwater) -> None:

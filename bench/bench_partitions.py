@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from pathlib import Path
 
 import duckdb
 
+from bench.project import project
 from bench.timing import best, note, ratio
 from headwater import Headwater
 from headwater.services import athena
 from headwater.services.athena import Workspace
-from headwater.settings import load
 
 PARTITIONS = 100_000
 DDL = (
@@ -23,12 +22,8 @@ DDL = (
 
 def main() -> None:
     """Lay the files where the stack's S3 keeps its objects, because 100,000 uploads are not what is measured."""
-    with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
-        headwater = Headwater(settings=load(Path(folder), environ={}))
-        try:
-            _measure(headwater)
-        finally:
-            headwater.connections.stop_stack(remove=True)
+    with project() as headwater:
+        _measure(headwater)
 
 
 def _measure(headwater: Headwater) -> None:

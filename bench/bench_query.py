@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from bench.peer import ministack
+from bench.project import project
 from bench.timing import best, note, ratio
 from headwater import Headwater
 from headwater.services import athena
 from headwater.services.athena import Workspace
-from headwater.settings import load
 
 ROWS_PER_DAY = 20_000
 ROUNDS, PEER_ROUNDS = 11, 3
@@ -31,18 +29,13 @@ def main(rows_per_day: int = ROWS_PER_DAY) -> None:
 
     ``python -m bench query:400000`` builds a table of 1.1 GB (and needs 5 GB of disk for a while).
     """
-    with tempfile.TemporaryDirectory(prefix="headwater-bench-") as name:
-        folder = Path(name)
-        headwater = Headwater(settings=load(folder, environ={}))
-        try:
-            headwater.bucket()
-            headwater.generate(first="2025-01-01", last="2025-12-31", rows_per_day=rows_per_day)
-            headwater.upload()
-            headwater.catalog()
-            with ministack(headwater, folder) as peer:
-                _measure(headwater, peer)
-        finally:
-            headwater.connections.stop_stack(remove=True)
+    with project() as headwater:
+        headwater.bucket()
+        headwater.generate(first="2025-01-01", last="2025-12-31", rows_per_day=rows_per_day)
+        headwater.upload()
+        headwater.catalog()
+        with ministack(headwater, headwater.settings.layout.project) as peer:
+            _measure(headwater, peer)
 
 
 def _measure(headwater: Headwater, peer: Any) -> None:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
-from pathlib import Path
 
 from bench.memory import family, peak
+from bench.project import project
 from bench.timing import note, ratio
-from headwater import Headwater
 from headwater.services import athena
 from headwater.services.athena import Workspace
-from headwater.settings import load
 
 ROWS = 1_000_000
 TEXT = (
@@ -23,24 +20,20 @@ TEXT = (
 
 def main() -> None:
     """Run one query that makes its rows itself, through the API."""
-    with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
-        headwater = Headwater(settings=load(Path(folder), environ={}))
-        try:
-            headwater.bucket()
-            headwater.catalog()
-            settings = headwater.settings
-            workspace = Workspace(settings.athena_database, settings.layout.athena_results)
-            stack = headwater.connections.stack
-            assert stack is not None
-            athena.run(headwater.connections.athena, "SELECT 1", workspace)
-            idle = _peak(stack.pid)
-            began = time.perf_counter()
-            athena.run(headwater.connections.athena, TEXT, workspace)
-            seconds = time.perf_counter() - began
-            ratio("rows a second into the result CSV, stored and all", ROWS / seconds, ">= 300000")
-            note(f"peak memory of the stack's largest process: {idle} MiB before, {_peak(stack.pid)} MiB after")
-        finally:
-            headwater.connections.stop_stack(remove=True)
+    with project() as headwater:
+        headwater.bucket()
+        headwater.catalog()
+        settings = headwater.settings
+        workspace = Workspace(settings.athena_database, settings.layout.athena_results)
+        stack = headwater.connections.stack
+        assert stack is not None
+        athena.run(headwater.connections.athena, "SELECT 1", workspace)
+        idle = _peak(stack.pid)
+        began = time.perf_counter()
+        athena.run(headwater.connections.athena, TEXT, workspace)
+        seconds = time.perf_counter() - began
+        ratio("rows a second into the result CSV, stored and all", ROWS / seconds, ">= 300000")
+        note(f"peak memory of the stack's largest process: {idle} MiB before, {_peak(stack.pid)} MiB after")
 
 
 def _peak(pid: int) -> int:

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import time
 from pathlib import Path
 
 from bench.memory import family, weight
+from bench.project import project
 from bench.timing import best, note, ratio
 from headwater.connections import Connections
-from headwater.settings import load
 
 OBJECT = 128 * 1024 * 1024
 
 
 def main() -> None:
     """Start twice, weigh, then move one object through S3 and the same bytes through a file."""
-    with tempfile.TemporaryDirectory(prefix="headwater-bench-") as folder:
-        connections = Connections(load(Path(folder), environ={}))
-        try:
-            note(f"cold start (initdb included): {_start(connections):.2f} s")
-            connections.stop_stack()
-            warm = _start(connections)
-            ratio("warm start, seconds", warm, "< 3")
-            stack = connections.stack
-            assert stack is not None
-            _weigh(stack.pid)
-            _objects(connections, Path(folder))
-        finally:
-            connections.stop_stack(remove=True)
+    with project() as headwater:
+        connections = headwater.connections
+        note(f"cold start (initdb included): {_start(connections):.2f} s")
+        connections.stop_stack()
+        warm = _start(connections)
+        ratio("warm start, seconds", warm, "< 3")
+        stack = connections.stack
+        assert stack is not None
+        _weigh(stack.pid)
+        _objects(connections, connections.settings.layout.project)
 
 
 def _start(connections: Connections) -> float:
