@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +18,7 @@ from headwater.manifest import (
     RESTORE_VERSION,
     VERIFY_SUFFIX,
     BackupManifest,
+    StoredDump,
     backup_id,
     parse,
     stem,
@@ -218,15 +219,20 @@ def _read(
 
 
 def _problem(manifest: BackupManifest, key: str, database: str, found: dict[str, ObjectInfo]) -> str:
-    dump = found.get(manifest.dump.key)
     if manifest.database != database:
         return f"its manifest speaks of database {manifest.database}"
-    if stem(manifest.dump.key) != stem(key):
-        return f"its manifest speaks of another backup's dump, {manifest.dump.key}"
-    if dump is None:
-        return f"its dump {manifest.dump.key} is gone"
-    if dump.size != manifest.dump.size:
-        return f"its dump has {dump.size:,} bytes, {manifest.dump.size:,} were written"
-    if dump.etag != manifest.dump.etag:
-        return f"its dump was replaced: its ETag is {dump.etag}, {manifest.dump.etag} was written"
+    return stored_problem(manifest.dump, key, found)
+
+
+def stored_problem(stored: StoredDump, manifest_key: str, found: Mapping[str, ObjectInfo]) -> str:
+    """What is wrong with an object that the manifest with that key speaks of, by the list of objects; or nothing."""
+    there = found.get(stored.key)
+    if stem(stored.key) != stem(manifest_key):
+        return f"its manifest speaks of another backup's {stored.key}"
+    if there is None:
+        return f"{stored.key} is gone"
+    if there.size != stored.size:
+        return f"{stored.key} has {there.size:,} bytes, {stored.size:,} were written"
+    if there.etag != stored.etag:
+        return f"{stored.key} was replaced: its ETag is {there.etag}, {stored.etag} was written"
     return ""

@@ -13,7 +13,7 @@ from headwater.layout import CLUSTER, Layout
 from headwater.manifest import RESTORE_VERSION, VERIFY_SUFFIX, stem
 from headwater.physical_manifest import PHYSICAL_MANIFEST_SUFFIX, PHYSICAL_SUFFIXES, PhysicalManifest, parse_physical
 from headwater.services import objects, verification
-from headwater.services.backups import Orphan
+from headwater.services.backups import Orphan, stored_problem
 from headwater.services.objects import ObjectInfo
 from headwater.services.verification import Verification
 
@@ -164,15 +164,8 @@ def _problem(item: ListedPhysical, cluster: str, found: Mapping[str, ObjectInfo]
     if manifest.cluster != cluster:
         return f"its manifest speaks of cluster {manifest.cluster}"
     for stored in (manifest.dump, manifest.files):
-        if stem(stored.key) != stem(item.manifest_key):
-            return f"its manifest speaks of another backup's {stored.key}"
-        there = found.get(stored.key)
-        if there is None:
-            return f"{stored.key} is gone"
-        if there.size != stored.size:
-            return f"{stored.key} has {there.size:,} bytes, {stored.size:,} were written"
-        if there.etag != stored.etag:
-            return f"{stored.key} was replaced: its ETag is {there.etag}, {stored.etag} was written"
+        if problem := stored_problem(stored, item.manifest_key, found):
+            return problem
     if manifest.previous is not None:
         if before is None:
             return f"it builds on {manifest.previous}, which is gone"
