@@ -102,3 +102,20 @@ def test_the_catalog_is_readable_as_information_schema(athena: AthenaClient) -> 
     assert athena.rows("SELECT view_definition FROM information_schema.views") == [["SELECT 1 AS a"]]
     assert athena.rows("SELECT count(*) FROM information_schema.schemata") == [["4"]]
     assert athena.failure("SELECT * FROM information_schema.nope").startswith("TABLE_NOT_FOUND")
+
+
+def test_a_view_keeps_the_types_of_intervals_and_rows_without_names(athena: AthenaClient) -> None:
+    athena.run(
+        "CREATE VIEW kept AS SELECT INTERVAL '1' DAY AS d, ARRAY[INTERVAL '2' MONTH] AS m, "
+        "ROW(1, DATE '2020-01-01') AS r"
+    )
+    athena.run("CREATE VIEW upon AS SELECT DATE '2020-01-01' + d AS later, m, r[2] AS date FROM kept")
+    assert athena.rows("SELECT *, typeof(m) FROM upon") == [
+        ["2020-01-02", "[0-2]", "2020-01-01", "array(interval year to month)"]
+    ]
+    described = athena.result(athena.run("DESCRIBE kept")["QueryExecutionId"])
+    assert [str(row[0]).split()[1] for row in described] == [
+        "string",
+        "array<string>",
+        "struct<field0:int,field1:date>",
+    ]

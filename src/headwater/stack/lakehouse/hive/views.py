@@ -17,6 +17,7 @@ from headwater.stack.lakehouse.model import Column, GlueJson
 _PREFIX = "/* Presto View: "
 _SUFFIX = " */"
 _CATALOG = "awsdatacatalog"
+_TAILS = ("with time zone", "day to second", "year to month")
 
 
 @dataclass(frozen=True)
@@ -118,8 +119,8 @@ def hive_type_of(trino_type: str) -> str:
     if name == "map" and len(arguments) == 2:
         return f"map<{hive_type_of(arguments[0])},{hive_type_of(arguments[1])}>"
     if name == "row":
-        fields = (argument.strip().partition(" ") for argument in arguments)
-        return f"struct<{','.join(f'{field.strip(chr(34))}:{hive_type_of(kind)}' for field, _, kind in fields)}>"
+        fields = [_field(place, argument.strip()) for place, argument in enumerate(arguments)]
+        return f"struct<{','.join(f'{field}:{hive_type_of(kind)}' for field, kind in fields)}>"
     if name in ("decimal", "char") or (name == "varchar" and arguments):
         return text.replace(" ", "").lower()
     simple = {"integer": "int", "real": "float", "varchar": "string", "varbinary": "binary"}
@@ -127,6 +128,14 @@ def hive_type_of(trino_type: str) -> str:
     if name.startswith("timestamp"):
         return "timestamp"
     return simple.get(name) or (name if name in known else "string")
+
+
+def _field(place: int, text: str) -> tuple[str, str]:
+    """Name and type of a row's field; one without a name is called as results call it."""
+    name, _, kind = text.partition(" ")
+    if not kind or "(" in name or kind in _TAILS:
+        return f"field{place}", text
+    return name.strip('"'), kind
 
 
 def _split(text: str) -> Sequence[str]:

@@ -35,6 +35,8 @@ def type_of(node: exp.DataType) -> t.Type:
     >>> str(type_of(parse_query("select cast(x as array(decimal(5,2)))").find(exp.Cast).args["to"]))
     'array(decimal(5,2))'
     """
+    if isinstance(node.this, exp.Interval):
+        return _interval(node)
     name = node.this.name if hasattr(node.this, "name") else str(node.this)
     numbers = [int(p.name) for p in node.expressions if isinstance(p, exp.DataTypeParam)]
     if name in _SIMPLE:
@@ -56,6 +58,15 @@ def type_of(node: exp.DataType) -> t.Type:
         return t.map_of(type_of(node.expressions[0]), type_of(node.expressions[1]))
     if name == "STRUCT":
         return t.row_of(*(_field(item) for item in node.expressions))
+    raise Unsupported(f"type {node.sql(dialect='trino')}")
+
+
+def _interval(node: exp.DataType) -> t.Type:
+    span = node.this.args.get("unit")
+    if isinstance(span, exp.IntervalSpan):
+        for kind in (t.DAY_TO_SECOND, t.YEAR_TO_MONTH):
+            if str(kind).upper() == f"INTERVAL {span.name} TO {span.expression.name}".upper():
+                return kind
     raise Unsupported(f"type {node.sql(dialect='trino')}")
 
 

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.comparison import (
     with_no_null_inside,
     with_sorted_keys,
 )
-from headwater.stack.lakehouse.sql.expression import Expr, bound, fail
+from headwater.stack.lakehouse.sql.expression import Expr, bound, can_fail, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
@@ -237,9 +237,11 @@ def _reduce(call: Call) -> Expr:
 
 
 def _match(any_of: bool) -> Builder:
-    """``any_match`` and ``all_match``: NULL if a NULL leaves it open."""
+    """``any_match`` and ``all_match``: NULL if a NULL leaves it open. Trino stops at the element that decides."""
 
     def build(call: Call) -> str:
+        if can_fail(call.arguments[1].sql):
+            return _matched_in_turn(call, any_of=any_of)
         results = f"list_transform({call.arguments[0]}, {call.arguments[1]})"
         deciding, otherwise = ("true", "false") if any_of else ("false", "true")
         return (
@@ -249,6 +251,18 @@ def _match(any_of: bool) -> Builder:
         )
 
     return build
+
+
+def _matched_in_turn(call: Call, *, any_of: bool) -> str:
+    array, test = call.arguments
+    element = t.to_duckdb(array.type.items[0])
+    decided, start, word = ("a.s", "false", "OR") if any_of else ("NOT a.s", "true", "AND")
+    first = f"struct_pack(s := {start}, e := CAST(NULL AS {element}))"
+    rest = f"list_transform({array}, lambda x: struct_pack(s := CAST(NULL AS BOOLEAN), e := x))"
+    result = f"list_extract(list_transform([b.e], {test}), 1)"
+    fold = f"CASE WHEN {decided} THEN a.s ELSE a.s {word} {result} END"
+    packed = f"lambda a, b: struct_pack(s := {fold}, e := CAST(NULL AS {element}))"
+    return f"CASE WHEN {array} IS NOT NULL THEN list_reduce(list_concat([{first}], {rest}), {packed}).s END"
 
 
 def _none_match(call: Call) -> str:
