@@ -86,7 +86,8 @@ class BackupManifest:
     ``id`` is the UTC second of its beginning, for example ``20250115T103005Z``; times are UTC, ``seconds`` is how long
     the dump took, ``durations`` its steps. ``warnings`` is what pg_dump said although it succeeded. ``partial``: tables
     were left out on purpose, so that it never stands for the database. ``content_hashes`` are sums of 64-bit row hashes
-    by table, as decimal text. ``integrity`` says for each check whether this S3 provider did it.
+    by table, as decimal text. ``integrity`` says for each check whether this S3 provider did it. ``lacks``: what of a
+    partial backup needs what that it does not have, as pg_restore lists both.
     """
 
     id: str
@@ -111,6 +112,7 @@ class BackupManifest:
     content_hashes: Mapping[str, str] | None = None
     integrity: Mapping[str, str] = field(default_factory=dict)
     durations: Mapping[str, float] = field(default_factory=dict)
+    lacks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     kind: str = "logical"
     schema_version: int = SCHEMA_VERSION
 
@@ -207,6 +209,7 @@ def parse(data: bytes, key: str) -> BackupManifest:
         body["source"] = SourceDatabase(**body["source"])
         body["warnings"] = tuple(body["warnings"])
         body["flags"] = tuple(body.get("flags", ()))
+        body["lacks"] = {name: tuple(needs) for name, needs in body.get("lacks", {}).items()}
         if body.get("globals") is not None:
             body["globals"] = StoredGlobals(**body["globals"])
         return BackupManifest(**body)

@@ -22,7 +22,7 @@ from headwater.services import codec, objects, postgres
 from headwater.services.codec import Compression
 from headwater.services.storage import Storage
 from headwater.stages.backup import CreateOptions, Selection, VerifyOptions, directory, require_all, require_passed
-from headwater.stages.restore import RestoreOptions, apply, roles
+from headwater.stages.restore import RestoreOptions, apply
 
 
 @pytest.fixture
@@ -249,12 +249,6 @@ def test_roles_come_back_without_their_passwords(ready: Headwater) -> None:
         owner = connection.execute("SELECT tableowner FROM pg_tables WHERE tablename = 'events'").fetchone()
         assert owner == (role,)
         connection.execute(f"DROP OWNED BY {role}; DROP ROLE {role}".encode())
-
-
-def test_role_statements_are_taken_apart_at_semicolons_outside_of_quotes() -> None:
-    script = "--\n\\restrict x\nSET a = b;\nCREATE ROLE \"o;d\"\"d\";\nCOMMENT ON ROLE a IS 'it''s;\nfine';\n"
-
-    assert list(roles.statements(script)) == ['CREATE ROLE "o;d""d";', "COMMENT ON ROLE a IS 'it''s;\nfine';"]
 
 
 def test_the_manifest_says_what_a_server_has_to_offer(ready: Headwater) -> None:

@@ -121,6 +121,7 @@ def _plan_lines(plan: RestorePlan, verb: str) -> Iterator[str]:
     yield f"from s3://{plan.bucket}/{dump.key} ({size(dump.size)}, {size(dump.raw_size)} unpacked)"
     yield f"with pg_restore {plan.tool.version_text} ({plan.tool.path})"
     yield from (f"  {number}. {step}" for number, step in enumerate(plan.steps, 1))
+    yield from (f"WARNING: not in the backup, so {plan.to} must have it: {text}" for text in plan.lacks)
 
 
 def _lines(report: RestoreReport) -> Iterator[str]:

@@ -150,6 +150,14 @@ def table_of_contents(tool: Tool, archive: Path, *flags: str) -> str:
     return listing.decode("utf-8", "replace")
 
 
+def tables_called(tool: Tool, archive: Path, schema: str, table: str) -> frozenset[int]:
+    """The numbers of an archive's entries for a table of exactly this name, as pg_restore finds it: in the list, a name
+    with a blank cannot be told from two. Raises BackupError.
+    """
+    named = table_of_contents(tool, archive, f"--schema={schema}", f"--table={table}")
+    return frozenset(entry.number for entry in toc.parse(named) if entry.kind in ("TABLE", "FOREIGN TABLE"))
+
+
 def _run(
     arguments: list[str],
     environment: dict[str, str] | None,

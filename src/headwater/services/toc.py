@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from headwater.errors import BackupError
 
@@ -31,18 +31,34 @@ _PARTS = (
 )
 _NOTES = ("SEQUENCE OWNED BY", "SEQUENCE SET", "COMMENT", "SECURITY LABEL", "ACL")
 _KINDS = sorted({*_TABLES, *_DERIVED, *_PARTS, "EVENT TRIGGER"}, key=len, reverse=True)
-_ENTRY = re.compile(r"(\d+); (\d+) \d+ (.*)")
+_INDEXES = ("INDEX", "CONSTRAINT")
+_NO_OBJECT = "0 0"
+_ENTRY = re.compile(r"(\d+); (\d+ \d+) (.*)")
 _NEEDS = re.compile(r";\s+depends on:([ \d]*)")
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry: its kind such as ``FK CONSTRAINT``, and the rest as pg_restore writes it: schema, name, owner."""
+    """One entry: its kind such as ``FK CONSTRAINT``, and the rest as pg_restore writes it: schema, name, owner.
+
+    ``object``: the catalog and the number that the server knows it by, the same in every dump of the database.
+    """
 
     number: int
     kind: str
     text: str
     needs: frozenset[int]
+    object: str = _NO_OBJECT
+
+    @property
+    def label(self) -> str:
+        """What it is called, for people: kind, schema and name."""
+        return f"{self.kind} {self.text.rpartition(' ')[0]}"
+
+    @property
+    def same(self) -> tuple[str, str, str]:
+        """What is equal for the same thing in another dump."""
+        return (self.kind, self.object, self.text if self.object == _NO_OBJECT else "")
 
 
 @dataclass(frozen=True)
@@ -61,7 +77,7 @@ def listing(entries: Iterable[Entry]) -> str:
     constraint: the parent's has to go first, and takes it along.
     """
     order = tuple(entries)
-    inheritable = {entry.number for entry in order if entry.kind in ("INDEX", "CONSTRAINT")}
+    inheritable = {entry.number for entry in order if entry.kind in _INDEXES}
     heirs: dict[int, list[Entry]] = {}
     for entry in order:
         for parent in entry.needs & inheritable if entry.number in inheritable else ():
@@ -88,10 +104,10 @@ def parse(listing: str) -> tuple[Entry, ...]:
     for line in listing.splitlines():
         if needs := _NEEDS.match(line):
             last = found.pop()
-            found.append(Entry(last.number, last.kind, last.text, frozenset(map(int, needs[1].split()))))
+            found.append(replace(last, needs=frozenset(map(int, needs[1].split()))))
         elif entry := _ENTRY.match(line):
-            kind = _kind(entry[3], derived=entry[2] == "0")
-            found.append(Entry(int(entry[1]), kind, entry[3].removeprefix(kind).strip(), frozenset()))
+            kind = _kind(entry[3], derived=entry[2].startswith("0 "))
+            found.append(Entry(int(entry[1]), kind, entry[3].removeprefix(kind).strip(), frozenset(), entry[2]))
     return tuple(found)
 
 
@@ -149,6 +165,26 @@ def choose(entries: Iterable[Entry], tables: Collection[int], *, onto: bool = Fa
     )
 
 
+def lacking(whole: Iterable[Entry], part: Iterable[Entry]) -> dict[str, tuple[str, ...]]:
+    """What of a partial dump needs what that does not have, by the database's whole table of contents.
+
+    Schemas are none of it: a restore makes those. Nor is what a partition and its indexes are made a part of: those are
+    steps of their own.
+    """
+    known = {entry.number: entry for entry in whole}
+    parents = {entry.text: entry.needs for entry in known.values() if entry.kind == "TABLE ATTACH"}
+    there = {entry.same for entry in part}
+    found = {}
+    for entry in known.values():
+        needs = entry.needs - parents.get(entry.text, frozenset()) if entry.kind in _TABLES else entry.needs
+        others = [known[number] for number in sorted(needs) if number in known] if entry.same in there else []
+        aside = ("SCHEMA", *(_INDEXES if entry.kind in _INDEXES else ()))
+        missing = [other.label for other in others if other.same not in there and other.kind not in aside]
+        if missing:
+            found[entry.label] = tuple(missing)
+    return found
+
+
 def _with_partitions(order: Collection[Entry], tables: Collection[int]) -> set[int]:
     """The tables and the partitions of those among them that have any."""
     chosen, numbers = set(tables), {entry.text: entry.number for entry in order if entry.kind == "TABLE"}
@@ -185,4 +221,4 @@ def _left_out(candidates: Iterable[Entry], own: Collection[int], tables: Collect
     names = [text.rpartition(" ")[0] for text in tables]  # without the owner
     for entry in candidates:
         if entry.number not in own and any(entry.text.startswith(f"{name} ") for name in names):
-            yield f"{entry.kind} {entry.text.rpartition(' ')[0]}"
+            yield entry.label

@@ -115,6 +115,7 @@ def login(address: PostgresAddress) -> Mapping[str, str]:
         "PGAPPNAME": "headwater",
         "PGCONNECT_TIMEOUT": "10",
         "LC_MESSAGES": "C",
+        "LANGUAGE": "en",  # the same where LC_ALL is set, which overrides the former
     }
     if address.password is not None:
         variables["PGPASSWORD"] = address.password

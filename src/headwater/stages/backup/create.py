@@ -23,6 +23,7 @@ from headwater.services.storage import slowed
 from headwater.stages.backup import roles
 from headwater.stages.backup.directory import DirectoryDump
 from headwater.stages.backup.dump import Dump
+from headwater.stages.backup.parts import lacks_of
 from headwater.stages.backup.plan import CreatePlan
 from headwater.stages.backup.prune import PruneReport, plan_prune, prune
 from headwater.stages.backup.snapshot import Snapshot, export_snapshot
@@ -91,29 +92,29 @@ def _dump(plan: CreatePlan, connections: Connections, on_progress: OnProgress) -
     recipients = codec.age_recipients(options.encrypt_to) if options.encrypt_to else []
     stream, started = _Stream(), time.monotonic()
     # Inside out: pg_dump ends before the upload is completed or aborted, the snapshot outlives both.
-    with (
-        export_snapshot(address) as snapshot,
-        MultipartWriter(
-            connections.s3, plan.bucket, plan.key, options=_written_as(plan), concurrency=UPLOADS, full_object=True
-        ) as writer,
-        Dump(plan.tool, address, _flags(plan, connections, snapshot), _before(plan)) as dump,
-    ):
-        blocks = _archive(dump, plan, connections)
-        chunks = codec.compressed(_seen(blocks, snapshot, stream, plan, on_progress), options.compression)
-        for chunk in slowed(codec.encrypted(chunks, recipients) if recipients else chunks, options.limit_rate):
-            stream.stored_sha256.update(chunk)
-            writer.write(chunk)
-        warnings = dump.finish()  # raises unless pg_dump is content: the writer then aborts
-        stream.durations["dump"] = round(time.monotonic() - started, 3)
-        snapshot.finish_counting()  # here, so that an interruption while it counts aborts as well
-        script, complaint = _globals(plan, connections)
-        stream.durations["count"] = round(time.monotonic() - started, 3)
+    with export_snapshot(address) as snapshot:
+        lacks = lacks_of(plan, connections, snapshot.id)
+        with (
+            MultipartWriter(
+                connections.s3, plan.bucket, plan.key, options=_written_as(plan), concurrency=UPLOADS, full_object=True
+            ) as writer,
+            Dump(plan.tool, address, _flags(plan, connections, snapshot), _before(plan)) as dump,
+        ):
+            blocks = _archive(dump, plan, connections)
+            chunks = codec.compressed(_seen(blocks, snapshot, stream, plan, on_progress), options.compression)
+            for chunk in slowed(codec.encrypted(chunks, recipients) if recipients else chunks, options.limit_rate):
+                stream.stored_sha256.update(chunk)
+                writer.write(chunk)
+            warnings = dump.finish()  # raises unless pg_dump is content: the writer then aborts
+            stream.durations["dump"] = round(time.monotonic() - started, 3)
+            snapshot.finish_counting()  # here, so that an interruption while it counts aborts as well
+            script, complaint = _globals(plan, connections)
+            stream.durations["count"] = round(time.monotonic() - started, 3)
     written = writer.written
     stream.durations["upload"] = round(time.monotonic() - started, 3)
     manifest = _manifest(plan, snapshot, stream, _stored(written, stream, plan))
-    manifest = replace(
-        manifest, warnings=(*plan.warnings, *warnings, *complaint), integrity=written.integrity(plan.versioning)
-    )
+    said = (*plan.warnings, *warnings, *complaint, *lacks.warnings)
+    manifest = replace(manifest, warnings=said, lacks=lacks.needs, integrity=written.integrity(plan.versioning))
     return _commit(replace(manifest, seconds=round(time.monotonic() - started, 3)), plan, connections, script)
 
 

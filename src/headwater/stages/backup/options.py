@@ -93,11 +93,14 @@ class CreateOptions:
     def flags(self) -> tuple[str, ...]:
         """The arguments of pg_dump that describe the backup; without the snapshot, and never with a secret."""
         jobs = (f"--jobs={self.jobs}",) if self.format == "directory" else ()
+        # Without it, pg_dump is content if one of several patterns is like something: a misspelt one would be missed.
+        strict = ("--strict-names",) if self.selection.tables or self.selection.schemas else ()
         return (
             f"--format={self.format}",
             "--compress=0",  # our own compression is faster and smaller than pg_dump's gzip
             "--no-password",
             f"--lock-wait-timeout={self.lock_wait_seconds}s",
             *jobs,
+            *strict,
             *self.selection.flags,
         )

@@ -8,7 +8,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TypeVar
@@ -20,6 +20,7 @@ from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import archives, codec, objects, postgres, restoring, tools, verification
 from headwater.services.archives import ObjectStore
 from headwater.services.backups import Backups, ListedBackup, choose, list_backups
+from headwater.services.dangling import Complete, shown, unmet, without_dangling
 from headwater.services.postgres import TableContent
 from headwater.services.restoring import Load
 from headwater.services.spool import is_left_behind, spooled
@@ -100,10 +101,15 @@ def _verify_one(
     backup: ListedBackup, plan: VerifyPlan, connections: Connections, on_progress: OnProgress
 ) -> VerifyResult:
     began, manifest = time.monotonic(), backup.manifest
+    alone = plan.level != "restore" or not unmet(manifest.lacks)
+    if not alone:
+        plan = replace(plan, level="full")
     try:
         detail, passed = _proof(backup, plan, connections, on_progress), True
     except VerificationError as error:
         detail, passed = str(error), False
+    if passed and not alone:
+        detail += f"; not restored, because it lacks what it needs: {shown(unmet(manifest.lacks))}"
     seconds = round(time.monotonic() - began, 3)
     record = Verification(plan.level, _now(), passed, seconds, detail, manifest.dump.etag)
     key = verify_key(backup.manifest_key)
@@ -160,13 +166,14 @@ def _restore(manifest: BackupManifest, archive: Path, connections: Connections, 
     tool = tools.find("pg_restore", int(manifest.client_version.partition(".")[0]), connections.postgres_tools)
     with restoring.scratch_database(maintenance, name, manifest.source):
         load = Load(tool, archive, address, (f"--jobs={jobs}", "--no-owner", "--no-privileges"))
-        contents = _as_verification(lambda: _loaded(load, manifest))
+        contents, left_out = _as_verification(lambda: _loaded(load, manifest))
     what = "row counts and content hashes" if manifest.content_hashes else "row counts (it has no content hashes)"
     compared = "the backup has none to compare with" if manifest.row_counts is None else f"{what} equal the manifest's"
-    return f"restored into a scratch database, {len(contents)} tables; {compared}"
+    without = f"; without what leads elsewhere: {', '.join(left_out)}" if left_out else ""
+    return f"restored into a scratch database, {len(contents)} tables; {compared}{without}"
 
 
-def _loaded(load: Load, manifest: BackupManifest) -> dict[str, TableContent]:
+def _loaded(load: Load, manifest: BackupManifest) -> tuple[dict[str, TableContent], tuple[str, ...]]:
     """What is in the scratch database afterwards. Raises VerificationError if it is not what the manifest says."""
 
     def compared() -> dict[str, TableContent]:
@@ -175,10 +182,11 @@ def _loaded(load: Load, manifest: BackupManifest) -> dict[str, TableContent]:
             raise VerificationError(f"restored, but not the same: {', '.join(wrong[:5])}")
         return contents
 
-    entries = load.entries()
+    wanted = Complete(load.entries(), ())
     if manifest.partial:
-        restoring.make_missing_schemas(load, entries)
-    return restoring.fill(load, entries, compared)
+        restoring.make_missing_schemas(load, wanted.entries)
+        wanted = without_dangling(load, wanted.entries)
+    return restoring.fill(load, wanted.entries, compared), wanted.left_out
 
 
 def _as_verification(run: Callable[[], Result]) -> Result:

@@ -13,6 +13,7 @@ from headwater.errors import BackupError, VerificationError
 from headwater.manifest import BackupManifest
 from headwater.model import OnProgress, PostgresAddress, Progress, no_progress
 from headwater.services import codec, postgres, restoring
+from headwater.services.dangling import shown
 from headwater.services.postgres import TableContent
 from headwater.services.restoring import Load
 from headwater.services.toc import Choice
@@ -27,9 +28,9 @@ from headwater.stages.restore.roles import restore_roles
 class RestoreReport:
     """What was restored. ``compared``: whether the row counts were equal to the manifest's (False: it has none).
 
-    ``hashes_compared``: whether content hashes were, too. ``roles``: those that were made. ``left_out``: what belongs
-    to the chosen tables and needs others, such as a foreign key. ``passed_over``: newer backups that cannot be used.
-    ``warnings``: what is left to do.
+    ``hashes_compared``: whether content hashes were, too. ``roles``: those that were made. ``left_out``: what
+    belongs to the chosen tables, or to those of a partial backup, and needs others, such as a foreign key.
+    ``passed_over``: newer backups that cannot be used. ``warnings``: what is left to do.
     """
 
     backup: str
@@ -65,7 +66,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         with _database(plan, connections):
             on_progress(Progress("restore", 0, None, "pg_restore"))
             load = Load(plan.tool, archive, address, _flags(plan))
-            contents, incomplete = _restore(plan, load, choice, expected)
+            contents, incomplete, dangling = _restore(plan, load, choice, expected)
             whole = plan.new and not plan.tables
             undone = take_over(load, connections.postgres("postgres"), owner=plan.owner) if whole else ()
     return RestoreReport(
@@ -77,7 +78,7 @@ def apply(plan: RestorePlan, connections: Connections, on_progress: OnProgress =
         seconds=round(time.monotonic() - started, 3),
         hashes_compared=expected.content_hashes is not None,
         roles=made,
-        left_out=choice.left_out if choice else (),
+        left_out=(*(choice.left_out if choice else ()), *dangling),
         passed_over=plan.passed_over,
         warnings=(*((incomplete,) if incomplete else ()), *undone),
     )
@@ -109,18 +110,24 @@ def _flags(plan: RestorePlan) -> tuple[str, ...]:
 
 def _restore(
     plan: RestorePlan, load: Load, choice: Choice | None, expected: BackupManifest
-) -> tuple[dict[str, TableContent], str]:
-    """What is in the database afterwards, as far as it is the backup's, and why its statistics are incomplete."""
+) -> tuple[dict[str, TableContent], str, tuple[str, ...]]:
+    """What is in the database afterwards, as far as it is the backup's, why its statistics are incomplete, and what was
+    left out because a partial backup does not have what it leads to.
+    """
 
     def check() -> tuple[dict[str, TableContent], str]:
         contents, incomplete = _analyzed_contents(expected, load.address)
         return _compared(plan, expected, contents), incomplete
 
     try:
-        return restoring.fill(load, tables.wanted(plan, choice, load), check)
+        wanted = tables.wanted(plan, choice, load)
+        return (*restoring.fill(load, wanted.entries, check), wanted.left_out)
     except BackupError as error:
         left = f"database {plan.to} was dropped again" if plan.new else f"database {plan.to} is as it was"
-        raise BackupError(f"{error}; {left}", hint=error.hint) from error
+        lacks = (
+            f"the backup lacks what it needs: {shown(plan.lacks)}; --into a database that has it" if plan.lacks else ""
+        )
+        raise BackupError(f"{error}; {left}", hint=error.hint or lacks) from error
 
 
 def _compared(

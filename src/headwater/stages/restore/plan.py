@@ -13,6 +13,7 @@ from headwater.connections import Connections
 from headwater.errors import BackupError, Refused, SettingsError
 from headwater.manifest import BackupManifest
 from headwater.services import backups, codec, objects, postgres, tools
+from headwater.services.dangling import dispensable, unmet
 
 SUFFIX = "_restored"
 MOST_JOBS = 4
@@ -44,7 +45,8 @@ class RestoreOptions:
 class RestorePlan:
     """What will be restored where. ``new``: the database ``to`` does not exist yet; ``steps`` says it in words.
 
-    ``passed_over``: newer backups that cannot be used, and why.
+    ``passed_over``: newer backups that cannot be used, and why. ``lacks``: what a partial backup needs and does not
+    have, so that the database must have it.
     """
 
     backup: BackupManifest
@@ -60,6 +62,7 @@ class RestorePlan:
     identity: Path | None = None
     steps: tuple[str, ...] = ()
     passed_over: tuple[str, ...] = ()
+    lacks: tuple[str, ...] = ()
 
 
 def plan(connections: Connections, options: RestoreOptions | None = None) -> RestorePlan:
@@ -98,6 +101,7 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
         identity=options.identity,
         steps=_steps(manifest, to, options, jobs, there),
         passed_over=passed_over,
+        lacks=() if options.tables else unmet(manifest.lacks),
     )
 
 
@@ -150,6 +154,9 @@ def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int
     how = "in one transaction" if options.into else f"with {jobs} jobs"
     drop = f"DROP what is in {to} ({there} tables) and in the backup, then " if options.clean else ""
     steps.append(f"{drop}restore {what} {how}")
+    if left := dispensable(manifest.lacks):
+        unless = f" (keys only if {to} has none either)" if options.into else ""
+        steps.append(f"leave out what leads to tables that are not in the backup{unless}: {', '.join(left)}")
     steps.append("ANALYZE, and compare every table with the manifest")
     return tuple(steps)
 

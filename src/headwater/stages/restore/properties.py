@@ -14,7 +14,7 @@ from psycopg import sql
 from headwater.model import PostgresAddress
 from headwater.services import postgres, restoring, toc
 from headwater.services.restoring import Load
-from headwater.stages.restore.roles import statements
+from headwater.services.scripts import statements
 
 _NAME = r'(?:"(?:[^"]|"")+"|[^\s"]+)'
 _OF_DATABASE = re.compile(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import psycopg
@@ -13,6 +12,7 @@ from headwater.connections import Connections
 from headwater.errors import BackupError, VerificationError
 from headwater.manifest import BackupManifest
 from headwater.services import codec, objects, postgres
+from headwater.services.scripts import statements
 
 _NAMED = re.compile(r'(?:CREATE|ALTER) ROLE ("(?:[^"]|"")+"|\S+?)(?:;| )')
 
@@ -46,24 +46,3 @@ def _script(connections: Connections, manifest: BackupManifest, identities: list
     if stored.encryption:
         data = b"".join(codec.decrypted([data], identities))
     return data.decode()
-
-
-def statements(script: str) -> Iterator[str]:
-    """The SQL statements of pg_dumpall's script: no comments, no commands of psql.
-
-    >>> list(statements("-- x\\nCREATE ROLE a;\\nCOMMENT ON ROLE a IS 'b;\\nc';\\n"))
-    ['CREATE ROLE a;', "COMMENT ON ROLE a IS 'b;\\nc';"]
-    """
-    return (text for text in _joined(script.splitlines()) if not text.startswith(("SET ", "SELECT ")))
-
-
-def _joined(lines: Iterable[str]) -> Iterator[str]:
-    """Lines up to a semicolon outside of quotes."""
-    pending = ""
-    for line in lines:
-        if not pending and (not line.strip() or line.startswith(("--", "\\"))):
-            continue
-        pending = f"{pending}\n{line}" if pending else line
-        if pending.rstrip().endswith(";") and pending.count("'") % 2 == 0 and pending.count('"') % 2 == 0:
-            yield pending.strip()
-            pending = ""

@@ -11,20 +11,17 @@ from psycopg import sql
 from headwater.errors import BackupError
 from headwater.manifest import BackupManifest
 from headwater.services import postgres, restoring, toc
+from headwater.services.dangling import Complete, without_dangling
 from headwater.services.restoring import Load
 from headwater.services.toc import Choice, Entry
 from headwater.stages.restore.plan import RestorePlan, parse_table
 
-_WITH_ROWS = ("TABLE", "FOREIGN TABLE")
-
 
 def choose(plan: RestorePlan, archive: Path) -> Choice:
     """What of the archive belongs to the plan's tables. Raises BackupError for one that the backup does not have."""
-    numbers = set()
+    numbers: set[int] = set()
     for schema, table in plan.tables:
-        # Found by pg_restore itself, exactly: in the list, a name with a blank cannot be told from two.
-        named = restoring.table_of_contents(plan.tool, archive, f"--schema={schema}", f"--table={table}")
-        found = {entry.number for entry in toc.parse(named) if entry.kind in _WITH_ROWS}
+        found = restoring.tables_called(plan.tool, archive, schema, table)
         if not found:
             known = sorted(plan.backup.row_counts or ())
             raise BackupError(
@@ -49,8 +46,14 @@ def expected(manifest: BackupManifest, choice: Choice) -> BackupManifest:
     )
 
 
-def wanted(plan: RestorePlan, choice: Choice | None, load: Load) -> tuple[Entry, ...]:
-    """What pg_restore is to restore; schemas that the archive lacks are made here, those that are there, left alone."""
+def wanted(plan: RestorePlan, choice: Choice | None, load: Load) -> Complete:
+    """What pg_restore is to restore, and what it cannot, because a partial backup does not have what that leads to."""
+    entries = _wanted(plan, choice, load)
+    return without_dangling(load, entries) if plan.backup.partial else Complete(entries, ())
+
+
+def _wanted(plan: RestorePlan, choice: Choice | None, load: Load) -> tuple[Entry, ...]:
+    """All of it, or the choice; schemas that the archive lacks are made here, those that are there, left alone."""
     if choice is None:
         entries = load.entries()
         if plan.backup.partial:
