@@ -207,3 +207,14 @@ def test_unloaded_text_is_compressed_lines(athena: AthenaClient) -> None:
     )
     (file,) = (athena.storage.root / "data" / "out").iterdir()
     assert gzip.decompress(file.read_bytes()) == b"1,\\N,x\x02y\n"
+
+
+def test_a_number_that_a_column_cannot_take_is_named_with_its_type(athena: AthenaClient) -> None:
+    athena.run("CREATE EXTERNAL TABLE small (a tinyint, i int) STORED AS PARQUET LOCATION 's3://data/small/'")
+    refused = athena.failure("INSERT INTO small (a) VALUES 300")
+    assert refused == "NUMERIC_VALUE_OUT_OF_RANGE: Out of range for tinyint: 300"
+    too_many = "INSERT INTO small (i) VALUES 3000000000.5"
+    assert athena.failure(too_many) == "INVALID_CAST_ARGUMENT: Cannot cast '3000000001' to INTEGER"
+    athena.run("CREATE EXTERNAL TABLE far (t timestamp) STORED AS ORC LOCATION 's3://data/far/'")
+    athena.run("INSERT INTO far VALUES TIMESTAMP '9999-12-31 00:00:00'")
+    assert athena.failure("SELECT * FROM far").startswith("NOT_SUPPORTED: an ORC timestamp outside of the years")

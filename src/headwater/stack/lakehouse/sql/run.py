@@ -26,16 +26,31 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     ),
     (re.compile(r"Overflow in \w+ of DECIMAL"), lambda _: "NUMERIC_VALUE_OUT_OF_RANGE: Decimal overflow"),
     (
-        re.compile(r"Type INT\d+ with value (\S+) can't be cast .* type INT(8|16|32|64)$"),
+        re.compile(r"Type INT128 with value \S+ can't be cast .* type INT64 .*sum\("),
+        lambda _: "NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow",
+    ),
+    (
+        re.compile(r"Type INT\d+ with value (\S+) can't be cast .* type INT(8|16|32|64)(?: when casting .*)?$"),
         lambda m: f"NUMERIC_VALUE_OUT_OF_RANGE: Out of range for {_TYPES[m[2]]}: {m[1]}",
     ),
     (
-        re.compile(r"Could not convert string '(.*)' to INT(8|16|32|64)$"),
+        re.compile(r"Could not convert string '(.*)' to INT(8|16|32|64)(?: when casting .*)?$"),
         lambda m: f"INVALID_CAST_ARGUMENT: Cannot cast '{m[1]}' to {_TYPES[m[2]].upper().replace('INTEGER', 'INT')}",
+    ),
+    (
+        re.compile(r"Failed to cast decimal value (\S+) to type INT(8|16|32|64)"),
+        lambda m: f"INVALID_CAST_ARGUMENT: Cannot cast '{m[1]}' to {_TYPES[m[2]].upper()}",
     ),
     (
         re.compile(r"Casting value \"(.*)\" to type DECIMAL\((\d+),(\d+)\) failed"),
         lambda m: f"INVALID_CAST_ARGUMENT: Cannot cast DECIMAL '{m[1]}' to DECIMAL({m[2]}, {m[3]})",
+    ),
+    (
+        re.compile("ORC timestamp .* is out of range"),
+        lambda _: (
+            "NOT_SUPPORTED: an ORC timestamp outside of the years 1677 to 2262 is not supported by Headwater's"
+            " local Athena"
+        ),
     ),
     (re.compile("Map keys must be unique"), lambda _: "INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed"),
     (re.compile("Map keys can not be NULL"), lambda _: "INVALID_FUNCTION_ARGUMENT: map key cannot be null"),
@@ -51,10 +66,6 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
     (
         re.compile(r"Type (DOUBLE|FLOAT) with value (\S+) can't be cast .* type INT(8|16|32|64)"),
         lambda m: f"INVALID_CAST_ARGUMENT: Out of range for {_TYPES[m[3]]}: {m[2]}",
-    ),
-    (
-        re.compile(r"Type INT128 with value \S+ can't be cast .* type INT64 .*sum\("),
-        lambda _: "NUMERIC_VALUE_OUT_OF_RANGE: bigint addition overflow",
     ),
     (
         re.compile("aggregate function calls cannot be nested"),
