@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import zlib
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,17 @@ def test_equal_rows_are_not_unpacked_all_at_once(method: str) -> None:
     assert len(packed) < 2 * MIB
     assert sum(sizes) == 256 * len(ROWS) > 200 * MIB
     assert max(sizes) < 64 * MIB
+
+
+@pytest.mark.parametrize("method", ["zstd", "gzip"])
+def test_what_was_unpacked_is_handed_on_before_it_gets_large(method: str) -> None:
+    notes = [f"{number:04}\tone of a few hundred notes\tfree\t0.00\n" for number in range(300)]
+    text = "".join(notes[zlib.crc32(b"%d" % number) % 300] for number in range(400_000)).encode()
+    packed = b"".join(compressed([text], Compression(method, 1, 2)))
+    sizes = [len(block) for block in decompressed([packed], method)]
+
+    assert sum(sizes) == len(text) > 15 * MIB > 10 * len(packed)
+    assert max(sizes) < MIB
 
 
 @pytest.mark.parametrize("method", ["zstd", "gzip"])

@@ -101,18 +101,20 @@ def decompressed(chunks: Iterable[bytes], method: str) -> Iterator[bytes]:
 
 def _decompressed(chunks: Iterable[bytes], method: str) -> Iterator[bytes]:
     decoder: Any
+    opened: list[bytes] = []
+    size = 0
     decoder = zstandard.ZstdDecompressor().decompressobj() if method == "zstd" else zlib.decompressobj(GZIP_MEMBER)
     try:
         for chunk in chunks:
-            opened: list[bytes] = []
             for start in range(0, len(chunk), SLICE):
                 if decoder.eof:
                     raise VerificationError(f"there is something behind the end of its {method} stream")
                 opened.append(decoder.decompress(chunk[start : start + SLICE]))
-                if len(opened[-1]) > PIECE:
+                size += len(opened[-1])
+                if size >= PIECE:
                     yield b"".join(opened)
-                    opened.clear()
-            yield b"".join(opened)
+                    opened, size = [], 0
+        yield b"".join(opened)
     except (zstandard.ZstdError, zlib.error) as error:
         raise VerificationError(f"it cannot be decompressed: {error}") from error
     if not decoder.eof or decoder.unused_data:
