@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
 from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expression import Expr, once
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.functions.absent import is_absent
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, Variables, translate
@@ -106,19 +106,19 @@ def _translate(
         _refuse_clauses(request)
     elif clauses.distinct:
         arguments = [replace(a, sql=with_sorted_keys(a.sql, a.type)) for a in arguments]
-    return translate(
-        function,
-        Call(
-            name=request.name,
-            arguments=tuple(arguments),
-            result=result_type(function.signature.result, bindings),
-            position=request.position,
-            now=request.now,
-            distinct=clauses.distinct,
-            order=clauses.order,
-            over=clauses.over,
-        ),
+    written = Call(
+        name=request.name,
+        arguments=tuple(arguments),
+        result=result_type(function.signature.result, bindings),
+        position=request.position,
+        now=request.now,
+        distinct=clauses.distinct,
+        order=clauses.order,
+        over=clauses.over,
     )
+    if function.kind != "scalar":
+        return translate(function, written)
+    return once(arguments, lambda values: translate(function, replace(written, arguments=tuple(values))))
 
 
 def _arguments(

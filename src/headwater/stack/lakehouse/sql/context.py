@@ -12,14 +12,17 @@ from sqlglot import exp
 
 from headwater.stack.lakehouse.model import Table
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.failures import Position
+from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.foreign import position
+from headwater.stack.lakehouse.sql.known import last_before, span
 from headwater.stack.lakehouse.sql.pins import Pins
 from headwater.stack.lakehouse.sql.predicates import KeyPredicate
 from headwater.stack.lakehouse.sql.query import Query
 
 if TYPE_CHECKING:
     from headwater.stack.lakehouse.sources.model import Reader
+
+_MOST_RELATIONS = 20_000
 
 Moment = str | int | datetime | None
 """The version of a table that a query asks for: a snapshot's number, the name of a branch or tag, or a time in UTC."""
@@ -99,32 +102,33 @@ class Context:
 
     def position(self, node: exp.Expression) -> Position:
         """Line and column of the first token below a node."""
-        starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
-        return position(self.sql, min(starts)) if starts else (1, 1)
+        found = span(node)
+        return position(self.sql, found[0]) if found is not None else (1, 1)
 
     def operator(self, node: exp.Expression, *signs: str) -> Position:
         """Line and column of the sign between a node's two sides; of the node where it is not to be found."""
-        left, right = node.args.get("this"), node.args.get("expression")
-        ends = [n.meta["end"] for n in left.walk() if "end" in n.meta] if left is not None else []
-        starts = [n.meta["start"] for n in right.walk() if "start" in n.meta] if right is not None else []
-        if not ends or not starts:
+        left, right = (span(side) if side is not None else None for side in map(node.args.get, ("this", "expression")))
+        if left is None or right is None:
             return self.position(node)
-        place = max(self.sql.rfind(sign, max(ends) + 1, min(starts)) for sign in signs)
+        place = max(self.sql.rfind(sign, left[1] + 1, right[0]) for sign in signs)
         return position(self.sql, place) if place >= 0 else self.position(node)
 
     def before(self, node: exp.Expression, word: str) -> Position:
         """Line and column of the keyword that a node follows."""
-        starts = [n.meta["start"] for n in node.walk() if "start" in n.meta]
-        places = [found.start() for found in re.finditer(word, self.sql[: min(starts, default=0)], re.IGNORECASE)]
-        return position(self.sql, places[-1]) if places else self.position(node)
+        found = span(node)
+        place = last_before(word, self.sql, found[0]) if found is not None else None
+        return position(self.sql, place) if place is not None else self.position(node)
 
     def after(self, node: exp.Expression, pattern: str) -> Position:
         """Line and column of the first match behind a node; of the node where there is none."""
-        ends = [n.meta["end"] for n in node.walk() if "end" in n.meta]
-        found = re.compile(pattern, re.IGNORECASE).search(self.sql, max(ends) + 1) if ends else None
+        place = span(node)
+        found = re.compile(pattern, re.IGNORECASE).search(self.sql, place[1] + 1) if place is not None else None
         return position(self.sql, found.start()) if found is not None else self.position(node)
 
     def relation_name(self) -> str:
-        """A fresh alias."""
+        """A fresh alias. WITH queries of which each uses the one before twice would else never come to an end."""
         self.relations += 1
+        if self.relations > _MOST_RELATIONS:
+            message = "Query is too complex: too many relations; let each WITH query be used once"
+            raise SqlError("COMPILER_ERROR", message)
         return f"r{self.relations}"

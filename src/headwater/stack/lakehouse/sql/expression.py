@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from headwater.stack.lakehouse.sql import types as t
 
@@ -50,6 +50,31 @@ def bound(values: Mapping[str, str], body: str) -> str:
     for name, sql in reversed(list(values.items())):
         body = f"list_extract(list_transform([{sql}], lambda {name}: {body}), 1)"
     return body
+
+
+_LARGE = 20_000
+_SHORT = 1_000
+
+
+def once(values: Sequence[Expr], make: Callable[[Sequence[Expr]], Expr]) -> Expr:
+    """``make(values)``; if that repeats large values, they are bound, or each level of a nesting would double its text.
+
+    Only for what Trino computes from all of its values: they are computed first.
+    """
+    made = make(values)
+    if len(made.sql) < _LARGE or 3 * len(made.sql) < 4 * sum(len(value.sql) for value in values):
+        return made
+    bindings: dict[str, str] = {}
+    named: list[Expr] = []
+    for i, value in enumerate(values):
+        if value.sql.startswith("lambda ") or (value.constant and len(value.sql) < _SHORT):
+            named.append(value)
+        else:
+            bindings[f"a{i}"] = value.sql
+            named.append(replace(value, sql=f"hw_once.a{i}"))
+    packed = ", ".join(f"{name} := {sql}" for name, sql in bindings.items())
+    body = make(named)
+    return replace(body, sql=bound({"hw_once": f"struct_pack({packed})"}, body.sql)) if bindings else made
 
 
 def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:

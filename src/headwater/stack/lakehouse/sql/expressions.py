@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from sqlglot import exp
@@ -15,12 +15,15 @@ from headwater.stack.lakehouse.sql.coerce import coerce
 from headwater.stack.lakehouse.sql.comparison import with_no_null_inside, with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
-from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.failures import SqlError, check_size
 from headwater.stack.lakehouse.sql.functions.model import Variables
+from headwater.stack.lakehouse.sql.known import gathered
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.placement import refuse_grouped, refuse_nested
 from headwater.stack.lakehouse.sql.query import Query
 from headwater.stack.lakehouse.sql.scope import Scope
+
+_DEEPEST = 12
 
 
 class Subqueries(Protocol):
@@ -32,11 +35,21 @@ class Subqueries(Protocol):
 
 
 @dataclass(frozen=True)
+class Known:
+    """The value of a node in one place, with what its key names: that must not be thrown away and made again."""
+
+    node: exp.Expression
+    scope: Scope
+    value: Expr
+
+
+@dataclass(frozen=True)
 class Expressions:
     """Translates expressions in one scope.
 
     ``grouped`` is the SQL of the GROUP BY expressions when the query aggregates: outside of aggregates nothing else may
-    be used. ``lambda_depth`` numbers lambda variables by depth, so that equal text gives equal SQL.
+    be used. ``lambda_depth`` numbers lambda variables by depth, so that equal text gives equal SQL. ``known`` are the
+    nodes that are translated: rules look at a node more than once, and at each level that would double the work.
     """
 
     context: Context
@@ -46,20 +59,33 @@ class Expressions:
     scope: Scope
     grouped: frozenset[str] | None = None
     lambda_depth: int = 0
+    known: dict[tuple[int, int, frozenset[str] | None, int], Known] = field(default_factory=dict, compare=False)
 
     def translate(self, node: exp.Expression) -> Expr:
         """The typed DuckDB expression. Raises ``SqlError`` and ``Unsupported``."""
-        if self.grouped is not None:
-            free = replace(self, grouped=None)
-            if not isinstance(node, (exp.Literal, exp.Star)) and not _needs_groups(node, self.registry):
-                value = free.translate(node)
-                if value.sql in self.grouped or value.constant:
-                    return replace(value, sql=with_sorted_keys(value.sql, value.type))
-        rule = self.rules.get(type(node))
-        if rule is None:
-            raise Unsupported(f"{type(node).key.upper()} ({node.sql(dialect='trino')})")
-        check_parts(node)
-        return rule(self, node)
+        key = (id(node), id(self.scope), self.grouped, self.lambda_depth)
+        known = self.known.get(key)
+        if known is not None:
+            return known.value
+        value = self._ungrouped(node) if self.grouped is not None else None
+        if value is None:
+            rule = self.rules.get(type(node))
+            if rule is None:
+                raise Unsupported(f"{type(node).key.upper()} ({node.sql(dialect='trino')})")
+            check_parts(node)
+            value = rule(self, node)
+        check_size(value.sql)
+        self.known[key] = Known(node, self.scope, value)
+        return value
+
+    def _ungrouped(self, node: exp.Expression) -> Expr | None:
+        """What is grouped by as a whole, or the same in each row."""
+        if isinstance(node, (exp.Literal, exp.Star)) or self.needs_groups(node):
+            return None
+        value = replace(self, grouped=None).translate(node)
+        if value.sql in (self.grouped or ()) or value.constant:
+            return replace(value, sql=with_sorted_keys(value.sql, value.type))
+        return None
 
     def subquery(self, tree: exp.Expression) -> Query:
         """A query inside of this expression."""
@@ -76,15 +102,18 @@ class Expressions:
             )
         return coerce(value, kind)
 
-    def call(self, name: str, arguments: Sequence[exp.Expression], node: exp.Expression, clauses: Clauses) -> Expr:
+    def call(
+        self, name: str, arguments: Sequence[exp.Expression | Expr], node: exp.Expression, clauses: Clauses
+    ) -> Expr:
         """A call of a registered function."""
         functions = self.registry.get(name)
         inside = self
         if functions and functions[0].kind == "aggregate" and not clauses.over.startswith(" OVER"):
-            refuse_nested(name, arguments, self.registry, self.context.position(node))
+            trees = [argument for argument in arguments if not isinstance(argument, Expr)]
+            refuse_nested(name, trees, self.registry, self.context.position(node))
             self.refuse_outputs(node)
             inside = replace(self, grouped=None)
-        values = tuple(a if isinstance(a, exp.Lambda) else inside.translate(a) for a in arguments)
+        values = tuple(a if isinstance(a, (exp.Lambda, Expr)) else inside.translate(a) for a in arguments)
         request = Request(name, values, self.context.position(node), self.context.now, clauses)
         return call(self.registry, request, inside.compile_lambda)
 
@@ -104,9 +133,11 @@ class Expressions:
         if inner_query is not None:
             place = self.context.position(inner_query)
             raise SqlError("NOT_SUPPORTED", "Lambda expression cannot contain subqueries", place)
-        if _needs_groups(node.this, self.registry) and node.this.find(exp.Query) is None:
+        if self.needs_groups(node.this) and node.this.find(exp.Query) is None:
             message = "Lambda expression cannot contain aggregations, window functions or grouping operations"
             raise SqlError("EXPRESSION_NOT_SCALAR", message, self.context.position(node))
+        if self.lambda_depth > _DEEPEST:
+            raise Unsupported(f"lambda expressions that are nested more than {_DEEPEST} deep")
         names = [variable.name.lower() for variable in node.expressions]
         depth = str(self.lambda_depth)
         pairs = written or tuple((f"v#_{i}", f"v#_{i}") for i in range(len(names)))
@@ -117,6 +148,19 @@ class Expressions:
             lambda_depth=self.lambda_depth + 1,
         )
         return ", ".join(variable.replace("#", depth) for variable, _ in pairs if variable), inner.translate(node.this)
+
+    def needs_groups(self, node: exp.Expression) -> bool:
+        """Whether aggregates or queries are in it: these have no meaning from before the rows are grouped."""
+
+        def needs(found: exp.Expression, below: Sequence[bool]) -> bool:
+            if isinstance(found, (exp.Window, exp.GroupConcat, exp.Query)) or any(below):
+                return True
+            if not isinstance(found, exp.Anonymous):
+                return False
+            functions = self.registry.get(found.name.lower())
+            return found.name.lower() == "grouping" or bool(functions and functions[0].kind != "scalar")
+
+        return gathered(node, "groups", needs)
 
     def ordering(self, node: exp.Ordered, clause: str) -> str:
         """``expression [ASC|DESC] NULLS LAST``: Trino puts NULLs last in both directions."""
@@ -135,18 +179,6 @@ def direction(node: exp.Ordered) -> str:
     check_parts(node)
     nulls = "FIRST" if node.args.get("nulls_first") else "LAST"
     return f" {'DESC' if node.args.get('desc') else 'ASC'} NULLS {nulls}"
-
-
-def _needs_groups(node: exp.Expression, registry: Registry) -> bool:
-    """Whether aggregates or queries are in it: these have no meaning from before the rows are grouped."""
-    for found in node.walk(prune=lambda n: isinstance(n, exp.Query)):
-        if isinstance(found, (exp.Window, exp.GroupConcat, exp.Query)):
-            return True
-        if isinstance(found, exp.Anonymous):
-            functions = registry.get(found.name.lower())
-            if found.name.lower() == "grouping" or (functions and functions[0].kind != "scalar"):
-                return True
-    return False
 
 
 Rule = Callable[[Expressions, exp.Expression], Expr]

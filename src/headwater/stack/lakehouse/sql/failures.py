@@ -23,3 +23,13 @@ class SyntaxRefused(SqlError):
     def __init__(self, message: str, position: Position) -> None:
         super().__init__("SYNTAX_ERROR", message, position)
         self.request_message = f"line {position[0]}:{position[1]}: {message}"
+
+
+_MOST_CHARACTERS = 8 * 1024 * 1024
+
+
+def check_size(sql: str) -> None:
+    """Refuse what has grown too large to be run: each level of a nesting can need its argument several times."""
+    if len(sql) > _MOST_CHARACTERS:
+        message = "Query is too complex: an expression in it is nested too deeply; compute its inner part in a subquery"
+        raise SqlError("COMPILER_ERROR", message)

@@ -19,6 +19,8 @@ TYPED = "typed"
 """The mark on a cast that is written as a typed literal."""
 COMMA = "comma"
 """The mark on a join that is written as a comma."""
+_OPENING = (TokenType.L_PAREN, TokenType.L_BRACKET)
+_TYPE_OPTIONS = ("check_func", "schema", "allow_identifiers", "with_collation")
 _UNCLOSED = re.compile(r"Missing (.+) from \d+:(\d+)")
 _SYNTAX_FUNCTIONS = ("CAST", "TRY_CAST", "EXTRACT", "SUBSTRING", "POSITION", "TRIM", "LISTAGG")
 
@@ -76,6 +78,26 @@ class AthenaSql(Trino):
             **Trino.Parser.TYPE_LITERAL_PARSERS,
             **dict.fromkeys(_TEMPORAL, _temporal_literal),
         }
+
+        def reset(self) -> None:
+            """Forget the statement before."""
+            super().reset()
+            self._no_types = set[tuple[int, int, tuple[bool | None, ...]]]()
+
+        def _parse_types(self, *args: bool, **kwargs: bool) -> exp.Expression | None:
+            """sqlglot tries most words as a type and then as a call: without memory twice as often at each level."""
+            key = (self._chunk_index, self._index, (*args, *map(kwargs.get, _TYPE_OPTIONS)))
+            if key in self._no_types or (kwargs.get("check_func") and self._is_constructor()):
+                return None
+            found = super()._parse_types(*args, **kwargs)
+            if found is None:
+                self._no_types.add(key)
+            return cast("exp.Expression | None", found)
+
+        def _is_constructor(self) -> bool:
+            """``ARRAY[…]``, ``ROW(…)`` and ``MAP(…)``: where a value can stand they are never a type."""
+            nested = self._curr is not None and self._curr.token_type in self.NESTED_TYPE_TOKENS
+            return nested and self._next is not None and self._next.token_type in _OPENING
 
         def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
             """A comma in FROM binds less than JOIN does, and JOIN needs a condition; sqlglot tells neither."""

@@ -24,6 +24,10 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         re.compile(r"Overflow in (addition|subtraction|multiplication) of INT(8|16|32|64) \((.*)\)!"),
         lambda m: f"NUMERIC_VALUE_OUT_OF_RANGE: {_TYPES[m[2]]} {m[1]} overflow: {m[3]}",
     ),
+    (
+        re.compile("Max expression depth limit"),
+        lambda _: "COMPILER_ERROR: Query is too complex: it is nested too deeply",
+    ),
     (re.compile(r"Overflow in \w+ of DECIMAL"), lambda _: "NUMERIC_VALUE_OUT_OF_RANGE: Decimal overflow"),
     (
         re.compile(r"Type INT128 with value \S+ can't be cast .* type INT64 .*sum\("),

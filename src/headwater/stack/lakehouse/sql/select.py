@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from sqlglot import exp
 
@@ -18,7 +19,7 @@ from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
-from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.failures import SqlError, check_size
 from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
 from headwater.stack.lakehouse.sql.limits import limit_clause, offset_clause, sampled, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -57,20 +58,23 @@ class Queries:
 
     def query(self, tree: exp.Expression, outer: Scope | None = None) -> Query:
         """Translate any query expression."""
-        inner = self._with(tree)
+        query = self._with(tree)._body(tree, outer)
+        check_size(query.sql)
+        return query
+
+    def _body(self, tree: exp.Expression, outer: Scope | None) -> Query:
         if isinstance(tree, exp.Subquery):
             check_parts(tree)
             if tree.args.get("alias"):
                 raise Unsupported("an alias on a query that is not in FROM")
-            query = inner.query(tree.this, outer)
-            return inner._ordered(tree, query, outer)
+            return self._ordered(tree, self.query(tree.this, outer), outer)
         if isinstance(tree, exp.SetOperation):
             check_parts(tree)
-            return inner._ordered(tree, inner._set_operation(tree, outer), outer)
+            return self._ordered(tree, self._set_operation(tree, outer), outer)
         if isinstance(tree, exp.Select):
-            return inner._select(tree, outer)
+            return self._select(tree, outer)
         if isinstance(tree, exp.Values):
-            return inner._ordered(tree, Relations(inner).values(tree, Scope((), outer)), outer)
+            return self._ordered(tree, Relations(self).values(tree, Scope((), outer)), outer)
         raise Unsupported(f"the query form {tree.key.upper()}")
 
     def expressions(self, scope: Scope) -> Expressions:
@@ -152,7 +156,7 @@ class Queries:
             refuse_grouped(condition, "WHERE clause", self.registry, self.context)
             where = f" WHERE {rules.typed(condition, t.BOOLEAN, 'WHERE clause').sql}{raw_bounds(condition, rules)}"
             note_conditions(condition, scope, self, relation.fields if relation else ())
-        grouping = group_by(tree, rules, lambda: self._items(tree, rules))
+        grouping = group_by(tree, rules, cache(lambda: self._items(tree, rules)))
         if grouping is None and is_aggregated(tree, self.registry):
             grouping = ONE_GROUP
         if grouping is not None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.expression import quote_text
+from headwater.stack.lakehouse.sql.expression import bound, quote_text
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
 from headwater.stack.lakehouse.sql.zones import wall_clock
 
 _PLAIN = ("tinyint", "smallint", "integer", "bigint", "boolean", "varchar", "char", "json", "uuid")
+_DEEP = 2
+_DEEPEST = 16
 
 
 def display_text(sql: str, kind: t.Type, depth: int = 0) -> str:
@@ -84,16 +86,19 @@ def _zoned_text(sql: str, kind: t.Type) -> str:
 
 def _nested_text(sql: str, kind: t.Type, depth: int) -> str:
     """``[1, 2]`` and ``{a=1, b=null}``: text inside is not quoted, and NULL is written ``null``."""
+    if depth > _DEEPEST and kind.name != "row":
+        raise Unsupported(f"showing arrays and maps that are nested more than {_DEEPEST} deep")
     if kind.name == "array":
         item = f"e{depth}"
         inner = display_text(item, kind.items[0], depth + 1)
-        return f"'[' || array_to_string(list_transform({sql}, lambda {item}: coalesce({inner}, 'null')), ', ') || ']'"
+        items = f"list_transform({sql}, lambda {item}: coalesce({inner}, 'null'))"
+        return f"'[' || {_joined(items, depth)} || ']'"
     if kind.name == "map":
         item = f"e{depth}"
         key = display_text(f"{item}.key", kind.items[0], depth + 1)
         value = display_text(f"{item}.value", kind.items[1], depth + 1)
         entries = f"list_transform(map_entries({sql}), lambda {item}: {key} || '=' || coalesce({value}, 'null'))"
-        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || array_to_string({entries}, ', ') || '}}' END"
+        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {_joined(entries, depth)} || '}}' END"
     if kind.name == "row":
         parts = []
         for i, (name, inner_kind) in enumerate(zip(kind.names, kind.items, strict=True)):
@@ -103,3 +108,10 @@ def _nested_text(sql: str, kind: t.Type, depth: int) -> str:
         joined = " || ', ' || ".join(parts)
         return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {joined} || '}}' END"
     raise Unsupported(f"showing values of type {kind}")
+
+
+def _joined(texts: str, depth: int) -> str:
+    if depth < _DEEP:
+        return f"array_to_string({texts}, ', ')"
+    # What DuckDB puts in its place holds the texts twice, which at each level doubles what is to be planned.
+    return bound({"l": texts}, "CASE WHEN len(l) = 0 THEN '' ELSE list_aggr(l, 'string_agg', ', ') END")

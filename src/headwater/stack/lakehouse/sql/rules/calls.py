@@ -11,7 +11,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.comparison import comparison, together
-from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail
+from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, once
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -161,9 +161,13 @@ def _coalesce(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def _nullif(self: Expressions, node: exp.Expression) -> Expr:
-    left, right = (self.translate(item) for item in node.expressions)
-    equal = comparison("=", left, right, self.context.position(node))
-    return Expr(f"CASE WHEN {equal.sql} THEN NULL ELSE {left.sql} END", left.type)
+    place = self.context.position(node)
+
+    def compared(sides: Sequence[Expr]) -> Expr:
+        left, right = sides
+        return Expr(f"CASE WHEN {comparison('=', left, right, place).sql} THEN NULL ELSE {left.sql} END", left.type)
+
+    return once([self.translate(item) for item in node.expressions], compared)
 
 
 def _grouping(self: Expressions, node: exp.Expression) -> Expr:

@@ -10,7 +10,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import comparison, one_of, together
-from headwater.stack.lakehouse.sql.expression import Expr, can_fail, null_of
+from headwater.stack.lakehouse.sql.expression import Expr, can_fail, null_of, once
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -71,7 +71,8 @@ def compare_rule(self: Expressions, node: exp.Expression) -> Expr:
     if query is not None:
         return compare_with_all(self, node, query, operator, quantifier)
     place = self.context.operator(node, operator, *(("!=",) if operator == "<>" else ()))
-    return comparison(operator, self.translate(node.this), self.translate(right), place)
+    sides = [self.translate(node.this), self.translate(right)]
+    return once(sides, lambda values: comparison(operator, values[0], values[1], place))
 
 
 def between_rule(self: Expressions, node: exp.Expression) -> Expr:

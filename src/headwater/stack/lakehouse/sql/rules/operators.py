@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from sqlglot import exp
 
@@ -14,7 +15,7 @@ from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.casts import cast
 from headwater.stack.lakehouse.sql.coerce import coerce
 from headwater.stack.lakehouse.sql.declared import type_of
-from headwater.stack.lakehouse.sql.expression import Expr, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, bound, once, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.literals import interval, is_literal_of, number
@@ -24,16 +25,42 @@ from headwater.stack.lakehouse.sql.zones import zone_ahead_or_refused, zone_or_r
 ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
 
 
+Step = Callable[[Expressions, exp.Expression, Expr], Expr]
+"""One operator of a chain, with the value of its left side."""
+_LONG = 50
 _BARE_ZERO = re.compile(r"-?(0?\.0+|0\.)")
 
 
 def arithmetic_rule(self: Expressions, node: exp.Expression) -> Expr:
-    left, right = self.translate(node.this), self.translate(node.expression)
+    return _chained(self, node, tuple(ARITHMETIC), _calculated)
+
+
+def _chained(self: Expressions, node: exp.Expression, kinds: tuple[type[exp.Expression], ...], step: Step) -> Expr:
+    """``a + b + c + …``: the time that DuckDB takes to plan an expression grows with the third power of its depth.
+
+    So a long chain is cut: what stands to the left is bound before it goes on.
+    """
+    steps = [node]
+    while isinstance(steps[-1].this, kinds):
+        steps.append(steps[-1].this)
+    if len(steps) <= _LONG or self.grouped is not None or self.needs_groups(node):
+        return step(self, node, self.translate(node.this))
+    above = (len(steps) - 1) % _LONG + 1
+    before = self.translate(steps[above])
+    value = replace(before, sql="hw_chain")
+    for one in reversed(steps[:above]):
+        value = step(self, one, value)
+    return replace(value, sql=bound({"hw_chain": before.sql}, value.sql))
+
+
+def _calculated(self: Expressions, node: exp.Expression, left: Expr) -> Expr:
+    right = self.translate(node.expression)
     if isinstance(node, exp.Div) and _BARE_ZERO.fullmatch(node.expression.unnest().sql()):
         # Athena shows ±Infinity and NaN here; of DECIMAL '0.0' and of columns it says DIVISION_BY_ZERO.
         right = Expr(f"CAST({quote_text(str(right.literal))} AS DOUBLE)", t.DOUBLE, right.literal, constant=True)
     sign = ARITHMETIC[type(node)]
-    return arithmetic(sign, left, right, self.context.operator(node, sign))
+    place = self.context.operator(node, sign)
+    return once([left, right], lambda sides: arithmetic(sign, sides[0], sides[1], place))
 
 
 def negate_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -47,12 +74,16 @@ def negate_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 
 def concat_rule(self: Expressions, node: exp.Expression) -> Expr:
-    left, right = self.translate(node.this), self.translate(node.expression)
+    return _chained(self, node, (exp.DPipe,), _concatenated)
+
+
+def _concatenated(self: Expressions, node: exp.Expression, left: Expr) -> Expr:
+    right = self.translate(node.expression)
     if "array" in (left.type.name, right.type.name) or "char" in (left.type.name, right.type.name):
-        return self.call("concat", [node.this, node.expression], node, Clauses())
+        return self.call("concat", [left, right], node, Clauses())
     for side in (left, right):
         if side.type.name not in ("varchar", "char", "varbinary", "unknown"):
-            return self.call("concat", [node.this, node.expression], node, Clauses())
+            return self.call("concat", [left, right], node, Clauses())
     kind = t.VARBINARY if "varbinary" in (left.type.name, right.type.name) else t.VARCHAR
     return Expr(
         f"({coerce(left, kind).sql} || {coerce(right, kind).sql})", kind, constant=left.constant and right.constant
@@ -67,7 +98,8 @@ def cast_rule(self: Expressions, node: exp.Expression) -> Expr:
     if node.meta.get(TYPED):
         return _typed_literal(self, node)
     target, position = type_of(node.args["to"]), self.context.before(node, r"\b(?:TRY_)?CAST\s*\(")
-    return cast(self.translate(node.this), target, safe=isinstance(node, exp.TryCast), position=position)
+    safe = isinstance(node, exp.TryCast)
+    return once([self.translate(node.this)], lambda values: cast(values[0], target, safe=safe, position=position))
 
 
 def _typed_literal(self: Expressions, node: exp.Expression) -> Expr:
