@@ -139,8 +139,40 @@ def parse_query(sql: str) -> exp.Expression:
     return tree
 
 
+_EXPONENT = re.compile(r"(?:\d+\.?\d*|\.\d+)[eE]\d+(?=[+-])")
+
+
 def tokenize(sql: str) -> list[Token]:
-    """The tokens of a text. Raises ``SyntaxRefused`` for one that is not closed."""
+    """The tokens of a text. Raises ``SyntaxRefused`` for one that is not closed.
+
+    sqlglot takes the sign behind ``1e0`` in ``1e0+x`` for the exponent's.
+
+    >>> [token.text for token in tokenize("1e0+1E1-x")]
+    ['1e0', '+', '1E1', '-', 'x']
+    """
+    found: list[Token] = []
+    tokens = _tokens(sql)
+    while True:
+        place, number = _run_on(sql, tokens)
+        if number is None:
+            return found + tokens
+        token = tokens[place]
+        found += tokens[:place]
+        found.append(Token(TokenType.NUMBER, number[0], token.line, token.col, token.start, number.end() - 1))
+        sql = re.sub(r"[^\n]", " ", sql[: number.end()]) + sql[number.end() :]
+        tokens = _tokens(sql)
+
+
+def _run_on(sql: str, tokens: list[Token]) -> tuple[int, re.Match[str] | None]:
+    """The first number that has the sign behind it in its token, and its place."""
+    for place, token in enumerate(tokens):
+        number = _EXPONENT.match(sql, token.start) if token.token_type is TokenType.NUMBER else None
+        if number is not None and number.end() <= token.end:
+            return place, number
+    return 0, None
+
+
+def _tokens(sql: str) -> list[Token]:
     try:
         return AthenaSql().tokenize(sql)
     except TokenError as error:
