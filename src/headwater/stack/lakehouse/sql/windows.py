@@ -11,13 +11,14 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
-from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text, refused
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
 
 _STEPS = {t.DAY_TO_SECOND: "to_milliseconds", t.YEAR_TO_MONTH: "to_months"}
 _PARTS = ("partition_by", "order", "spec")
+_INVERTED = "a RANGE frame that ends before it starts is not supported by Headwater's local Athena"
 
 
 # --- the WINDOW clause -----------------------------------------------------------------------------------------------
@@ -130,10 +131,22 @@ class _Frame:
         spec = self.window.args["spec"]
         check_parts(spec)
         self._check_order()
-        start = self._bound("start")
-        if spec.args.get("end") is None:
-            return f"{self.kind} {start}"
-        return f"{self.kind} BETWEEN {start} AND {self._bound('end')}"
+        start, end = self._bound("start"), ""
+        if spec.args.get("end") is not None:
+            end = self._bound("end")
+            if self._place("start") == self._place("end") in ("PRECEDING", "FOLLOWING"):
+                end = self._not_before(start, end)
+        first, last = (f"{b} {self._place(side)}".strip() for b, side in ((start, "start"), (end, "end")))
+        return f"{self.kind} {first}" if spec.args.get("end") is None else f"{self.kind} BETWEEN {first} AND {last}"
+
+    def _not_before(self, start: str, end: str) -> str:
+        """The end of a frame on one side of its row. DuckDB counts less than no rows from a start behind the end."""
+        behind, step = ("<", "-") if self._place("end") == "FOLLOWING" else (">", "+")
+        if self.kind != "RANGE":
+            return f"CASE WHEN {end} {behind} {start} THEN {start} {step} 1 ELSE {end} END"
+        key = self.rules.translate(_sort_items(self.window)[0].this).sql
+        message = f"{quote_text(_INVERTED)} || left(coalesce(CAST({key} AS VARCHAR), ''), 0)"
+        return f"CASE WHEN {end} {behind} {start} AND {refused(message, t.BOOLEAN)} THEN {end} ELSE {end} END"
 
     def _place(self, side: str) -> str:
         spec = self.window.args["spec"]
@@ -157,12 +170,11 @@ class _Frame:
     def _bound(self, side: str) -> str:
         bound = self.window.args["spec"].args.get(side)
         if isinstance(bound, str):
-            return self._place(side)
+            return ""
         if bound is None:
             raise Unsupported("a window frame without a bound")
         value = self.rules.translate(bound)
-        sql = self._range_step(bound, value) if self.kind == "RANGE" else self._row_count(bound, value, side)
-        return f"{sql} {self._place(side)}"
+        return self._range_step(bound, value) if self.kind == "RANGE" else self._row_count(bound, value, side)
 
     def _needs_order(self) -> list[exp.Ordered]:
         items = _sort_items(self.window)
