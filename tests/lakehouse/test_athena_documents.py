@@ -145,6 +145,21 @@ def test_the_statistics_of_a_run_are_those_of_its_one_stage(athena: AthenaClient
     assert statistics["Timeline"]["TotalExecutionTimeInMillis"] >= statistics["OutputStage"]["ExecutionTime"]
 
 
+def test_the_statistics_of_a_write_count_the_files_that_it_wrote(athena: AthenaClient) -> None:
+    athena.run("CREATE DATABASE IF NOT EXISTS lake")
+    for statement, rows in (
+        ("CREATE TABLE made WITH (external_location = 's3://data/made/') AS SELECT 1 AS a", 1),
+        ("INSERT INTO made VALUES 2, 3", 2),
+    ):
+        before = {path: path.stat().st_size for path in (athena.storage.root / "data").rglob("*") if path.is_file()}
+        identifier = athena.run(statement)["QueryExecutionId"]
+        found = athena.call("GetQueryRuntimeStatistics", QueryExecutionId=identifier)["QueryRuntimeStatistics"]
+        files = [path for path in (athena.storage.root / "data").rglob("*") if path.is_file() and path not in before]
+        written = sum(path.stat().st_size for path in files)
+        assert found["Rows"] == {"InputBytes": 0, "OutputRows": rows, "OutputBytes": written}
+        assert found["OutputStage"]["OutputBytes"] == written
+
+
 def test_a_plan_is_shown_without_running_the_query(athena: AthenaClient) -> None:
     execution = athena.run("EXPLAIN SELECT 1 AS one")
     assert execution["SubstatementType"] == "EXPLAIN"
