@@ -320,6 +320,7 @@ def test_storage_class_and_lock_reach_the_object(ready: Headwater) -> None:
         lambda: CreateOptions(jobs=2),
         lambda: CreateOptions(format="plain"),
         lambda: CreateOptions(globals="all"),
+        lambda: Storage(lock_mode="COMPLIANCE"),  # would lock nothing
         lambda: codec.parse_compression("lz4"),
         lambda: codec.parse_compression("zstd:99"),
         lambda: codec.age_recipients(["age1nonsense"]),
@@ -365,6 +366,9 @@ def test_single_tables_can_be_restored(ready: Headwater) -> None:
     assert set(ready.restore(RestoreOptions(tables=("public.orders",))).rows) == {"public.orders"}
     with pytest.raises(BackupError, match="has no table"):
         ready.restore(RestoreOptions(to="other", tables=("public.nothing",)))
+    for empty in (RestoreOptions(to=""), RestoreOptions(into="", clean=True)):  # an unset variable of a shell
+        with pytest.raises(SettingsError, match="cannot be a database's name"):
+            ready.restore_plan(empty)
 
 
 def test_an_interrupted_download_goes_on_where_it_was(ready: Headwater) -> None:

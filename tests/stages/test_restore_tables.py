@@ -54,7 +54,7 @@ RICH = """
     CREATE TABLE days_1 PARTITION OF days FOR VALUES FROM ('2025-01-01') TO ('2025-02-01');
     CREATE TABLE days_2 PARTITION OF days DEFAULT; CREATE INDEX days_city ON days (city);
     CREATE SCHEMA "Odd one"; CREATE TABLE "Odd one"."a b" (x int PRIMARY KEY); INSERT INTO "Odd one"."a b" VALUES (1);
-    CREATE TABLE "Odd one"."a" ("b" int); CREATE TABLE "Odd one"."new\nline" (x int PRIMARY KEY);
+    CREATE TABLE "Odd one"."a" ("b" int); CREATE TABLE "Odd one"."new\n""line" (x int PRIMARY KEY);
     INSERT INTO people (name, mood) VALUES ('x', 'low'), ('y', 'high');
     INSERT INTO items (person, amount) SELECT 1 + i % 2, i FROM generate_series(1, 20) AS i;
     INSERT INTO days SELECT date '2025-01-20' + i, 'c' FROM generate_series(1, 30) AS i;
@@ -102,10 +102,10 @@ def test_a_table_comes_back_with_all_that_is_its_own(rich: Headwater) -> None:
 def test_both_ends_of_a_foreign_key_bring_it_along(rich: Headwater) -> None:
     rich.backup_create()
 
-    report = rich.restore(RestoreOptions(tables=("people", "items", '"Odd one"."a b"', '"Odd one"."new\nline"')))
+    report = rich.restore(RestoreOptions(tables=("people", "items", '"Odd one"."a b"', '"Odd one"."new\n""line"')))
 
     assert report.left_out == ()
-    assert set(report.rows) == {"public.people", "public.items", '"Odd one"."a b"', '"Odd one"."new\nline"'}
+    assert set(report.rows) == {"public.people", "public.items", '"Odd one"."a b"', '"Odd one"."new\n""line"'}
     mine = ["people", "items"]
     assert catalog(rich, rich.settings.db_name, mine) == catalog(rich, report.database, mine)
 

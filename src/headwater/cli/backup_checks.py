@@ -83,6 +83,8 @@ def verify(
     """
     from headwater.stages.backup import VerifyOptions, require_passed
 
+    if sum((all_, subset is not None, backup != "latest")) > 1:
+        raise click.UsageError("give BACKUP, --all or --subset: one of them", ctx)
     headwater = Headwater(ctx.obj)
     options = VerifyOptions(level, "all" if all_ else backup, subset, identity, jobs)
     if dry_run:

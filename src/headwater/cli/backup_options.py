@@ -71,7 +71,7 @@ def storage_options(command: Command) -> Command:
         click.option(
             "--limit-rate", type=click.IntRange(1), metavar="KIB", help="Upload at most so many KiB a second."
         ),
-        click.option("--lock-mode", type=modes, default="GOVERNANCE", show_default=True),
+        click.option("--lock-mode", type=modes, help="With --lock-days; default: GOVERNANCE."),
         click.option("--lock-days", type=click.IntRange(1, 36500), help="Object Lock for so many days."),
         click.option("--kms-key", metavar="KEY", help="Encrypt with this AWS KMS key (SSE-KMS)."),
         click.option("--storage-class", metavar="CLASS", help="Such as STANDARD_IA or GLACIER_IR."),

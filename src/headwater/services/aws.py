@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
-from headwater.errors import AwsError
+from headwater.errors import AwsError, BucketError
 
 _HINTS = {
     "ExpiredToken": "log in again (aws sso login, or new keys)",
@@ -28,7 +28,9 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
-    """Raise AwsError for whatever botocore raises inside; ``doing`` says what on what, for example ``list s3://b``.
+    """Raise AwsError for what botocore raises inside, BucketError if there is no such bucket.
+
+    ``doing`` says what on what, for example ``list s3://b``.
 
     >>> with aws_errors("list s3://my-lake"):
     ...     pass
@@ -45,6 +47,8 @@ def aws_errors(doing: str) -> Iterator[None]:
     except ClientError as error:
         code = error_code(error)
         message = error.response.get("Error", {}).get("Message", "")
+        if code == "NoSuchBucket":
+            raise BucketError(f"cannot {doing}: there is no such bucket", hint="run `headwater bucket`") from error
         raise AwsError(f"cannot {doing}: {code}: {message}", hint=_HINTS.get(code, "")) from error
     except BotoCoreError as error:
         raise AwsError(f"cannot {doing}: {error}") from error

@@ -15,16 +15,18 @@ LOCK_MODES = ("GOVERNANCE", "COMPLIANCE")
 
 @dataclass(frozen=True)
 class Storage:
-    """How S3 is to keep the objects; ``lock_days``: Object Lock in ``lock_mode`` for that long."""
+    """How S3 is to keep the objects; ``lock_days``: Object Lock for that long, in ``lock_mode`` (None: GOVERNANCE)."""
 
     storage_class: str | None = None
     kms_key: str | None = None
     lock_days: int | None = None
-    lock_mode: str = "GOVERNANCE"
+    lock_mode: str | None = None
 
     def __post_init__(self) -> None:
-        if self.lock_mode not in LOCK_MODES:
+        if self.lock_mode is not None and self.lock_mode not in LOCK_MODES:
             raise SettingsError(f"lock mode {self.lock_mode!r} is not known", hint=f"use {' or '.join(LOCK_MODES)}")
+        if self.lock_mode is not None and self.lock_days is None:
+            raise SettingsError(f"lock mode {self.lock_mode} without days locks nothing", hint="give --lock-days")
 
     def request(self, taken: datetime) -> dict[str, Any]:
         """The arguments of PutObject and CreateMultipartUpload."""
@@ -35,7 +37,7 @@ class Storage:
             given |= {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": self.kms_key}
         if self.lock_days:
             until = taken + timedelta(days=self.lock_days)
-            given |= {"ObjectLockMode": self.lock_mode, "ObjectLockRetainUntilDate": until}
+            given |= {"ObjectLockMode": self.lock_mode or LOCK_MODES[0], "ObjectLockRetainUntilDate": until}
         return given
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from headwater.services import backups, codec, objects, postgres, tools
 from headwater.services.dangling import dispensable, unmet
 
 SUFFIX = "_restored"
+_PARTS = re.compile(r""""(?:[^"]|"")*"|[^".]+""")
 MOST_JOBS = 4
 
 
@@ -78,7 +80,8 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
     passed_over = backups.passed_over(found, manifest, options.backup)
     _check_object(connections, manifest)
     _check_options(manifest, options)
-    to = checked_name(options.into or options.to or f"{manifest.database}{SUFFIX}")
+    named = options.to if options.into is None else options.into
+    to = checked_name(f"{manifest.database}{SUFFIX}" if named is None else named)
     with postgres.connect(connections.postgres("postgres")) as connection:
         there = _check_target(connection, connections, to, options)
         server_major = postgres.server_major(connection)
@@ -86,7 +89,7 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
     needed = max(server_major, int(manifest.client_version.partition(".")[0]))
     tool = tools.find("pg_restore", needed, connections.postgres_tools)
     # Into a database that exists in one transaction, all or nothing, which is one connection's.
-    jobs = 1 if options.into else options.jobs or min(MOST_JOBS, os.cpu_count() or 1)
+    jobs = 1 if options.into is not None else options.jobs or min(MOST_JOBS, os.cpu_count() or 1)
     return RestorePlan(
         backup=manifest,
         bucket=settings.bucket_name,
@@ -106,9 +109,9 @@ def plan(connections: Connections, options: RestoreOptions | None = None) -> Res
 
 
 def _check_options(manifest: BackupManifest, options: RestoreOptions) -> None:
-    if options.into and options.to:
+    if options.into is not None and options.to is not None:
         raise SettingsError("give --to for a new database or --into for an existing one, not both")
-    if options.clean and not options.into:
+    if options.clean and options.into is None:
         raise SettingsError("--clean is for --into: a new database has nothing to clean")
     if options.roles and manifest.globals is None:
         raise BackupError(f"backup {manifest.id} has no roles", hint="it was made with --globals none, or in part")
@@ -144,18 +147,18 @@ def _check_target(
 
 def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int, there: int) -> tuple[str, ...]:
     steps = [f"download {manifest.dump.size:,} bytes, compare every digest with the manifest, unpack"]
-    if options.into:
+    if options.into is not None:
         steps.append("let pg_restore decode all of it once, without a database")
     if options.roles:
         steps.append("create the roles that the server lacks")
     if options.into is None:
         steps.append(f"create database {to} (encoding {manifest.source.encoding}, collation {manifest.source.collate})")
     what = f"tables {', '.join(options.tables)} and all that is theirs" if options.tables else "everything"
-    how = "in one transaction" if options.into else f"with {jobs} jobs"
+    how = "in one transaction" if options.into is not None else f"with {jobs} jobs"
     drop = f"DROP what is in {to} ({there} tables) and in the backup, then " if options.clean else ""
     steps.append(f"{drop}restore {what} {how}")
     if left := dispensable(manifest.lacks):
-        unless = f" (keys only if {to} has none either)" if options.into else ""
+        unless = f" (keys only if {to} has none either)" if options.into is not None else ""
         steps.append(f"leave out what leads to tables that are not in the backup{unless}: {', '.join(left)}")
     steps.append("ANALYZE, and compare every table with the manifest")
     return tuple(steps)
@@ -164,20 +167,14 @@ def _steps(manifest: BackupManifest, to: str, options: RestoreOptions, jobs: int
 def parse_table(text: str) -> tuple[str, str]:
     """``(schema, table)`` of ``schema.table``; without a schema, it is ``public``.
 
-    >>> parse_table("orders"), parse_table('app."Odd.Name"')
-    (('public', 'orders'), ('app', 'Odd.Name'))
+    >>> parse_table("orders"), parse_table('app."Odd.Name"'), parse_table('"a""b"')
+    (('public', 'orders'), ('app', 'Odd.Name'), ('public', 'a"b'))
     """
-    parts, quoted = [""], False
-    for letter in text:
-        if letter == '"':
-            quoted = not quoted
-        elif letter == "." and not quoted:
-            parts.append("")
-        else:
-            parts[-1] += letter
-    if quoted or len(parts) > 2 or not all(parts):
+    parts = _PARTS.findall(text)
+    if not parts or len(parts) > 2 or ".".join(parts) != text or '""' in parts:
         raise SettingsError(f"{text!r} is not a table's name", hint="write schema.table")
-    return ("public", parts[0]) if len(parts) == 1 else (parts[0], parts[1])
+    names = [part[1:-1].replace('""', '"') if part.startswith('"') else part for part in parts]
+    return ("public", names[0]) if len(names) == 1 else (names[0], names[1])
 
 
 def checked_name(name: str) -> str:
