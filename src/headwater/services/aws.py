@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError
 
-from headwater.errors import AwsError, BucketError
+from headwater.errors import AwsError
 
 _HINTS = {
     "ExpiredToken": "log in again (aws sso login, or new keys)",
@@ -16,6 +16,7 @@ _HINTS = {
     "InvalidClientTokenId": "check AWS_PROFILE or AWS_ACCESS_KEY_ID: AWS does not know this key",
     "SignatureDoesNotMatch": "check AWS_SECRET_ACCESS_KEY, and this machine's clock",
     "RequestTimeTooSkewed": "set this machine's clock",
+    "NoSuchBucket": "check BUCKET_NAME, or run `headwater bucket` to create it",
     "AccessDenied": "the AWS identity lacks a permission; see the command's page in docs/stages",
     "AccessDeniedException": "the AWS identity lacks a permission; see the command's page in docs/stages",
 }
@@ -28,9 +29,7 @@ def error_code(error: ClientError) -> str:
 
 @contextmanager
 def aws_errors(doing: str) -> Iterator[None]:
-    """Raise AwsError for what botocore raises inside, BucketError if there is no such bucket.
-
-    ``doing`` says what on what, for example ``list s3://b``.
+    """Raise AwsError for whatever botocore raises inside; ``doing`` says what on what, for example ``list s3://b``.
 
     >>> with aws_errors("list s3://my-lake"):
     ...     pass
@@ -47,8 +46,6 @@ def aws_errors(doing: str) -> Iterator[None]:
     except ClientError as error:
         code = error_code(error)
         message = error.response.get("Error", {}).get("Message", "")
-        if code == "NoSuchBucket":
-            raise BucketError(f"cannot {doing}: there is no such bucket", hint="run `headwater bucket`") from error
         raise AwsError(f"cannot {doing}: {code}: {message}", hint=_HINTS.get(code, "")) from error
     except BotoCoreError as error:
         raise AwsError(f"cannot {doing}: {error}") from error

@@ -8,16 +8,18 @@ from collections.abc import Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
 from headwater.errors import AwsError, VerificationError
-from headwater.services import objects
+from headwater.services import objects, removal
 from headwater.services.aws import aws_errors, error_code
 from headwater.services.checksums import MIB, composite_crc32, crc32_base64, joined_crc32, part_size, same_checksum
 from headwater.services.guards import FULL, Guards, first_accepted, for_completion, for_put, for_upload, not_above
+from headwater.services.interruption import uninterrupted
 from headwater.services.objects import ObjectExists, WriteOptions
 
 if TYPE_CHECKING:
@@ -158,7 +160,8 @@ class MultipartWriter:
 
     def _send(self, part: bytes) -> None:
         if self._upload_id is None:
-            self._upload_id = self._create()
+            begun = partial(abort, self._s3, self._bucket, self._key)
+            self._upload_id = uninterrupted(self._create, begun)
         self._wait_for_room(len(part))
         self._sent.append(self._threads.submit(self._upload_part, len(self._sent) + 1, part))
 
@@ -219,7 +222,10 @@ class MultipartWriter:
             data = b"".join(self._pieces)
             stream_crc = zlib.crc32(data)
             crc = crc32_base64(stream_crc)
-            put = objects.write_bytes(self._s3, self._bucket, self._key, data, self._options)
+            where = (self._s3, self._bucket, self._key)
+            put = uninterrupted(
+                lambda: objects.write_bytes(*where, data, self._options), lambda put: self._take_back(put.etag)
+            )
             etag, self._guards = put.etag, put.guards
         else:
             if self._waiting:
@@ -229,9 +235,12 @@ class MultipartWriter:
             self._check_parts(parts)
             stream_crc = joined_crc32((part.crc, part.size) for part in parts)
             crc = crc32_base64(stream_crc) if self._full else composite_crc32([part.crc for part in parts])
-            etag, crc = self._complete(parts, crc)
+            etag, crc = uninterrupted(lambda: self._complete(parts, crc), lambda made: self._take_back(made[0]))
         self._pieces.clear()
         self._written = WrittenObject(self._key, self.size, etag, crc, stream_crc, self._guards)
+
+    def _take_back(self, etag: str) -> None:
+        removal.delete_if(self._s3, self._bucket, self._key, etag)
 
     def _check_parts(self, parts: list[_SentPart]) -> None:
         sent = sum(part.size for part in parts)

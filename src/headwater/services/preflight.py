@@ -13,6 +13,7 @@ from headwater.errors import BackupError
 from headwater.services import multipart
 from headwater.services.aws import aws_errors, error_code
 from headwater.services.guards import first_accepted, for_put
+from headwater.services.interruption import uninterrupted
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -50,6 +51,10 @@ def bucket_facts(s3: S3Client, bucket: str, now: datetime) -> BucketFacts:
 
 def check_rights(s3: S3Client, bucket: str, key: str) -> None:
     """Begin and abort an upload: whoever may do that may write a backup, and nothing appears. Raises AwsError."""
+    uninterrupted(lambda: _try_rights(s3, bucket, key), lambda _: None)
+
+
+def _try_rights(s3: S3Client, bucket: str, key: str) -> None:
     with aws_errors(f"begin an upload to s3://{bucket}/{key}"):
         # Botocore declares a checksum by itself, and no longer if the provider refuses that.
         _, answer = first_accepted(s3, for_put(False), lambda _: s3.create_multipart_upload(Bucket=bucket, Key=key))

@@ -14,6 +14,7 @@ from headwater.manifest import BackupManifest, StoredDump, StoredGlobals, backup
 from headwater.model import OnProgress, Progress, no_progress
 from headwater.services import archives, codec, objects, removal
 from headwater.services.backups import list_backups
+from headwater.services.interruption import uninterrupted
 from headwater.services.multipart import MultipartWriter, WrittenObject
 from headwater.services.objects import ObjectExists, WriteOptions
 from headwater.services.postgres import TableContent
@@ -251,7 +252,9 @@ def _store_globals(plan: CreatePlan, connections: Connections, script: bytes) ->
 
 def _put_manifest(manifest: BackupManifest, plan: CreatePlan, connections: Connections) -> None:
     options = _written_as(plan, "application/json")
-    objects.put_bytes(connections.s3, plan.bucket, plan.manifest_key, manifest.to_json(), options)
+    where = (connections.s3, plan.bucket, plan.manifest_key)
+    # Not interrupted: a manifest that appears after its dump was taken back would be a backup that cannot be used.
+    uninterrupted(lambda: objects.put_bytes(*where, manifest.to_json(), options), lambda _: None)
 
 
 def _take_back(manifest: BackupManifest, plan: CreatePlan, connections: Connections) -> None:
