@@ -56,6 +56,8 @@ def translated(sql: str) -> Translation:
         (40, lambda s: f"json_format(json_parse({s}))", "'[1]'", "[1]"),
         (40, lambda s: f"cardinality(slice(ARRAY[{s}], 1, 1))", "x", "1"),
         (40, lambda s: f"ARRAY[{s}][1]", "x", "7"),
+        (10, lambda s: f"CAST(CAST({s} AS varchar) AS double)", "7e0", "7.0"),
+        (10, lambda s: f"round({s}, 1)", "7e0", "7.0"),
         (60, lambda s: f"ROW({s})[1]", "x", "7"),
         (100, lambda s: f"coalesce({s}, 1)", "x", "7"),
         (100, lambda s: f"replace({s}, 'a', 'ba')", "'a'", "b" * 100 + "a"),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.macros import CALL
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ def bound(values: Mapping[str, str], body: str) -> str:
 
 _LARGE = 20_000
 _SHORT = 1_000
+_MOST_MACROS = 4
 
 
 def once(values: Sequence[Expr], make: Callable[[Sequence[Expr]], Expr]) -> Expr:
@@ -62,7 +64,7 @@ def once(values: Sequence[Expr], make: Callable[[Sequence[Expr]], Expr]) -> Expr
     Only for what Trino computes from all of its values: they are computed first.
     """
     made = make(values)
-    if len(made.sql) < _LARGE or 3 * len(made.sql) < 4 * sum(len(value.sql) for value in values):
+    if not _repeats(made.sql, [value.sql for value in values]):
         return made
     bindings: dict[str, str] = {}
     named: list[Expr] = []
@@ -75,6 +77,14 @@ def once(values: Sequence[Expr], make: Callable[[Sequence[Expr]], Expr]) -> Expr
     packed = ", ".join(f"{name} := {sql}" for name, sql in bindings.items())
     body = make(named)
     return replace(body, sql=bound({"hw_once": f"struct_pack({packed})"}, body.sql)) if bindings else made
+
+
+def _repeats(made: str, values: Sequence[str]) -> bool:
+    """Whether text is written several times, or stands in macros, which repeat what they are given, in macros."""
+    macros = sum(len(CALL.findall(value)) for value in values)
+    if macros >= _MOST_MACROS and len(CALL.findall(made)) > macros:
+        return True
+    return len(made) >= _LARGE and 3 * len(made) >= 4 * sum(map(len, values))
 
 
 def fail(message_sql: str, kind: t.Type, witness: str = "''") -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 _SCIENTIFIC = """
 CASE WHEN contains(s, 'e') THEN
        CASE WHEN contains(s, '.') THEN split_part(s, 'e', 1) ELSE split_part(s, 'e', 1) || '.0' END
@@ -69,3 +71,6 @@ MACROS: tuple[str, ...] = (
          WHEN x < 0 THEN -(round(-CAST(x AS DOUBLE) * pow(10, digits)) / pow(10, digits))
          ELSE round(abs(CAST(x AS DOUBLE)) * pow(10, digits)) / pow(10, digits) END""",
 )
+
+CALL = re.compile(rf"\b(?:{'|'.join(macro.split('(')[0].removeprefix('CREATE MACRO ') for macro in MACROS)})\(")
+"""A call of one of them: DuckDB writes an argument out wherever the macro names it: dozens of times."""
