@@ -13,7 +13,9 @@ from athena_fixtures import OUTPUT, AthenaClient, make_client
 
 from headwater.stack.lakehouse.athena.control import Control
 from headwater.stack.lakehouse.athena.executions import INTERRUPTED
+from headwater.stack.lakehouse.athena.statement import read_statement
 from headwater.stack.lakehouse.engine import EngineSettings, Session
+from headwater.stack.lakehouse.errors import ApiError
 
 SLOW = (
     "SELECT count(*) FROM UNNEST(sequence(1, 10000)) a(x) CROSS JOIN UNNEST(sequence(1, 10000)) b(y) "
@@ -314,3 +316,28 @@ def test_a_stop_between_two_statements_of_a_query_is_not_lost(tmp_path: Path) ->
             "SELECT count(*) FROM range(100000) a, range(100000) b WHERE a.range * b.range % 7 = 3"
         )
     session.close()
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT ';' AS a",
+        "SHOW TABLES",
+        "CREATE VIEW v AS SELECT 1 AS a",
+        "CREATE TABLE t AS SELECT 1 AS a",
+        "INSERT INTO t VALUES (';')",
+        "UNLOAD (SELECT 1) TO 's3://b/x/' WITH (format = 'PARQUET')",
+        "VACUUM t",
+        "EXPLAIN SELECT 1",
+        "DEALLOCATE PREPARE p",
+        "EXECUTE p",
+    ],
+)
+def test_a_semicolon_ends_a_statement_and_comments_may_follow(statement: str) -> None:
+    for ending in (";", "; -- it's over; really", " ;\n/* a; */ -- b\n"):
+        assert type(read_statement(statement + ending)) is type(read_statement(statement))
+    for second in ("SELECT 1", "SHOW TABLES"):
+        text = f"{statement}; {second}"
+        with pytest.raises(ApiError) as refusal:
+            read_statement(text)
+        assert refusal.value.message == f"Only one sql statement is allowed. Got: {text}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -146,11 +146,31 @@ def _no_prepared(name: str) -> str | None:
     return None
 
 
+_PIECE = re.compile(
+    r"(?P<space>\s+|--[^\n]*|/\*.*?\*/)|(?P<end>;)|'[^']*'|\"[^\"]*\"|`[^`]*`|[^\s'\"`;/-]+|.", re.DOTALL
+)
+
+
+def without_end(text: str) -> str:
+    """A statement without its semicolon, and the blanks and comments behind it.
+
+    >>> without_end("SELECT ';'; -- all of it")
+    "SELECT ';'"
+    """
+    end = len(text)
+    for piece in _PIECE.finditer(text):
+        if piece.lastgroup == "end":
+            end = min(end, piece.start())
+        elif piece.lastgroup is None:
+            end = len(text)
+    return text[:end].strip()
+
+
 def read_statement(
     text: str, parameters: Sequence[str] = (), prepared: PreparedTexts = _no_prepared, depth: int = 0
 ) -> Statement:
     """Classify and parse. Raises ``InvalidRequestException`` where Athena refuses to start the execution."""
-    sql = text.strip().removesuffix(";").rstrip()
+    sql = without_end(text)
     if not depth:
         parameters = [execution_parameter(value) for value in parameters]
     bare = _COMMENTS.sub(" ", sql, count=1) if _COMMENTS.match(sql) else sql
@@ -164,6 +184,9 @@ def read_statement(
         return FailedStatement(failure, word not in (*_QUERIES, *_WRITES, "EXPLAIN", "EXECUTE"))
     except (SyntaxRefused, DdlSyntaxError) as error:
         message = error.request_message if isinstance(error, SyntaxRefused) else str(error)
+        several = isinstance(error, SyntaxRefused) and any(p.lastgroup == "end" for p in _PIECE.finditer(sql))
+        if several or "Only one sql statement is allowed" in message:
+            message = f"Only one sql statement is allowed. Got: {text.strip()}"
         raise invalid_request(message, "MALFORMED_QUERY") from error
     if statement is not None:
         return statement
@@ -183,6 +206,7 @@ def _read(word: str, sql: str, text: str, parameters: Sequence[str]) -> Statemen
     ddl = parse_ddl(text.lstrip())
     if isinstance(ddl, ast.CreateView):
         head = text[: text.rindex(ddl.query)].lstrip()
+        ddl = replace(ddl, query=without_end(ddl.query))
         parse_query(_IN_LINE.sub(" ", head) + ddl.query)  # syntax errors at their places in the statement
     if ddl is not None:
         return DdlStatement(ddl)

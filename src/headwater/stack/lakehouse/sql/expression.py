@@ -69,7 +69,8 @@ def once(values: Sequence[Expr], make: Callable[[Sequence[Expr]], Expr]) -> Expr
     bindings: dict[str, str] = {}
     named: list[Expr] = []
     for i, value in enumerate(values):
-        if value.sql.startswith("lambda ") or (value.constant and len(value.sql) < _SHORT):
+        plain = value.constant and len(value.sql) < _SHORT and not CALL.search(value.sql)
+        if plain or value.sql.startswith("lambda "):
             named.append(value)
         else:
             bindings[f"a{i}"] = value.sql
