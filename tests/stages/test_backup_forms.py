@@ -286,6 +286,7 @@ def test_several_databases_are_backed_up_in_one_run(ready: Headwater) -> None:
     assert [made.backup.database for made in report.made] == both
     failed = [(failure.database, failure.exit_code) for failure in report.failed]
     assert failed == [("no_such_database", 4), ("a/b", 3), ("cluster-1", 3)]
+    assert report.failed[0].hint == "run `headwater setup` to create it"
     with pytest.raises(BackupError, match="3 of 5 failed"):
         require_all(report)
     assert [plan.database for plan in ready.backup_plans(both)] == both

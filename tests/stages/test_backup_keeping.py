@@ -248,7 +248,7 @@ def test_the_status_says_what_is_wrong(ready: Headwater) -> None:
     ready.backup_verify()
     assert ready.backup_status().healthy
     lacking = ready.backup_status(backup.Bounds(required=("logical", "physical"))).problems
-    assert [text.partition(" (")[0] for text in lacking] == ["there is no usable physical backup of this cluster"]
+    assert lacking == ("there is no usable physical backup of this cluster",)
     late = backup.status(ready.connections, datetime.now(timezone.utc) + timedelta(days=3), backup.Bounds())
     assert "3.0 days old; at most 26.0 h" in late.problems[0]
     with pytest.raises(StaleBackup) as caught:

@@ -216,7 +216,10 @@ def _create_lines(report: CreateReport) -> Iterator[str]:
 def _many_lines(report: ManyReport) -> Iterator[str]:
     for made in report.made:
         yield from _create_lines(made)
-    yield from (f"FAILED {failure.database}: {failure.error}" for failure in report.failed)
+    for failure in report.failed:
+        yield f"FAILED {failure.database}: {failure.error}"
+        if failure.hint:
+            yield f"  fix: {failure.hint}"
 
 
 def _prune_plan_lines(plan: PrunePlan) -> Iterator[str]:

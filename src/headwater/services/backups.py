@@ -142,7 +142,7 @@ def choose(found: Backups, wanted: str) -> ListedBackup:
 
     Raises BackupError that says what there is.
     """
-    make_one = "make one: `headwater backup create`"
+    make_one = "make one: `headwater backup create`; for physical ones, see `headwater backup physical --help`"
     moment = _moment(wanted)
     if wanted == "latest" or moment is not None:
         until = [item for item in found.whole if moment is None or item.manifest.taken <= moment]

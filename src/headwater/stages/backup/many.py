@@ -13,11 +13,12 @@ from headwater.stages.backup.create import CreateReport
 
 @dataclass(frozen=True)
 class Failure:
-    """A database that could not be backed up, and why."""
+    """A database that could not be backed up, why, and what to do next."""
 
     database: str
     error: str
     exit_code: int
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ def create_many(databases: Sequence[Connections], create: Callable[[Connections]
         try:
             return create(connections)
         except HeadwaterError as error:
-            return Failure(connections.settings.db_name, str(error), error.exit_code)
+            return Failure(connections.settings.db_name, str(error), error.exit_code, error.hint)
 
     ended = [one(connections) for connections in databases]
     return ManyReport(

@@ -27,6 +27,7 @@ PING_SECONDS = 10
 CLOCK_TOLERANCE = timedelta(minutes=5)
 MAX_AGE = timedelta(hours=26)
 log = logging.getLogger(__name__)
+_NO_PHYSICAL = "there is no usable physical backup of this cluster"
 _UNITS = {"m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -110,7 +111,8 @@ def require_healthy(report: StatusReport) -> None:
 
 def _remedy(report: StatusReport) -> str:
     """For the kind that is at fault: a cluster that is backed up physically may have no other backups."""
-    if {text for item in report.clusters for text in item.problems}.issuperset(report.problems):
+    physical = {text for item in report.clusters for text in item.problems}
+    if all(text in physical or text == _NO_PHYSICAL for text in report.problems):
         return "`headwater backup create --physical`, then `headwater backup physical verify`"
     return "`headwater backup create`, then `headwater backup verify`"
 
@@ -190,7 +192,7 @@ def _lacking(found: Backups, clusters: Sequence[WalStatus], required: Sequence[s
         parts = f" of the whole database, only {len(found.usable)} of a part" if found.usable else ""
         lacking.append(f"there is no {kind}{parts}")
     if "physical" in required and not physical:
-        lacking.append("there is no usable physical backup of this cluster (`headwater backup create --physical`)")
+        lacking.append(_NO_PHYSICAL)
     return tuple(lacking)
 
 
