@@ -120,3 +120,8 @@ def test_what_nodes_tell_is_gathered_once_for_each() -> None:
         gathered(node, "count", lambda found, _: asked.append(id(found)))  # type: ignore[arg-type]
     assert len(asked) == len(set(asked)) == len(list(tree.walk()))
     assert span(tree) == (7, 18)
+
+
+def test_each_of_five_hundred_queries_may_use_the_one_before(athena: AthenaClient) -> None:
+    steps = "".join(f", c{i} AS (SELECT x + 1 AS x FROM c{i - 1})" for i in range(1, 500))
+    assert athena.rows(f"WITH c0 AS (SELECT 1 AS x){steps} SELECT x FROM c499") == [["500"]]

@@ -127,6 +127,8 @@ class Session:
             "SET default_null_order = 'nulls_last'",
             "SET ieee_floating_point_ops = true",
             "SET integer_division = false",
+            # A WITH query that uses the one before takes two levels: enough for 500 of them.
+            "SET max_expression_depth = 1200",
             "CALL enable_logging('FileSystem')",
             *MACROS,
             f"SET allowed_configs = ['{_WHOLE_CHUNKS}']",
