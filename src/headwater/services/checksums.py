@@ -49,40 +49,15 @@ def composite_crc32(parts: list[int]) -> str:
 def joined_crc32(parts: Iterable[tuple[int, int]]) -> int:
     """The CRC32 of a whole from ``(CRC32, bytes)`` of its parts, without reading them again.
 
-    Feeding n zero bytes to a CRC is linear over its 32 bits, so that it can be done by squaring 32x32 bit matrices,
-    as zlib's crc32_combine does. https://github.com/madler/zlib/blob/v1.2.11/crc32.c#L372
-
     >>> joined_crc32([(zlib.crc32(b"hel"), 3), (zlib.crc32(b"lo"), 2)]) == zlib.crc32(b"hello")
     True
     """
+    from awscrt.checksums import combine_crc32
+
     whole = 0
     for crc, size in parts:
-        whole = _after_zeros(whole, size) ^ crc
+        whole = combine_crc32(whole, crc, size)
     return whole
-
-
-def _after_zeros(crc: int, count: int) -> int:
-    """A CRC32 register (without its inversions, which cancel out) after ``count`` more zero bytes."""
-    # Column i is what bit i becomes after one zero bit: shifted right, the polynomial added when a bit falls out.
-    matrix = [0xEDB88320, *(1 << bit for bit in range(31))]
-    for _ in range(3):
-        matrix = [_times(matrix, column) for column in matrix]
-    while count:
-        if count & 1:
-            crc = _times(matrix, crc)
-        matrix = [_times(matrix, column) for column in matrix]
-        count >>= 1
-    return crc
-
-
-def _times(matrix: list[int], vector: int) -> int:
-    total, bit = 0, 0
-    while vector:
-        if vector & 1:
-            total ^= matrix[bit]
-        vector >>= 1
-        bit += 1
-    return total
 
 
 def same_checksum(left: str | None, right: str | None) -> bool:

@@ -114,7 +114,7 @@ class MultipartWriter:
         self._options = options or WriteOptions()
         self._threads = ThreadPoolExecutor(concurrency, thread_name_prefix="upload-part")
         self._concurrency = concurrency
-        self._pieces: list[bytes] = []
+        self._pieces: list[memoryview] = []
         self._waiting = 0
         self._upload_id: str | None = None
         self._sent: list[Future[_SentPart]] = []
@@ -133,14 +133,15 @@ class MultipartWriter:
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Take bytes; blocks while too many parts are under way. Raises AwsError when a part could not be sent."""
         # bytes are kept as they are and joined once for each part: a large stream is copied once, not three times.
-        self._pieces.append(data if isinstance(data, bytes) else bytes(data))
-        self._waiting += len(data)
+        left = memoryview(data if isinstance(data, bytes) else bytes(data))
         self.size += len(data)
-        while self._waiting >= (wanted := part_size(len(self._sent) + 1)):
-            joined = b"".join(self._pieces)
-            rest = joined[wanted:]
-            self._pieces, self._waiting = [rest], len(rest)
-            self._send(joined[:wanted] if rest else joined)
+        while self._waiting + len(left) >= (wanted := part_size(len(self._sent) + 1)):
+            missing = wanted - self._waiting
+            part = b"".join((*self._pieces, left[:missing]))
+            self._pieces, self._waiting, left = [], 0, left[missing:]
+            self._send(part)
+        self._pieces.append(left)
+        self._waiting += len(left)
         return len(data)
 
     def __enter__(self) -> MultipartWriter:
