@@ -21,8 +21,6 @@ from headwater.stack.lakehouse.model import EngineSettings, Files, Storage
 
 STOP_SECONDS = 2.0
 _LOOK_SECONDS = 0.25
-# One statement has the machine as any program has it; those beside it come after the server of S3.
-_NICENESS = 10
 _WORKER = "headwater.stack.lakehouse.athena.worker"
 
 
@@ -34,7 +32,6 @@ class WorkerSettings:
     scratch: Path
     files: Files
     engine: EngineSettings
-    niceness: int = 0
 
 
 def work(connection: Connection, lifeline: Connection, settings: WorkerSettings) -> None:
@@ -52,7 +49,7 @@ class Processes:
         share = replace(settings.engine, slots=1, memory_bytes=settings.engine.memory_bytes // self._slots)
         self._settings = replace(settings, engine=share)
         fewer = replace(share, threads=max((share.threads or os.cpu_count() or 1) // 2, 1))
-        self._beside = replace(settings, engine=fewer, niceness=_NICENESS)
+        self._beside = replace(settings, engine=fewer)
         self._storage = storage
         # They are forked from one that has imported everything, whose memory they share.
         self._context = multiprocessing.get_context("forkserver")

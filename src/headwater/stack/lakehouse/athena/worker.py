@@ -25,6 +25,9 @@ from headwater.stack.lakehouse.errors import ApiError, QueryFailed
 from headwater.stack.lakehouse.model import Files, Scope, StoredObject
 from headwater.stack.lakehouse.sql.functions.registry import registry
 
+# All alike, so that no query starves another, and with a tenth of the weight of the server of S3, which is heard first.
+_NICENESS = 10
+
 
 class ParentStorage:
     """``Storage`` that lists and reads files in place, and has the process that serves S3 store and delete."""
@@ -116,7 +119,7 @@ def _failure(error: Exception) -> Failure:
 def work(connection: Connection, lifeline: Connection, settings: WorkerSettings) -> None:
     """The process: make the engine ready, say so, and run statements."""
     _end_with(lifeline)
-    os.nice(settings.niceness)
+    os.nice(_NICENESS)
     worker = Worker(connection)
     threading.Thread(target=worker.listen, name="parent", daemon=True).start()
     storage = ParentStorage(settings.files, worker.ask)
