@@ -7,6 +7,7 @@ import hashlib
 import os
 import zlib
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,6 +135,20 @@ def test_checksum_types_that_cannot_be_are_refused(s3: S3Client) -> None:
     for algorithm, kind in (("SHA256", "FULL_OBJECT"), ("CRC64NVME", "COMPOSITE")):
         with pytest.raises(ClientError, match=f"{kind} checksum type cannot be used"):
             begin(s3, ChecksumAlgorithm=algorithm, ChecksumType=kind)
+
+
+def test_what_came_in_parts_is_locked_as_was_asked_for_at_the_beginning(s3: S3Client) -> None:
+    s3.create_bucket(Bucket="locked", ObjectLockEnabledForBucket=True)
+    until = datetime.now(timezone.utc) + timedelta(days=2)
+    begun = s3.create_multipart_upload(
+        Bucket="locked", Key="k", ObjectLockMode="GOVERNANCE", ObjectLockRetainUntilDate=until
+    )
+    named = {"Bucket": "locked", "Key": "k", "UploadId": begun["UploadId"]}
+    part = s3.upload_part(**named, PartNumber=1, Body=b"x")
+    done = s3.complete_multipart_upload(**named, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]})
+    assert s3.head_object(Bucket="locked", Key="k")["ObjectLockMode"] == "GOVERNANCE"
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.delete_object(Bucket="locked", Key="k", VersionId=done["VersionId"])
 
 
 def test_parts_leave_no_files_behind_and_take_no_memory(s3: S3Client, folder: Path) -> None:

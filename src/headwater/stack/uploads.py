@@ -2,7 +2,8 @@
 
 MiniStack joins all parts and writes the object when an upload is completed: twice the object's size of memory, and
 for every 350 MB more than a second in which the server answers nobody. Here a part is written to its place in the
-object's file as it comes, and completing renames that file. It also is where the stack learns full-object checksums.
+object's file as it comes, and completing renames that file. It also is where the stack learns full-object checksums,
+and to lock what came in parts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 Response = tuple[int, dict[str, Any], bytes]
 
 _FULL, _COMPOSITE = "FULL_OBJECT", "COMPOSITE"
+_LOCK = "x-amz-object-lock-"
 _UPLOAD_ID = re.compile(rb"<UploadId>([^<]+)</UploadId>")
 _PART_NUMBER = re.compile(rb"<PartNumber>\s*(\d+)\s*</PartNumber>")
 # What a completion does, in this order: each is a step that we stand in for.
@@ -150,6 +152,7 @@ class UploadsOnDisk:
             upload = self._s3._multipart_uploads[upload_id]
             self._folder.mkdir(mode=0o700, exist_ok=True)
             upload["spool"], upload["checksum_type"] = _Spool(self._folder / upload_id), kind
+            upload["lock"] = {name: value for name, value in headers.items() if name.startswith(_LOCK)}
             if algorithm:
                 answer["x-amz-checksum-type"] = kind
         return status, answer, body
@@ -206,6 +209,8 @@ class UploadsOnDisk:
             response: Response = original(bucket, key, body, query, headers)
         if response[0] == 200:
             spool.file.unlink(missing_ok=True)
+            # MiniStack does it for a PUT only.
+            self._s3._apply_object_lock_from_headers(bucket, key, upload["lock"], response[1].get("x-amz-version-id"))
             if upload["checksum_type"] == _FULL:
                 response = (response[0], response[1], response[2].replace(_COMPOSITE.encode(), _FULL.encode()))
                 self._s3._completed_multipart_uploads[self._s3._qp(query, "uploadId")]["response"] = response
