@@ -235,36 +235,47 @@ def _reduce_agg(call: Call) -> Expr:
     return Expr(f"CASE WHEN count({value}){call.over} > 0 THEN {folded} END", start.type)
 
 
+# What more values than these are summed up by DuckDB: there the last digits depend on how Athena spreads the work.
+_MOST_IN_ORDER = 1_000_000
 # The third and fourth moment about the mean: DuckDB's sums of powers lose all digits beside a large mean.
-_SKEWNESS = "sqrt(n) * {m3} / pow({m2}, 1.5)"
-_KURTOSIS = (
-    "(n - 1) * n * (n + 1) / ((n - 2) * (n - 3)) * {m4} / pow({m2}, 2) - 3 * pow(n - 1, 2) / ((n - 2) * (n - 3))"
-)
+_SHAPES = {
+    "skewness": "sqrt(n) * {m3} / pow({m2}, 1.5)",
+    "kurtosis": (
+        "(n - 1) * n * (n + 1) / ((n - 2) * (n - 3)) * {m4} / pow({m2}, 2) - 3 * pow(n - 1, 2) / ((n - 2) * (n - 3))"
+    ),
+}
 
 
-def _shape(formula: str, least: int) -> Builder:
-    def build(call: Call) -> str:
-        values = f"list_filter(list({call.distinct}{call.arguments[0]}){call.over}, lambda e: e IS NOT NULL)"
-        powers = {f"m{k}": f"list_sum(list_transform(s.l, lambda e: pow(e - s.m, {k})))" for k in (2, 3, 4)}
-        computed = re.sub(r"\bn\b", "CAST(len(s.l) AS DOUBLE)", formula).format(**powers)
-        found = f"list_transform([struct_pack(l := {values}, m := list_avg({values}))], lambda s: {computed})"
-        return f"CASE WHEN len({values}) >= {least} THEN list_extract({found}, 1) END"
-
-    return build
+def _shape(call: Call) -> str:
+    values = f"list_filter(list({call.distinct}{call.arguments[0]}){call.over}, lambda e: e IS NOT NULL)"
+    powers = {f"m{k}": f"list_sum(list_transform(s.l, lambda e: pow(e - s.m, {k})))" for k in (2, 3, 4)}
+    computed = re.sub(r"\bn\b", "CAST(len(s.l) AS DOUBLE)", _SHAPES[call.name]).format(**powers)
+    many = f"list_transform([struct_pack(l := {values}, m := list_avg({values}))], lambda s: {computed})"
+    few = f"hw_{call.name}(CASE WHEN len({values}) <= {_MOST_IN_ORDER} THEN {values} END)"
+    # DuckDB takes a NaN of a routine for NULL.
+    found = f"coalesce({few}, CAST('nan' AS DOUBLE))"
+    least = 3 if call.name == "skewness" else 4
+    return f"CASE WHEN len({values}) > {_MOST_IN_ORDER} THEN {many}[1] WHEN len({values}) >= {least} THEN {found} END"
 
 
 _LOGARITHM = (
     "CASE WHEN {0} > 0 THEN ln({0}) WHEN {0} = 0 THEN CAST('-inf' AS DOUBLE) "
     "WHEN {0} < 0 THEN CAST('nan' AS DOUBLE) END"
 )
-_PAIRS = ("covar_pop", "covar_samp", "corr", "regr_slope", "regr_intercept")
+_COVARIANCES, _REGRESSIONS = ("covar_pop", "covar_samp"), ("corr", "regr_slope", "regr_intercept")
 
 
-def _of_pairs(name: str, kind: str) -> Function:
+def _of_pairs(call: Call) -> str:
     """What has no finite value is NULL: one row has no correlation."""
-    value = f"{name}({{distinct}}{{0}}, {{1}}){{over}}"
-    finite = value if name.startswith("covar") else f"CASE WHEN isfinite({value}) THEN {value} END"
-    return _f(f"{name}({kind}, {kind}) -> {kind}", finite if kind == "double" else f"CAST({finite} AS FLOAT)")
+    y, x = call.arguments
+    packed = ", ".join(f"{name} := CAST({value} AS DOUBLE)" for name, value in (("y", y), ("x", x)))
+    pair = f"CASE WHEN {y} IS NOT NULL AND {x} IS NOT NULL THEN struct_pack({packed}) END"
+    pairs = entries_of(call, pair)
+    many = f"{call.name}({call.distinct}{y}, {x}){call.over}"
+    many = f"CASE WHEN isfinite({many}) THEN {many} END"
+    few = f"hw_of_pairs(CASE WHEN len({pairs}) <= {_MOST_IN_ORDER} THEN {pairs} END, '{call.name}')"
+    found = f"CASE WHEN len({pairs}) > {_MOST_IN_ORDER} THEN {many} WHEN len({pairs}) > 0 THEN {few} END"
+    return f"CAST({found} AS {t.to_duckdb(call.result)})"
 
 
 FUNCTIONS: tuple[Function, ...] = (
@@ -301,8 +312,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("sum(L) -> L", "CAST(sum({distinct}{0}){over} AS {result})"),
     _f("approx_most_frequent(bigint, T, bigint) -> map(T, bigint)", _most_frequent),
     _f("histogram(T) -> map(T, bigint)", "CAST(histogram({distinct}{0}){over} AS {result})"),
-    _f("kurtosis(double) -> double", _shape(_KURTOSIS, 4)),
-    _f("skewness(double) -> double", _shape(_SKEWNESS, 3)),
+    _f("kurtosis(double) -> double", _shape),
+    _f("skewness(double) -> double", _shape),
     _f("reduce_agg(T, U, (U, T) -> U, (U, U) -> U) -> U", _reduce_agg, *_REDUCED),
     _f("bitwise_and_agg(bigint) -> bigint", "bit_and({0}){over}"),
     _f("bitwise_or_agg(bigint) -> bigint", "bit_or({0}){over}"),
@@ -321,5 +332,10 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("approx_percentile(N, double, array(double)) -> any", _weighted_percentile),
     _f("geometric_mean(double) -> double", f"exp(avg({{distinct}}{_LOGARITHM}){{over}})"),
     _f("geometric_mean(real) -> real", f"CAST(exp(avg({{distinct}}{_LOGARITHM}){{over}}) AS FLOAT)"),
-    *(_of_pairs(name, kind) for kind in ("double", "real") for name in _PAIRS),
+    *(
+        _f(f"{name}({kind}, {kind}) -> {kind}", f"CAST({name}({{distinct}}{{0}}, {{1}}){{over}} AS {{result}})")
+        for kind in ("double", "real")
+        for name in _COVARIANCES
+    ),
+    *(_f(f"{name}({kind}, {kind}) -> {kind}", _of_pairs) for kind in ("double", "real") for name in _REGRESSIONS),
 )

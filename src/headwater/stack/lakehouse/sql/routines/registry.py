@@ -22,6 +22,7 @@ from headwater.stack.lakehouse.sql.routines import (
     javanumbers,
     jsoncalls,
     jsons,
+    moments,
     patterns,
     urls,
     words,
@@ -30,7 +31,7 @@ from headwater.stack.lakehouse.sql.routines.model import Routine, refuse, watche
 
 _MODULES = (
     *(addresses, bits, checksums, clockreads, clocks, decimals, distributions, formatting, hashes),
-    *(javanumbers, jsoncalls, jsons, patterns, urls, words),
+    *(javanumbers, jsoncalls, jsons, moments, patterns, urls, words),
 )
 ROUTINES: tuple[Routine, ...] = (
     Routine("hw_refuse", refuse, ["VARCHAR"], "INTEGER"),
