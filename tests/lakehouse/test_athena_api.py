@@ -41,6 +41,7 @@ def test_an_execution_reports_what_athena_reports(athena: AthenaClient) -> None:
     assert execution["QueryExecutionContext"] == {"Database": "lake"}
     statistics = execution["Statistics"]
     assert statistics["DataScannedInBytes"] == 0
+    assert statistics["ServicePreProcessingTimeInMillis"] >= 0
     assert statistics["TotalExecutionTimeInMillis"] >= statistics["EngineExecutionTimeInMillis"]
     assert execution["Status"]["CompletionDateTime"] >= execution["Status"]["SubmissionDateTime"]
 
@@ -159,8 +160,13 @@ def test_executions_are_listed_newest_first_by_page(athena: AthenaClient) -> Non
 
 def test_an_output_location_is_needed_and_must_exist(athena: AthenaClient) -> None:
     assert "No output location provided" in athena.refused("StartQueryExecution", QueryString="SELECT 1")["message"]
-    reason = athena.failure("SELECT 1", ResultConfiguration={"OutputLocation": "s3://nowhere/"})
-    assert reason == "Unable to verify/create output bucket nowhere"
+    for wrong in (
+        {"OutputLocation": "s3://nowhere/"},
+        {"OutputLocation": OUTPUT, "ExpectedBucketOwner": "111111111111"},
+    ):
+        refused = athena.refused("StartQueryExecution", QueryString="SELECT 1", ResultConfiguration=wrong)
+        assert refused["__type"] == "InvalidRequestException"
+        assert refused["message"].startswith("Unable to verify/create output bucket ")
 
 
 def test_parameters_take_the_place_of_question_marks(athena: AthenaClient) -> None:

@@ -109,6 +109,25 @@ def test_data_catalogs_are_registered_tagged_changed_and_deleted(athena: AthenaC
     assert athena.refused("DeleteDataCatalog", Name="AwsDataCatalog")["__type"] == "InvalidRequestException"
 
 
+@pytest.mark.parametrize(
+    ("tags", "message"),
+    [
+        ([{"Key": f"k{number}", "Value": ""} for number in range(49)], "would have 51 tags"),
+        ([{"Key": f"k{number}", "Value": ""} for number in range(51)], "51 tags are given"),
+        ([{"Key": "a", "Value": "1"}, {"Key": "a", "Value": "2"}], "Tag keys must be unique"),
+        ([{"Key": "aws:team", "Value": "1"}], "Invalid tag key 'aws:team'"),
+    ],
+)
+def test_tags_that_athena_does_not_take_are_refused(athena: AthenaClient, tags: list[Any], message: str) -> None:
+    athena.call("CreateWorkGroup", Name="team", Tags=[{"Key": "x", "Value": ""}, {"Key": "y", "Value": ""}])
+    arn = "arn:aws:athena:us-east-1:000000000000:workgroup/team"
+    assert message in athena.refused("TagResource", ResourceARN=arn, Tags=tags)["message"]
+    assert len(athena.call("ListTagsForResource", ResourceARN=arn)["Tags"]) == 2
+    if len(tags) != 49:
+        assert message in athena.refused("CreateWorkGroup", Name="other", Tags=tags)["message"]
+        assert "not found" in athena.refused("GetWorkGroup", WorkGroup="other")["message"]
+
+
 def test_only_the_accounts_own_catalog_can_be_queried(athena: AthenaClient) -> None:
     athena.call("CreateDataCatalog", Name="cloud", Type="LAMBDA", Parameters={"function": LAMBDA})
     athena.call("CreateDataCatalog", Name="mine", Type="GLUE", Parameters={"catalog-id": SCOPE.account})

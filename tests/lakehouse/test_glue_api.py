@@ -241,8 +241,14 @@ def test_column_statistics_and_tags_come_back(glue: Any) -> None:
         },
     }
     other = {**statistics, "ColumnName": "nope"}
-    refused_ones = glue.update_column_statistics_for_table(**names, ColumnStatisticsList=[statistics, other])["Errors"]
-    assert [error["ColumnStatistics"]["ColumnName"] for error in refused_ones] == ["nope"]
+    mixed = {**statistics, "StatisticsData": {**statistics["StatisticsData"], "Type": "LONG"}}
+    given = [{**statistics, "ColumnName": "ID"}, statistics, other, mixed]
+    refused_ones = glue.update_column_statistics_for_table(**names, ColumnStatisticsList=given)["Errors"]
+    assert [(error["ColumnStatistics"]["ColumnName"], error["Error"]["ErrorCode"]) for error in refused_ones] == [
+        ("nope", "EntityNotFoundException"),
+        ("id", "InvalidInputException"),
+    ]
+    assert len(glue.get_column_statistics_for_table(**names, ColumnNames=["ID"])["ColumnStatisticsList"]) == 1
     found = glue.get_column_statistics_for_table(**names, ColumnNames=["id", "nope"])
     assert found["ColumnStatisticsList"] == [statistics]
     assert [error["ColumnName"] for error in found["Errors"]] == ["nope"]
@@ -250,6 +256,23 @@ def test_column_statistics_and_tags_come_back(glue: Any) -> None:
     glue.tag_resource(ResourceArn=arn, TagsToAdd={"team": "data", "x": "y"})
     glue.untag_resource(ResourceArn=arn, TagsToRemove=["x"])
     assert glue.get_tags(ResourceArn=arn)["Tags"] == {"team": "data"}
+    for tags in ({"aws:x": "y"}, {f"k{number}": "v" for number in range(50)}):
+        with pytest.raises(glue.exceptions.InvalidInputException):
+            glue.tag_resource(ResourceArn=arn, TagsToAdd=tags)
+
+
+def test_lists_show_the_attributes_and_the_owners_that_are_asked_for(glue: Any) -> None:
+    glue.create_table(DatabaseName="lake", TableInput=ORDERS)
+    account = {"CatalogId": SCOPE.account}
+    tables = glue.get_tables(DatabaseName="lake", AttributesToGet=["NAME", "TABLE_TYPE"])["TableList"]
+    assert tables == [{"Name": "orders", "DatabaseName": "lake", "TableType": ORDERS["TableType"], **account}]
+    assert glue.get_databases(AttributesToGet=["NAME"])["DatabaseList"] == [{"Name": "lake", **account}]
+    with pytest.raises(glue.exceptions.InvalidInputException, match="NAME"):
+        glue.get_tables(DatabaseName="lake", AttributesToGet=["TABLE_TYPE"])
+    assert glue.get_databases(ResourceShareType="FOREIGN")["DatabaseList"] == []
+    assert glue.get_tables(DatabaseName="lake", ResourceShareType="FEDERATED")["TableList"] == []
+    assert glue.search_tables(ResourceShareType="FOREIGN")["TableList"] == []
+    assert len(glue.search_tables(ResourceShareType="ALL")["TableList"]) == 1
 
 
 def test_tags_live_and_die_with_what_they_are_on(glue: Any) -> None:

@@ -15,9 +15,9 @@ from headwater.stack.lakehouse.athena.documents import Documents
 from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore
 from headwater.stack.lakehouse.athena.job import Job
 from headwater.stack.lakehouse.athena.metadata import Metadata
-from headwater.stack.lakehouse.athena.output import manifest_page, result_page
+from headwater.stack.lakehouse.athena.output import manifest_page, result_page, verify_output
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements
-from headwater.stack.lakehouse.athena.records import COUNTED, new_record, result_settings, reused
+from headwater.stack.lakehouse.athena.records import COUNTED, millis, new_record, result_settings, reused
 from headwater.stack.lakehouse.athena.runner import Runner
 from headwater.stack.lakehouse.athena.runtime import runtime_statistics
 from headwater.stack.lakehouse.athena.statement import FailedStatement, read_statement
@@ -86,6 +86,7 @@ class AthenaApi:
     # --- executions ------------------------------------------------------------------------------------------------
 
     def _start(self, scope: Scope, request: GlueJson) -> GlueJson:
+        began = self._clock()
         text = request.get("QueryString")
         if not isinstance(text, str) or not text.strip():
             raise invalid_request("Query string cannot be empty", "MALFORMED_QUERY")
@@ -102,7 +103,9 @@ class AthenaApi:
         if trouble is not None:
             statement = FailedStatement(QueryFailed(trouble))
         identifier = str(uuid.uuid4())
-        execution = new_record(identifier, request, statement, results, self._clock())
+        verify_output(self._storage, scope, results, identifier)
+        execution = new_record(identifier, request, statement, results, began)
+        execution["Statistics"]["ServicePreProcessingTimeInMillis"] = millis(self._clock() - began)
         token = request.get("ClientRequestToken")
         earlier = reused(self._store, scope, request, execution, self._clock())
         started = self._store.add(scope, execution, token, _compared(request))

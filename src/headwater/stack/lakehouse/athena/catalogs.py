@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.paging import listed
-from headwater.stack.lakehouse.athena.tags import Tags, data_catalog_arn
+from headwater.stack.lakehouse.athena.tags import Tags, data_catalog_arn, requested_tags
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
@@ -55,9 +55,9 @@ class DataCatalogs:
             raise invalid_request(f"Invalid data catalog name {name}: {message}")
         if name.lower() == _OFFICIAL or self._store.document(_KIND, scope, name.lower()) is not None:
             raise invalid_request(f"DataCatalog {name} has already been created")
-        made = _data_catalog(request)
+        made, tags = _data_catalog(request), requested_tags(request)
         self._store.put_document(_KIND, scope, name.lower(), made)
-        self._tags.put(scope, data_catalog_arn(scope, name), request.get("Tags") or [])
+        self._tags.put(scope, data_catalog_arn(scope, name), tags)
         return {"DataCatalog": made}
 
     def _list(self, scope: Scope, request: GlueJson) -> GlueJson:

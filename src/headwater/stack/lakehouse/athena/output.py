@@ -1,11 +1,23 @@
-"""Reading a stored result back from the bucket that it was written to."""
+"""The bucket that results go to: that it is there, and reading a stored result back from it."""
 
 from __future__ import annotations
 
 from headwater.stack.lakehouse.athena.executions import Stored
 from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket, invalid_request
-from headwater.stack.lakehouse.model import Storage, StoredObject, split_s3_uri
+from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, StoredObject, split_s3_uri
 from headwater.stack.lakehouse.results.pages import Page, csv_page, text_page
+
+
+def verify_output(storage: Storage, scope: Scope, results: GlueJson, identifier: str) -> None:
+    """Raise ``InvalidRequestException`` for a bucket that no result can be written to, as Athena does at the start."""
+    bucket, key = split_s3_uri(results["OutputLocation"])
+    try:
+        # A folder that is not there yet: the results that are need no look.
+        next(iter(storage.objects(scope, bucket, f"{key}{identifier}/")), None)
+        if results.get("ExpectedBucketOwner", scope.account) != scope.account:
+            raise AccessDenied(bucket)
+    except (NoSuchBucket, AccessDenied) as error:
+        raise invalid_request(f"Unable to verify/create output bucket {bucket}") from error
 
 
 def result_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -55,6 +56,7 @@ def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJ
         if all(known.get(key) == execution.get(key) for key in same) and _settings(known) == _settings(execution):
             times = ("EngineExecutionTimeInMillis", "QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis")
             statistics = {
+                **execution["Statistics"],
                 **dict.fromkeys(times, 1),
                 "DataScannedInBytes": 0,
                 "TotalExecutionTimeInMillis": 3,
@@ -105,3 +107,12 @@ def output_bucket(location: str) -> str:
     if not bucket:
         raise invalid_request("outputLocation is not a valid S3 path.")
     return bucket
+
+
+def millis(seconds: float) -> int:
+    """Whole milliseconds, begun ones counted: Athena never reports that something took no time.
+
+    >>> millis(0.0012)
+    2
+    """
+    return max(math.ceil(seconds * 1000), 0)

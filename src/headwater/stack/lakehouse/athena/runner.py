@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import threading
 import traceback
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from headwater.stack.lakehouse.athena.control import Control, Stopped
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.job import Job, Outcome, Statements
+from headwater.stack.lakehouse.athena.records import millis
 from headwater.stack.lakehouse.errors import ApiError, QueryFailed
 from headwater.stack.lakehouse.model import GlueJson
 
@@ -51,7 +51,9 @@ class Runner:
     def _run(self, job: Job, control: Control) -> None:
         execution, clock = job.execution, self._clock
         started = clock()
-        execution["Statistics"]["QueryQueueTimeInMillis"] = _millis(started - execution["Status"]["SubmissionDateTime"])
+        waited = millis(started - execution["Status"]["SubmissionDateTime"])
+        read = execution["Statistics"].get("ServicePreProcessingTimeInMillis", 0)
+        execution["Statistics"]["QueryQueueTimeInMillis"] = max(waited - read, 1)
         try:
             control.check()
             execution["Status"]["State"] = "RUNNING"
@@ -88,13 +90,13 @@ class Runner:
     def _finish(self, execution: GlueJson, outcome: Outcome, started: float, ended: float) -> None:
         execution["Status"]["CompletionDateTime"] = ended
         statistics = execution["Statistics"]
-        total = _millis(ended - execution["Status"]["SubmissionDateTime"])
+        total = millis(ended - execution["Status"]["SubmissionDateTime"])
         statistics |= {
-            "EngineExecutionTimeInMillis": _millis(ended - started - outcome.service_seconds),
+            "EngineExecutionTimeInMillis": millis(ended - started - outcome.service_seconds),
             "DataScannedInBytes": outcome.bytes_scanned,
             "TotalExecutionTimeInMillis": total,
-            "QueryPlanningTimeInMillis": _millis(outcome.planning_seconds),
-            "ServiceProcessingTimeInMillis": _millis(outcome.service_seconds),
+            "QueryPlanningTimeInMillis": millis(outcome.planning_seconds),
+            "ServiceProcessingTimeInMillis": millis(outcome.service_seconds),
             "ResultReuseInformation": {"ReusedPreviousResult": False},
         }
         if outcome.manifest:
@@ -104,8 +106,3 @@ class Runner:
         if outcome.statement:
             execution["StatementType"] = outcome.statement
         self._store.save(execution, outcome.columns, outcome.rows)
-
-
-def _millis(seconds: float) -> int:
-    """Whole milliseconds, begun ones counted: Athena never reports that something took no time."""
-    return max(math.ceil(seconds * 1000), 0)

@@ -7,7 +7,8 @@ from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket
 from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, StoredObject, split_s3_uri
 
 _TIMES = (
-    *("QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis", "QueryPlanningTimeInMillis"),
+    *("QueryQueueTimeInMillis", "ServicePreProcessingTimeInMillis", "ServiceProcessingTimeInMillis"),
+    "QueryPlanningTimeInMillis",
     *("EngineExecutionTimeInMillis", "TotalExecutionTimeInMillis"),
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.paging import listed
@@ -11,6 +11,7 @@ from headwater.stack.lakehouse.errors import ApiError, invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 _KIND = "tags"
+_MOST = 50
 _ARN = re.compile(r"arn:aws[\w-]*:athena:[\w-]+:\d{12}:(workgroup|datacatalog)/.+")
 
 
@@ -24,9 +25,11 @@ class Tags:
         """The operations of this family."""
         return {"TagResource": self._tag, "UntagResource": self._untag, "ListTagsForResource": self._list}
 
-    def put(self, scope: Scope, arn: str, tags: Sequence[GlueJson]) -> None:
+    def put(self, scope: Scope, arn: str, tags: Mapping[str, str]) -> None:
         """Add or replace tags."""
-        known = self._tags(scope, arn) | {str(tag["Key"]): str(tag.get("Value") or "") for tag in tags}
+        known = {**self._tags(scope, arn), **tags}
+        if len(known) > _MOST:
+            raise invalid_request(f"{arn} would have {len(known)} tags; a resource has at most {_MOST}")
         self._store.put_document(_KIND, scope, arn, known)
 
     def forget(self, scope: Scope, arn: str) -> None:
@@ -37,7 +40,7 @@ class Tags:
         return self._store.document(_KIND, scope, arn) or {}
 
     def _tag(self, scope: Scope, request: GlueJson) -> GlueJson:
-        self.put(scope, self._arn(scope, request), request.get("Tags") or [])
+        self.put(scope, self._arn(scope, request), requested_tags(request))
         return {}
 
     def _untag(self, scope: Scope, request: GlueJson) -> GlueJson:
@@ -63,6 +66,24 @@ class Tags:
             what = "WorkGroup" if kind == "workgroup" else "DataCatalog"
             raise ApiError("ResourceNotFoundException", f"{what} {name} is not found.", ResourceName=arn)
         return arn
+
+
+def requested_tags(request: GlueJson) -> dict[str, str]:
+    """The tags of a request, by key. Raises ``InvalidRequestException`` for what Athena takes for none.
+
+    >>> requested_tags({"Tags": [{"Key": "team", "Value": "lake"}]})
+    {'team': 'lake'}
+    """
+    given = request.get("Tags") or []
+    tags = {str(tag.get("Key") or ""): str(tag.get("Value") or "") for tag in given}
+    if len(tags) < len(given):
+        raise invalid_request("Tag keys must be unique")
+    if len(tags) > _MOST:
+        raise invalid_request(f"{len(tags)} tags are given; a resource has at most {_MOST}")
+    reserved = next((key for key in tags if not key or key.lower().startswith("aws:")), None)
+    if reserved is not None:
+        raise invalid_request(f"Invalid tag key '{reserved}': a key has a character at least and no prefix aws:")
+    return tags
 
 
 def work_group_arn(scope: Scope, name: str) -> str:

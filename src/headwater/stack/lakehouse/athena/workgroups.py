@@ -9,7 +9,7 @@ from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.paging import listed
 from headwater.stack.lakehouse.athena.prepared import PREPARED, prepared_key
 from headwater.stack.lakehouse.athena.records import output_bucket
-from headwater.stack.lakehouse.athena.tags import Tags, work_group_arn
+from headwater.stack.lakehouse.athena.tags import Tags, requested_tags, work_group_arn
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
@@ -63,11 +63,11 @@ class WorkGroups:
         name = request.get("Name") or ""
         if name == _PRIMARY or self._store.document(_KIND, scope, name) is not None:
             raise invalid_request("WorkGroup is already created")
-        configuration = request.get("Configuration") or {}
+        configuration, tags = request.get("Configuration") or {}, requested_tags(request)
         _check(configuration)
         group = _work_group(name, request.get("Description") or "", configuration, self._clock())
         self._store.put_document(_KIND, scope, name, group)
-        self._tags.put(scope, work_group_arn(scope, name), request.get("Tags") or [])
+        self._tags.put(scope, work_group_arn(scope, name), tags)
         return {}
 
     def _update(self, scope: Scope, request: GlueJson) -> GlueJson:

@@ -29,7 +29,7 @@ def write_statistics(
     _require(connection, table, values)
     connection.executemany(
         "INSERT OR REPLACE INTO column_statistics (table_id, owner, column_name, body) VALUES (?, ?, ?, ?)",
-        [(table.id, statistics_owner(values), item["ColumnName"], json.dumps(item)) for item in given],
+        [(table.id, statistics_owner(values), item["ColumnName"].lower(), json.dumps(item)) for item in given],
     )
 
 
@@ -40,7 +40,7 @@ def delete_statistics(
     _require(connection, table, values)
     deleted = connection.execute(
         "DELETE FROM column_statistics WHERE table_id = ? AND owner = ? AND column_name = ?",
-        (table.id, statistics_owner(values), column),
+        (table.id, statistics_owner(values), column.lower()),
     ).rowcount
     if not deleted:
         raise errors.not_found(f"Column statistics of {column} not found.")

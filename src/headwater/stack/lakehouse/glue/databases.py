@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.glue.paging import page
-from headwater.stack.lakehouse.glue.tags import database_arn
-from headwater.stack.lakehouse.glue.validation import page_size, structure, text
+from headwater.stack.lakehouse.glue.tags import checked_tags, database_arn
+from headwater.stack.lakehouse.glue.validation import attributes, foreign_only, page_size, structure, text
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 _PAGE = 100
@@ -15,8 +15,8 @@ def create_database(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJs
     """``CreateDatabase``."""
     given = structure(request, "DatabaseInput")
     text(given, "Name")
+    tags = checked_tags(request.get("Tags") or {})
     catalog.create_database(scope, given)
-    tags = {str(name): str(value) for name, value in (request.get("Tags") or {}).items()}
     catalog.tag(scope, database_arn(scope, given["Name"]), tags)
     return {}
 
@@ -28,10 +28,10 @@ def get_database(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
 
 def get_databases(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetDatabases``: 100 a page."""
-    shown, token = page(
-        catalog.databases(scope), request.get("NextToken"), page_size(request, _PAGE), lambda item: (item["Name"],)
-    )
-    return {"DatabaseList": shown} | ({"NextToken": token} if token else {})
+    found = [] if foreign_only(request) else catalog.databases(scope)
+    shown, token = page(found, request.get("NextToken"), page_size(request, _PAGE), lambda item: (item["Name"],))
+    wanted = attributes(request, {"NAME": "Name", "TARGET_DATABASE": "TargetDatabase"}, ("CatalogId",))
+    return {"DatabaseList": [wanted(item) for item in shown]} | ({"NextToken": token} if token else {})
 
 
 def update_database(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:

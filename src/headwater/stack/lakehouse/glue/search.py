@@ -10,7 +10,7 @@ from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.errors import invalid_input
 from headwater.stack.lakehouse.glue.ordering import ordered_table
 from headwater.stack.lakehouse.glue.paging import decode_token, encode_token
-from headwater.stack.lakehouse.glue.validation import optional_text, page_size
+from headwater.stack.lakehouse.glue.validation import foreign_only, optional_text, page_size
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 _PAGE = 100
@@ -30,7 +30,7 @@ def search_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson
     wanted = (optional_text(request, "SearchText") or "").lower()
     found = [
         table
-        for database in catalog.databases(scope)
+        for database in (() if foreign_only(request) else catalog.databases(scope))
         for table in catalog.tables(scope, database["Name"])
         if _mentions(table, wanted) and all(_passes(table, item) for item in request.get("Filters") or [])
     ]

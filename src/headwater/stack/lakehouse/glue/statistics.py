@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from headwater.stack.lakehouse.catalog.store import Catalog
-from headwater.stack.lakehouse.errors import ApiError, not_found
+from headwater.stack.lakehouse.errors import ApiError, invalid_input, not_found
+from headwater.stack.lakehouse.glue.failures import detail_of
 from headwater.stack.lakehouse.glue.validation import items, text, values
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
@@ -42,12 +45,15 @@ def delete_column_statistics_for_partition(catalog: Catalog, scope: Scope, reque
 
 
 def _get(catalog: Catalog, scope: Scope, request: GlueJson, partition: list[str] | None) -> GlueJson:
-    known = {item["ColumnName"]: item for item in catalog.column_statistics(scope, *_names(request), partition)}
+    known = {item["ColumnName"].lower(): item for item in catalog.column_statistics(scope, *_names(request), partition)}
     wanted = [str(name) for name in items(request, "ColumnNames", 100)]
-    missing = [name for name in wanted if name not in known]
+    missing = [name for name in wanted if name.lower() not in known]
     return {
-        "ColumnStatisticsList": [known[name] for name in wanted if name in known],
-        "Errors": [{"ColumnName": name, "Error": _detail(name)} for name in missing],
+        "ColumnStatisticsList": [known[name.lower()] for name in wanted if name.lower() in known],
+        "Errors": [
+            {"ColumnName": name, "Error": detail_of(not_found(f"Column statistics of {name} not found."))}
+            for name in missing
+        ],
     }
 
 
@@ -60,20 +66,27 @@ def _update(catalog: Catalog, scope: Scope, request: GlueJson, partition: list[s
     table = catalog.get_table(scope, *_names(request))
     known = [*((table.get("StorageDescriptor") or {}).get("Columns") or []), *(table.get("PartitionKeys") or [])]
     columns = {column["Name"].lower() for column in known}
-    good = [item for item in given if item["ColumnName"].lower() in columns]
+    good, errors = [], []
+    for item in given:
+        trouble = _trouble(item, columns)
+        if trouble is None:
+            good.append(item)
+        else:
+            errors.append({"ColumnStatistics": item, "Error": detail_of(trouble)})
     catalog.update_column_statistics(scope, *_names(request), good, partition)
-    bad = [item for item in given if item not in good]
-    return {"Errors": [{"ColumnStatistics": item, "Error": _unknown(item["ColumnName"])} for item in bad]}
+    return {"Errors": errors}
 
 
-def _unknown(name: str) -> GlueJson:
-    return {"ErrorCode": "EntityNotFoundException", "ErrorMessage": f"Column {name} not found."}
+def _trouble(item: GlueJson, columns: Collection[str]) -> ApiError | None:
+    """Why the statistics of a column are not kept."""
+    if item["ColumnName"].lower() not in columns:
+        return not_found(f"Column {item['ColumnName']} not found.")
+    kind = item["StatisticsData"]["Type"]
+    member = f"{kind.capitalize()}ColumnStatisticsData"
+    if item["StatisticsData"].get(member) is None:
+        return invalid_input(f"Column statistics of type {kind} need {member}.")
+    return None
 
 
 def _names(request: GlueJson) -> tuple[str, str]:
     return text(request, "DatabaseName"), text(request, "TableName")
-
-
-def _detail(name: str) -> GlueJson:
-    error = not_found(f"Column statistics of {name} not found.")
-    return {"ErrorCode": error.code, "ErrorMessage": error.message}

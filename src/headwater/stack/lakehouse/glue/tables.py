@@ -13,7 +13,16 @@ from headwater.stack.lakehouse.glue.failures import failure_of
 from headwater.stack.lakehouse.glue.indexes import requested_indexes
 from headwater.stack.lakehouse.glue.ordering import ordered_table
 from headwater.stack.lakehouse.glue.paging import page
-from headwater.stack.lakehouse.glue.validation import flag, items, optional_text, page_size, table_input, text
+from headwater.stack.lakehouse.glue.validation import (
+    attributes,
+    flag,
+    foreign_only,
+    items,
+    optional_text,
+    page_size,
+    table_input,
+    text,
+)
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 _PAGE = 100
@@ -41,18 +50,14 @@ def _refuse(request: GlueJson, *members: str) -> None:
 def get_tables(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``GetTables``: ``Expression`` is a regular expression on the whole name."""
     _refuse(request, "QueryAsOfTime", "TransactionId")
-    tables = catalog.tables(scope, text(request, "DatabaseName"))
+    tables = [] if foreign_only(request) else catalog.tables(scope, text(request, "DatabaseName"))
     expression = optional_text(request, "Expression")
     if expression:
         matching = _regex(expression)
         tables = [table for table in tables if matching.fullmatch(table["Name"])]
-    wanted = request.get("AttributesToGet")
     shown, token = page(tables, request.get("NextToken"), page_size(request, _PAGE), lambda item: (item["Name"],))
-    if wanted and set(wanted) == {"NAME"}:
-        shown = [{"Name": table["Name"], "DatabaseName": table["DatabaseName"]} for table in shown]
-    else:
-        shown = [ordered_table(table) for table in shown]
-    return {"TableList": shown} | ({"NextToken": token} if token else {})
+    wanted = attributes(request, {"NAME": "Name", "TABLE_TYPE": "TableType"}, ("DatabaseName", "CatalogId"))
+    return {"TableList": [wanted(ordered_table(table)) for table in shown]} | ({"NextToken": token} if token else {})
 
 
 def _regex(expression: str) -> re.Pattern[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from headwater.stack.lakehouse.catalog.store import Catalog
-from headwater.stack.lakehouse.errors import not_found
+from headwater.stack.lakehouse.errors import invalid_input, not_found
 from headwater.stack.lakehouse.glue.validation import invalid as invalid_member
 from headwater.stack.lakehouse.glue.validation import items, structure
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
+_MOST = 50
 _ARN = re.compile(r"arn:aws[\w-]*:glue:[\w-]*:\d*:(\w+)/([^/]+)(?:/(.+))?")
 
 
@@ -20,8 +22,9 @@ def get_tags(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
 
 def tag_resource(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
     """``TagResource``."""
-    given = structure(request, "TagsToAdd")
-    catalog.tag(scope, _arn(catalog, scope, request), {str(name): str(value) for name, value in given.items()})
+    arn, given = _arn(catalog, scope, request), checked_tags(structure(request, "TagsToAdd"))
+    checked_tags(catalog.tags(scope, arn) | given)
+    catalog.tag(scope, arn, given)
     return {}
 
 
@@ -29,6 +32,20 @@ def untag_resource(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJso
     """``UntagResource``."""
     catalog.untag(scope, _arn(catalog, scope, request), [str(name) for name in items(request, "TagsToRemove", 50)])
     return {}
+
+
+def checked_tags(tags: Mapping[str, object]) -> dict[str, str]:
+    """Tags that a resource can have. Raises ``InvalidInputException``.
+
+    >>> checked_tags({"team": "lake"})
+    {'team': 'lake'}
+    """
+    if len(tags) > _MOST:
+        raise invalid_input(f"A resource has at most {_MOST} tags, not {len(tags)}.")
+    reserved = next((name for name in tags if not name or name.lower().startswith("aws:")), None)
+    if reserved is not None:
+        raise invalid_input(f"Tag key '{reserved}' is not valid: it has a character at least and no prefix aws:.")
+    return {name: str(value) for name, value in tags.items()}
 
 
 def database_arn(scope: Scope, name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
@@ -66,6 +66,24 @@ def page_size(request: Mapping[str, Any], most: int) -> int:
     if not 1 <= value <= 1000:
         raise invalid("maxResults", value, "Member must have value between 1 and 1000")
     return min(int(value), most)
+
+
+def foreign_only(request: Mapping[str, Any]) -> bool:
+    """Whether only what other accounts share is asked for: nothing, here."""
+    return request.get("ResourceShareType") in ("FOREIGN", "FEDERATED")
+
+
+def attributes(
+    request: Mapping[str, Any], known: Mapping[str, str], always: Sequence[str]
+) -> Callable[[GlueJson], GlueJson]:
+    """What ``AttributesToGet`` leaves of an item: all of it, or the attributes that are asked for."""
+    asked = request.get("AttributesToGet")
+    if asked is None:
+        return lambda item: item
+    if "NAME" not in asked:
+        raise invalid_input("AttributesToGet must have NAME in it.")
+    kept = {*always, *(known[attribute] for attribute in asked)}
+    return lambda item: {key: value for key, value in item.items() if key in kept}
 
 
 def table_input(request: Mapping[str, Any], name: str = "TableInput") -> GlueJson:
