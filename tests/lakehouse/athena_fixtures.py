@@ -131,7 +131,7 @@ class AthenaClient:
 
 
 def make_client(folder: Path) -> AthenaClient:
-    """A running lakehouse below a folder, with a bucket for data, one for results, and a database ``lake``."""
+    """A running lakehouse below a folder, with a bucket for data and one for results."""
     for bucket in ("data", "results"):
         (folder / "s3" / bucket).mkdir(parents=True, exist_ok=True)
     storage = FolderStorage(folder / "s3")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 
 from headwater.stack.lakehouse.hive.buckets import bucket_of, hash_of
 
@@ -13,19 +11,16 @@ NUMBERS = "SELECT x, CAST(x % 7 AS varchar) AS word, x % 2 = 0 AS even FROM UNNE
 
 
 @pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    client = make_client(tmp_path_factory.mktemp("buckets"))
-    client.run("CREATE DATABASE lake")
-    client.run(f"CREATE TABLE one WITH (bucketed_by = ARRAY['x'], bucket_count = 8) AS {NUMBERS}")
-    client.run(
+def athena(athena: AthenaClient) -> AthenaClient:
+    athena.run(f"CREATE TABLE one WITH (bucketed_by = ARRAY['x'], bucket_count = 8) AS {NUMBERS}")
+    athena.run(
         f"CREATE TABLE two WITH (format = 'JSON', bucketed_by = ARRAY['word', 'x'], bucket_count = 4) AS {NUMBERS}"
     )
-    client.run(
+    athena.run(
         "CREATE TABLE parts WITH (bucketed_by = ARRAY['word'], bucket_count = 3, partitioned_by = ARRAY['even']) AS "
         f"{NUMBERS}"
     )
-    yield client
-    client.lakehouse.close()
+    return athena
 
 
 def _files(athena: AthenaClient, sql: str) -> list[str]:

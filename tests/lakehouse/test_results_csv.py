@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from headwater.stack.lakehouse.results.columns import column_info, metadata_object
 from headwater.stack.lakehouse.results.pages import parse_record
 from headwater.stack.lakehouse.sql import types as t
-
-
-@pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    client = make_client(tmp_path_factory.mktemp("results"))
-    yield client
-    client.lakehouse.close()
 
 
 def test_every_value_is_quoted_and_null_is_not(athena: AthenaClient) -> None:

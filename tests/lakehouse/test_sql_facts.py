@@ -3,10 +3,8 @@
 # ruff: noqa: E501 - a statement is one line
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 
 # (expression or query, expected text; None is NULL)
 FACTS: list[tuple[str, str | None]] = [
@@ -340,14 +338,6 @@ FAILURES: list[tuple[str, str]] = [
     ("CAST(JSON '{\"a\": 1}' AS array(integer))", "INVALID_CAST_ARGUMENT"),
     ("json_exists('{\"a\": 1}', 'lax $.a.datetime()')", "NOT_SUPPORTED"),
 ]
-
-
-@pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    """One engine for all facts."""
-    client = make_client(tmp_path_factory.mktemp("facts"))
-    yield client
-    client.lakehouse.close()
 
 
 def query(text: str) -> str:

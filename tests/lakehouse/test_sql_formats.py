@@ -5,7 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import date, datetime, timezone
 from decimal import Decimal
 from io import BytesIO
@@ -15,16 +15,8 @@ import fastavro
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 from pyarrow import orc
-
-
-@pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    client = make_client(tmp_path_factory.mktemp("formats"))
-    client.run("CREATE DATABASE lake")
-    yield client
-    client.lakehouse.close()
 
 
 def write(client: AthenaClient, key: str, body: bytes) -> None:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 
 # (expression, expected text; None is NULL). Most are the examples of https://trino.io/docs/current/functions.html
 EXPRESSIONS: list[tuple[str, str | None]] = [
@@ -198,14 +196,6 @@ FAILURES: list[tuple[str, str]] = [
     ("row_number()", "MISSING_OVER"),
     (r"regexp_like('a', '(?d)a$')", "NOT_SUPPORTED"),
 ]
-
-
-@pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    """One engine for all expressions."""
-    client = make_client(tmp_path_factory.mktemp("functions"))
-    yield client
-    client.lakehouse.close()
 
 
 @pytest.mark.parametrize(("expression", "expected"), EXPRESSIONS, ids=[e for e, _ in EXPRESSIONS])

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import duckdb
 import pyarrow as pa
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 from pyarrow import parquet
 
 from headwater.stack.lakehouse.engine import Session
@@ -56,18 +55,15 @@ def write_day(
 
 
 @pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
+def athena(athena: AthenaClient) -> AthenaClient:
     """``orders`` with three registered days, of which only the second is readable."""
-    client = make_client(tmp_path_factory.mktemp("pruning"))
-    client.run("CREATE DATABASE lake")
-    client.run(DDL.format(name="orders"))
+    athena.run(DDL.format(name="orders"))
     for day in (1, 2, 3):
-        path = write_day(client, "orders", day)
+        path = write_day(athena, "orders", day)
         if day != 2:
             path.write_bytes(b"this is not parquet")
-    client.run("MSCK REPAIR TABLE orders")
-    yield client
-    client.lakehouse.close()
+    athena.run("MSCK REPAIR TABLE orders")
+    return athena
 
 
 @pytest.mark.parametrize("sql", PRUNED)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 
 Rows = list[list[str | None]]
 
@@ -219,15 +217,6 @@ SYNTAX: list[tuple[str, str]] = [
     ("ATTACH 'x'", "line 1:1: mismatched input 'ATTACH'"),
     ("PRAGMA version", "line 1:1: mismatched input 'PRAGMA'"),
 ]
-
-
-@pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    """One engine, with an empty database."""
-    client = make_client(tmp_path_factory.mktemp("queries"))
-    client.run("CREATE DATABASE lake")
-    yield client
-    client.lakehouse.close()
 
 
 @pytest.mark.parametrize(("sql", "expected"), QUERIES, ids=[q for q, _ in QUERIES])

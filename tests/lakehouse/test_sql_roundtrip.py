@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from io import BytesIO
@@ -12,7 +11,7 @@ from typing import Any
 import fastavro
 import pyarrow as pa
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import orc, parquet
@@ -104,15 +103,12 @@ def shown(value: object) -> str | None:
 
 
 @pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
+def athena(athena: AthenaClient) -> AthenaClient:
     """A table in each format."""
-    client = make_client(tmp_path_factory.mktemp("roundtrip"))
-    client.run("CREATE DATABASE lake")
     for kind, clause in FORMATS.items():
-        (client.storage.root / "data" / kind).mkdir(parents=True)
-        client.run(f"CREATE EXTERNAL TABLE t_{kind} ({COLUMNS}) {clause} LOCATION 's3://data/{kind}/'")
-    yield client
-    client.lakehouse.close()
+        (athena.storage.root / "data" / kind).mkdir(parents=True)
+        athena.run(f"CREATE EXTERNAL TABLE t_{kind} ({COLUMNS}) {clause} LOCATION 's3://data/{kind}/'")
+    return athena
 
 
 @pytest.mark.parametrize("kind", FORMATS)

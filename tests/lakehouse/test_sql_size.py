@@ -5,11 +5,11 @@ What is here would not end within any test's time if a level of nesting doubled 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import datetime
 
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 
 from headwater.stack.lakehouse.sql.bind import CatalogTables
 from headwater.stack.lakehouse.sql.context import Context
@@ -18,14 +18,6 @@ from headwater.stack.lakehouse.sql.functions.registry import registry
 from headwater.stack.lakehouse.sql.known import gathered, span
 from headwater.stack.lakehouse.sql.parse import parse_query
 from headwater.stack.lakehouse.sql.translate import Translation, translate
-
-
-@pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    client = make_client(tmp_path_factory.mktemp("size"))
-    client.run("CREATE DATABASE lake")
-    yield client
-    client.lakehouse.close()
 
 
 def nested(levels: int, level: Callable[[str], str], inner: str) -> str:

@@ -6,21 +6,12 @@ is ``\\N``. An expectation that begins with ``!`` is the beginning of the error;
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from athena_fixtures import AthenaClient, make_client
+from athena_fixtures import AthenaClient
 
 TABLES = sorted((Path(__file__).parent / "facts").glob("*.tsv"))
-
-
-@pytest.fixture(scope="module")
-def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
-    """One engine for all tables."""
-    client = make_client(tmp_path_factory.mktemp("facts"))
-    yield client
-    client.lakehouse.close()
 
 
 Fact = tuple[str, str]

@@ -53,6 +53,11 @@ def bound(values: Mapping[str, str], body: str) -> str:
     return body
 
 
+def distinct(array: str) -> str:
+    """The first of each value of an array, in order, NULL included."""
+    return bound({"d": array}, "list_filter(d, lambda e, i: list_position(d, e) = i)")
+
+
 _LARGE = 20_000
 _SHORT = 1_000
 _MOST_MACROS = 4

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.comparison import (
     with_no_null_inside,
     with_sorted_keys,
 )
-from headwater.stack.lakehouse.sql.expression import Expr, bound, can_fail, fail
+from headwater.stack.lakehouse.sql.expression import Expr, bound, can_fail, distinct, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
@@ -61,13 +61,8 @@ def _slice(call: Call) -> str:
     )
 
 
-def _distinct(array: str) -> str:
-    """The first of each value, in order, NULL included."""
-    return bound({"d": array}, "list_filter(d, lambda e, i: list_position(d, e) = i)")
-
-
 def _array_distinct(call: Call) -> str:
-    return _distinct(with_sorted_keys(call.arguments[0].sql, call.result))
+    return distinct(with_sorted_keys(call.arguments[0].sql, call.result))
 
 
 def _intersect(call: Call) -> str:
@@ -75,19 +70,19 @@ def _intersect(call: Call) -> str:
     a, b = call.arguments
     longer, shorter = (f"CASE WHEN len({a}) < len({b}) THEN {x} ELSE {y} END" for x, y in ((b, a), (a, b)))
     kept = "list_filter(a, lambda e: list_position(b, e) > 0)"
-    found = bound({"a": _distinct(longer), "b": shorter}, kept)
+    found = bound({"a": distinct(longer), "b": shorter}, kept)
     return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {found} END"
 
 
 def _union(call: Call) -> str:
     a, b = call.arguments
-    return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE {_distinct(f'list_concat({a}, {b})')} END"
+    return f"CASE WHEN {a} IS NULL OR {b} IS NULL THEN NULL ELSE {distinct(f'list_concat({a}, {b})')} END"
 
 
 def _except(call: Call) -> str:
     a, b = call.arguments
     kept = "list_filter(a, lambda e: coalesce(list_position(b, e), 0) = 0)"
-    found = bound({"a": _distinct(a.sql), "b": b.sql}, kept)
+    found = bound({"a": distinct(a.sql), "b": b.sql}, kept)
     return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN {found} END"
 
 
@@ -349,7 +344,7 @@ def _shuffle(call: Call) -> str:
 def _array_histogram(call: Call) -> str:
     array = call.arguments[0]
     present = f"list_filter({array}, lambda e: e IS NOT NULL)"
-    keys = _distinct(present)
+    keys = distinct(present)
     counts = f"list_transform({keys}, lambda k: CAST(len(list_filter({present}, lambda e: e = k)) AS BIGINT))"
     return f"CASE WHEN {array} IS NOT NULL THEN map({keys}, {counts}) END"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import has_null_inside
-from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.expression import Expr, distinct, fail
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
 from headwater.stack.lakehouse.sql.text import display_text
 
@@ -107,7 +107,7 @@ def _no_null_entry(call: Call) -> str:
 def _multimap_from_entries(call: Call) -> str:
     entries = call.arguments[0]
     all_keys = f"list_transform({entries}, lambda e: struct_extract(e, 'f0'))"
-    keys = f"list_filter({all_keys}, lambda e, i: list_position({all_keys}, e) = i)"
+    keys = distinct(all_keys)
     of_key = f"list_filter({entries}, lambda e: struct_extract(e, 'f0') = k)"
     values = f"list_transform({keys}, lambda k: list_transform({of_key}, lambda e: struct_extract(e, 'f1')))"
     return f"CASE {_no_null_entry(call)} WHEN {entries} IS NOT NULL THEN map({keys}, {values}) END"
@@ -120,7 +120,7 @@ def _zip_with(call: Call) -> str:
     """Each key of either map; the side that lacks it gives NULL."""
     a, b, function = call.arguments
     all_keys = f"list_concat(map_keys({a}), map_keys({b}))"
-    keys = f"list_filter({all_keys}, lambda e, i: list_position({all_keys}, e) = i)"
+    keys = distinct(all_keys)
     rows = f"list_transform({keys}, lambda q: struct_pack(k := q, v := {a}[q], w := {b}[q]))"
     return f"CASE WHEN {a} IS NOT NULL AND {b} IS NOT NULL THEN map({keys}, list_transform({rows}, {function})) END"
 
