@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sources.hivetext import hive_value
 from headwater.stack.lakehouse.sources.keys import per_file_columns
-from headwater.stack.lakehouse.sources.lines import hive_value, line_reader
+from headwater.stack.lakehouse.sources.lines import line_reader
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_text
@@ -26,6 +27,7 @@ class Delimited:
     null: str
     escape: str | None
     timestamps: str = ""
+    last_takes_rest: bool = False
 
     @classmethod
     def of(cls, parameters: Mapping[str, str]) -> Delimited:
@@ -37,7 +39,8 @@ class Delimited:
         escape = parameters.get("escape.delim")
         null = parameters.get("serialization.null.format", "\\N")
         formats = parameters.get("timestamp.formats", "")
-        return cls((field, items, keys, *more), null, _character(escape) if escape else None, formats)
+        rest = parameters.get("serialization.last.column.takes.rest", "").lower() == "true"
+        return cls((field, items, keys, *more), null, _character(escape) if escape else None, formats, rest)
 
 
 def lazy_simple_relation(source: Source) -> str:
@@ -46,6 +49,8 @@ def lazy_simple_relation(source: Source) -> str:
     columns = []
     for i, kind in enumerate(source.column_types):
         value = f"list_extract(v, {i + 1})"
+        if form.last_takes_rest and i == len(source.column_types) - 1:
+            value = f"CASE WHEN len(v) > {i} THEN array_to_string(v[{i + 1}:], {quote_text(form.separators[0])}) END"
         value = f"CASE WHEN {value} <> {quote_text(form.null)} THEN {_unescaped(value, form)} END"
         columns.append(f"{_value(value, kind, form, 1)} AS c{i}")
     columns += per_file_columns(source, "file_index")
@@ -96,7 +101,10 @@ def _value(sql: str, kind: t.Type, form: Delimited, level: int) -> str:
     key = _value(f"list_extract({pair}, 1)", kind.items[0], form, level + 2)
     value = _value(_or_null(f"list_extract({pair}, 2)", form), kind.items[1], form, level + 2)
     entries = f"list_transform({parts}, lambda {item}: struct_pack(k := {key}, v := {value}))"
-    known = f"list_filter({entries}, lambda {item}: {item}.k IS NOT NULL)"
+    names = f"list_transform({entries}, lambda {item}: {item}.k)"
+    # Of a key that comes twice, the first counts.
+    first = f"{item}.k IS NOT NULL AND list_position({names}, {item}.k) = {item}i"
+    known = f"list_filter({entries}, lambda {item}, {item}i: {first})"
     empty = f"CAST(MAP {{}} AS {t.to_duckdb(kind)})"
     whole = f"CASE WHEN {sql} = '' THEN {empty} ELSE map_from_entries({known}) END"
     return f"CASE WHEN {sql} IS NOT NULL THEN {whole} END"

@@ -24,14 +24,14 @@ def data_files(
         inside = {
             prefix: partition for (where, prefix), partition in pairs if where == bucket and _within(prefix, root)
         }
-        for stored in _listed(storage, scope, bucket, root) if inside else ():
-            prefix = _owner(stored.key, inside)
+        for stored in listed(storage, scope, bucket, root) if inside else ():
+            prefix = _owner(stored.key, inside) if stored.size > 0 else None
             if prefix is not None and not _hidden(stored.key[len(prefix) :]):
                 yield DataFile(stored, f"s3://{bucket}/{stored.key}", inside[prefix])
     for (bucket, prefix), partition in zip(places, partitions, strict=True):
         if inside.get(prefix) is not partition:
-            for stored in _listed(storage, scope, bucket, prefix):
-                if not _hidden(stored.key[len(prefix) :]):
+            for stored in listed(storage, scope, bucket, prefix):
+                if stored.size > 0 and not _hidden(stored.key[len(prefix) :]):
                     yield DataFile(stored, f"s3://{bucket}/{stored.key}", partition)
 
 
@@ -58,12 +58,10 @@ def _owner(key: str, prefixes: Mapping[str, Partition]) -> str | None:
     return None
 
 
-def _listed(storage: Storage, scope: Scope, bucket: str, prefix: str) -> Iterator[StoredObject]:
-    """The objects that are not empty."""
+def listed(storage: Storage, scope: Scope, bucket: str, prefix: str) -> Iterator[StoredObject]:
+    """The objects below a prefix. Raises ``QueryFailed`` where Athena may not, or cannot, list them."""
     try:
-        for stored in storage.objects(scope, bucket, prefix):
-            if stored.size > 0:
-                yield stored
+        yield from storage.objects(scope, bucket, prefix)
     except NoSuchBucket as error:
         message = f"PERMISSION_DENIED: The specified bucket does not exist (Bucket: {bucket})"
         raise QueryFailed(f"HIVE_FILESYSTEM_ERROR: {message}") from error

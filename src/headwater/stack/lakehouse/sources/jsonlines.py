@@ -12,7 +12,12 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import fail
 
 CLOUD_TRAIL = "com.amazon.emr.cloudtrail.CloudTrailInputFormat"
-"""Each file is one object, whose ``Records`` are the rows."""
+"""Each line is one object, whose ``Records`` are the rows."""
+_AS_JSON = {
+    **{name: name for name in ("requestparameters", "responseelements", "additionaleventdata", "serviceeventdetails")},
+    "useridentity_as_string": "useridentity",
+}
+"""Columns of those records that show a value as JSON, whatever it is, and the keys that they show."""
 
 
 def json_relation(source: Source) -> str:
@@ -25,8 +30,10 @@ def json_relation(source: Source) -> str:
     keys = Keys.of(source.table.serde, parameters)
     lenient = parameters.get("ignore.malformed.json", "false").lower() == "true"
     lines = line_reader(source)
-    if source.table.input_format == CLOUD_TRAIL:
-        records = "unnest(json_extract(line, '$.Records[*]'))"
+    cloud_trail = source.table.input_format == CLOUD_TRAIL
+    if cloud_trail:
+        # A line that is no such object is passed over.
+        records = "unnest(CASE WHEN json_valid(line) THEN json_extract(line, '$.Records[*]') END)"
         lines = f"(SELECT CAST({records} AS VARCHAR) AS line, file_index FROM {lines})"
     lines = f"(SELECT {_document(keys, lenient=lenient)} AS j, file_index FROM {lines})"
     columns = []
@@ -37,6 +44,10 @@ def json_relation(source: Source) -> str:
             listed = "json_type(j) = 'ARRAY'"
             member = f"CASE WHEN {listed} THEN json_extract(j, '$[{i}]') ELSE {member} END"
             digits = f"hw_json_number(j, CASE WHEN {listed} THEN '$[{i}]' ELSE {keys.path('j', column.name)} END)"
+        if cloud_trail and t.is_text(kind) and column.name.lower() in _AS_JSON:
+            document = keys.member("j", _AS_JSON[column.name.lower()])
+            columns.append(f"CASE WHEN json_type({document}) <> 'NULL' THEN CAST({document} AS VARCHAR) END AS c{i}")
+            continue
         columns.append(f"{json_value(member, kind, keys, digits)} AS c{i}")
     columns += per_file_columns(source, "file_index")
     return f"(SELECT {', '.join(columns)} FROM {lines})"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sources.hivetext import formatted, hive_date, text_value
 from headwater.stack.lakehouse.sources.jsonkeys import Keys
-from headwater.stack.lakehouse.sources.lines import formatted
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.casts import cast
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
@@ -17,8 +17,7 @@ _FRACTION = r"[+-]?[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?"
 def json_value(sql: str, kind: t.Type, keys: Keys, digits: str = "") -> str:
     """Text of anything, numbers also from text, nested types by name; ``digits`` is a number as it is written."""
     if t.is_text(kind):
-        text = _text(sql, digits)
-        return f"left({text}, {kind.params[0]})" if kind.params else text
+        return text_value(_text(sql, digits), kind)
     if kind.name == "varbinary" or (kind.name == "map" and not t.is_text(kind.items[0])):
         raise Unsupported(f"type {kind} in a JSON file")
     if kind.items:
@@ -54,21 +53,25 @@ def _scalar(sql: str, text: str, kind: t.Type, keys: Keys) -> str:
     if kind.name == "timestamp":
         value = _timestamp(text, kind, keys)
         return value if not keys.timestamps else f"coalesce({formatted(text, keys.timestamps)}, {value})"
-    value = str(cast(Expr(text, t.VARCHAR), kind, safe=True, position=_POSITION))
-    if kind.name == "date" and keys.openx:
+    if kind.name == "date":
         days = f"DATE '1970-01-01' + TRY_CAST({text} AS INTEGER)"
-        return f"CASE WHEN regexp_full_match({text}, '-?[0-9]+') THEN {days} ELSE {value} END"
-    return value
+        number = f"WHEN regexp_full_match({text}, '-?[0-9]+') THEN {days} " if keys.openx else ""
+        return f"CASE {number}ELSE {hive_date(text)} END" if number else hive_date(text)
+    return str(cast(Expr(text, t.VARCHAR), kind, safe=True, position=_POSITION))
 
 
 def _timestamp(text: str, kind: t.Type, keys: Keys) -> str:
-    """OpenX's SerDe also takes seconds and (from 13 digits on) milliseconds since 1970, and offsets from UTC."""
+    """OpenX's SerDe also takes seconds and (from 13 digits on) milliseconds since 1970, and offsets from UTC.
+
+    Seconds may have a fraction, which is cut to milliseconds.
+    """
     plain = f"replace(regexp_replace({text}, '[zZ]$', ''), 'T', ' ')"
     value = str(cast(Expr(plain, t.VARCHAR), kind, safe=True, position=_POSITION))
     if not keys.openx:
         return value
     number = f"TRY_CAST({text} AS BIGINT)"
     unit = f"CASE WHEN length({text}) >= 13 THEN 1000 ELSE 1000000 END"
+    cut = f"CAST(trunc(CAST({text} AS DECIMAL(38, 15)) * 1000) AS BIGINT) * 1000"
     hours, minutes = (
         f"CAST(regexp_replace({plain}, '.*([+-])([0-9]{{2}}):?([0-9]{{2}})$', '\\1\\{group}') AS INTEGER)"
         for group in (2, 3)
@@ -77,6 +80,7 @@ def _timestamp(text: str, kind: t.Type, keys: Keys) -> str:
     moment = f"{local} - to_minutes({hours} * 60 + {minutes})"
     return (
         f"CASE WHEN regexp_full_match({text}, '-?[0-9]+') THEN make_timestamp({number} * {unit}) "
+        f"WHEN regexp_full_match({text}, '[+-]?[0-9]{{1,12}}[.][0-9]*') THEN make_timestamp({cut}) "
         f"WHEN regexp_full_match({text}, '.+:.+[+-][0-9]{{2}}:?[0-9]{{2}}') THEN hw_round_timestamp({moment}, 1000) "
         f"WHEN contains({text}, ':') THEN {value} END"
     )

@@ -15,11 +15,15 @@ from headwater.stack.lakehouse.sql import types as t
 
 @dataclass(frozen=True)
 class DataFile:
-    """One object of a partition; ``uri`` is what ``"$path"`` shows."""
+    """One object of a partition; ``uri`` is what ``"$path"`` shows.
+
+    ``long_lines`` says that a line of text may be longer than a mebibyte.
+    """
 
     stored: StoredObject
     uri: str
     partition: Partition
+    long_lines: bool = False
 
 
 class Reader(Protocol):

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sources.hivetext import text_value
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.lines import line_reader
 from headwater.stack.lakehouse.sources.model import Source
@@ -40,7 +41,7 @@ def open_csv_relation(source: Source) -> str:
 def _value(sql: str, kind: t.Type, *, lenient: bool) -> str:
     """What doesn't read fails the query, an empty field too; if ``lenient``, it is NULL. An empty boolean is NULL."""
     if t.is_text(kind):
-        return f"left({sql}, {kind.params[0]})" if kind.params else sql
+        return text_value(sql, kind)
     name = kind.name
     if name not in (*t.INTEGERS, *t.APPROXIMATE, "boolean", "decimal", "date", "timestamp"):
         raise Unsupported(f"type {kind} with OpenCSVSerde")

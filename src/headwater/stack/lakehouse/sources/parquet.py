@@ -120,6 +120,8 @@ def converted(sql: str, physical: Physical, wanted: t.Type) -> str | None:
     }.get(wanted.name, ())
     if wanted.name == "timestamp":
         return _timestamp(sql, have)
+    if (wanted.name, have) == ("date", "integer"):
+        return f"DATE '1970-01-01' + {sql}"
     if have not in allowed:
         return None
     if have == "blob" and t.is_text(wanted):

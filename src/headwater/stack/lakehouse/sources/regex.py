@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import QueryFailed
+from headwater.stack.lakehouse.sources.hivetext import group_value
 from headwater.stack.lakehouse.sources.keys import per_file_columns
-from headwater.stack.lakehouse.sources.lines import hive_value, line_reader
+from headwater.stack.lakehouse.sources.lines import line_reader
 from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql.expression import quote_text
 from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
@@ -27,7 +28,9 @@ def regex_relation(source: Source) -> str:
     if groups < len(source.column_types):
         message = f"Number of matching groups doesn't match the number of columns: {groups}"
         raise QueryFailed(f"HIVE_CURSOR_ERROR: {message}")
-    columns = [f"{hive_value(f'list_extract(v, {i + 1})', kind)} AS c{i}" for i, kind in enumerate(source.column_types)]
+    columns = [
+        f"{group_value(f'list_extract(v, {i + 1})', kind)} AS c{i}" for i, kind in enumerate(source.column_types)
+    ]
     columns += per_file_columns(source, "file_index")
     fields = f"hw_regexp_fields(line, {quote_text(pattern)})"
     return f"(SELECT {', '.join(columns)} FROM (SELECT {fields} AS v, file_index FROM {line_reader(source)}))"

@@ -15,6 +15,7 @@ from headwater.stack.lakehouse.sources.delimited import lazy_simple_relation
 from headwater.stack.lakehouse.sources.files import data_files
 from headwater.stack.lakehouse.sources.jsonlines import CLOUD_TRAIL, json_relation
 from headwater.stack.lakehouse.sources.keys import empty_relation
+from headwater.stack.lakehouse.sources.links import SYMLINKS, followed
 from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sources.opencsv import open_csv_relation
 from headwater.stack.lakehouse.sources.orc import orc_relation
@@ -32,9 +33,10 @@ _TEXT: Mapping[str, Callable[[Source], str]] = {
     "lazysimpleserde": lazy_simple_relation,
     "opencsvserde": open_csv_relation,
     "jsonserde": json_relation,
+    "cloudtrailserde": json_relation,
     "regexserde": regex_relation,
 }
-_LINES = ("", "org.apache.hadoop.mapred.TextInputFormat")
+_LINES = ("", "org.apache.hadoop.mapred.TextInputFormat", SYMLINKS)
 _THROUGH_PYTHON: Mapping[str, Callable[[Source, Reader], str]] = {"orcserde": orc_relation, "avroserde": avro_relation}
 
 
@@ -58,8 +60,9 @@ class Lake:
             return _partition_rows(partitions, keys)
         check_schemas(table, partitions)
         below = "" if scan.predicates else table.location
-        listed = list(data_files(self.storage, self.scope, partitions, below=below))
-        files = in_wanted_buckets(table, listed, scan.pins)
+        listed = data_files(self.storage, self.scope, partitions, below=below)
+        found = followed(listed, table, (self.storage, self.scope), reader)
+        files = in_wanted_buckets(table, found, scan.pins)
         source = Source(table, files, [column_type(c) for c in table.columns], keys)
         if not files:
             return _with_raw(empty_relation(source), source)
@@ -76,7 +79,8 @@ def _read(table: Table, source: Source, reader: Reader) -> str:
     if through_python is not None:
         return _with_raw(through_python(source, reader), source)
     relation = _TEXT.get(serde)
-    if table.input_format not in _LINES and (serde, table.input_format) != ("jsonserde", CLOUD_TRAIL):
+    cloud_trail = table.input_format == CLOUD_TRAIL and relation is json_relation
+    if table.input_format not in _LINES and not cloud_trail:
         raise Unsupported(f"the input format {table.input_format}")
     if relation is None:
         raise Unsupported(f"SerDe {table.serde or table.input_format}")

@@ -59,6 +59,23 @@ MACROS: tuple[str, ...] = (
     # The same for milliseconds; from 1970 on a cast does it, at a tenth of the cost.
     """CREATE MACRO hw_milliseconds(x) AS CASE WHEN x >= TIMESTAMP '1970-01-01' THEN
          CAST(CAST(x AS TIMESTAMP_MS) AS TIMESTAMP) WHEN x IS NOT NULL THEN hw_round_timestamp(x, 1000) END""",
+    # Dates and timestamps in text files: java.time reads them leniently, so that days and months roll over.
+    """CREATE MACRO hw_lenient_date(y, m, d) AS
+         CAST(make_date(CAST(y AS INTEGER), 1, 1) + to_months(CAST(m AS INTEGER) - 1) + to_days(CAST(d AS INTEGER) - 1)
+         AS DATE)""",
+    r"""CREATE MACRO hw_hive_date(s) AS
+         CASE WHEN regexp_full_match(s, '[0-9]{4}-[0-9]{2}-[0-9]{2}') AND TRY_CAST(s AS DATE) IS NOT NULL
+              THEN TRY_CAST(s AS DATE)
+              WHEN regexp_full_match(s, '[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2}( .*)?') THEN hw_lenient_date(
+                split_part(s, '-', 1), split_part(s, '-', 2), split_part(split_part(s, '-', 3), ' ', 1)) END""",
+    r"""CREATE MACRO hw_hive_timestamp(s) AS
+         CASE WHEN regexp_full_match(s,
+                '[0-9]{1,4}-[0-9]{1,2}-[0-9]{1,2} [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]{1,9})?')
+              THEN hw_round_timestamp(coalesce(TRY_CAST(s AS TIMESTAMP), hw_hive_date(s)
+                + to_hours(CAST(split_part(split_part(s, ' ', 2), ':', 1) AS INTEGER))
+                + to_minutes(CAST(split_part(s, ':', 2) AS INTEGER))
+                + to_microseconds(CAST(CAST(split_part(s, ':', 3) AS DECIMAL(18, 9)) * 1000000 AS BIGINT))), 1000)
+              END""",
     # The exact quotient of two integers, rounded half away from zero, as decimal division needs it.
     """CREATE MACRO hw_round_quotient(n, d) AS
          (sign(n) * sign(d))::HUGEINT * ((2 * abs(n) + abs(d)) // (2 * abs(d)))""",

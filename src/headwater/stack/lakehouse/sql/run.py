@@ -56,6 +56,10 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
             " local Athena"
         ),
     ),
+    (
+        re.compile("could not convert blob to UTF8 string"),
+        lambda _: "NOT_SUPPORTED: text that is not UTF-8 is not supported by Headwater's local Athena",
+    ),
     (re.compile("Map keys must be unique"), lambda _: "INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed"),
     (re.compile("Map keys can not be NULL"), lambda _: "INVALID_FUNCTION_ARGUMENT: map key cannot be null"),
     (
@@ -128,7 +132,13 @@ def _invalid_input(body: str, clean: str) -> QueryFailed:
         return QueryFailed(routine[1].strip())
     if "is not utf-8 encoded" in body:
         return QueryFailed("NOT_SUPPORTED: text that is not UTF-8 is not supported by Headwater's local Athena")
-    if "parquet" in body.lower():
+    if "The CSV Parser state machine reached an invalid state" in body:
+        message = "a compressed text file whose lines end in different ways"
+        return QueryFailed(f"NOT_SUPPORTED: {message} is not supported by Headwater's local Athena")
+    if "Maximum line size of" in body:
+        message = "a line of more than 16 MiB in a text file"
+        return QueryFailed(f"NOT_SUPPORTED: {message} is not supported by Headwater's local Athena")
+    if "parquet" in body.lower() or "No magic bytes found" in body:
         return QueryFailed(f"HIVE_BAD_DATA: Not valid Parquet file: {clean}")
     if "more than one row" in body.lower():
         return QueryFailed("SUBQUERY_MULTIPLE_ROWS: Scalar sub-query has returned multiple rows")

@@ -80,7 +80,7 @@ def format_of_table(table: Table) -> FileFormat:
     name = written.get(serde)
     if table.serde == _JSON_SERDE:
         name = "json"
-    if name is None:
+    if name is None or table.input_format not in ("", FileFormat(name, "none").hive().input_format):
         raise QueryFailed(
             f"HIVE_UNSUPPORTED_FORMAT: Output format {table.output_format} with SerDe {table.serde} is not supported."
         )
