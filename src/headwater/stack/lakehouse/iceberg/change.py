@@ -131,7 +131,7 @@ def _changes(prepared: Prepared, rows: _Rows, read: IcebergRead, word: str) -> s
         message = f"{word} table column types don't match SET expressions: Table: [{theirs}], Expressions: "
         raise SqlError("TYPE_MISMATCH", f"{message}[{', '.join(map(str, have))}]", (1, 1))
     for place, (kind, (clause, column)) in enumerate(zip(have, rows.new, strict=True), first):
-        value = assigned(Expr(f"p.c{place}", kind), kinds[column])
+        value = assigned(Expr(f"p.{prepared.columns[place].stored(place)}", kind), kinds[column])
         whens[column].append(f"WHEN p.c1 = {clause} THEN {value.sql}")
     parts = ["p.c0 AS action", "p.c2 AS path", "p.c3 AS row"]
     for place, name in enumerate(read.names):

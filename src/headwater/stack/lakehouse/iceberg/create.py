@@ -202,5 +202,5 @@ def append(table: Table, prepared: Prepared, context: WriteContext) -> int:
 
 def select_stored(prepared: Prepared) -> str:
     """The query with its rows' fields under their own names."""
-    parts = (f"{stored(f'q.c{n}', column.type)} AS d{n}" for n, column in enumerate(prepared.columns))
+    parts = (f"{stored(f'q.{column.stored(n)}', column.type)} AS d{n}" for n, column in enumerate(prepared.columns))
     return f"SELECT {', '.join(parts)} FROM ({prepared.sql}) AS q"  # noqa: S608 - built from translated expressions

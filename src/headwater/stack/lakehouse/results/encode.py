@@ -30,12 +30,17 @@ def csv_query(sql: str, columns: Sequence[OutputColumn]) -> str:
 
     Every value is quoted; NULL is empty and unquoted, which is how a reader tells it from ``""``.
     """
-    values = " || ',' || ".join(_value(f"q.c{i}", column) for i, column in enumerate(columns))
+    values = " || ',' || ".join(_value(i, column) for i, column in enumerate(columns))
     return f"SELECT {values} || chr(10) AS line FROM ({sql}) AS q"
 
 
-def _value(sql: str, column: OutputColumn) -> str:
-    text = display_text(sql, _shown(column.type))
+def _value(place: int, column: OutputColumn) -> str:
+    kind = _shown(column.type)
+    if column.zoned:
+        clock = display_text(f"hw_zone_clock(q.i{place}, q.z{place})", t.Type("timestamp", kind.params))
+        text = f"{clock} || ' ' || q.z{place}"
+    else:
+        text = display_text(f"q.c{place}", kind)
     if column.type.name not in _BARE:
         text = f"replace({text}, '\"', '\"\"')"
     return f"coalesce('\"' || {text} || '\"', '')"

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.casts import local_time
 from headwater.stack.lakehouse.sql.coerce import as_decimal, coerce, common_type
+from headwater.stack.lakehouse.sql.datazones import at_clock, at_instant, at_other_instant, wall_clock_of
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
-from headwater.stack.lakehouse.sql.zones import instant
 
 _DIVISION_BY_ZERO = "'DIVISION_BY_ZERO: Division by zero'"
 
@@ -195,25 +194,25 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
     if interval.type == t.YEAR_TO_MONTH:
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
         if moment.type.name == "timestamptz":
-            local = f"({local_time(moment)} + to_months({sign}{interval.sql}))"
-            shifted = instant(local, moment.type.zone or "UTC", moment.sql)
+            return at_clock(f"({wall_clock_of(moment)} + to_months({sign}{interval.sql}))", moment)
     elif moment.type.name == "date":
         message = "'INVALID_FUNCTION_ARGUMENT: Cannot add hour, minutes or seconds to a date'"
         refusal = fail(message, t.BIGINT, interval.sql)
         days = f"CASE WHEN {interval.sql} % 86400000 <> 0 THEN {refusal} ELSE {interval.sql} // 86400000 END"
         shifted = f"{moment.sql} + CAST({sign}({days}) AS INTEGER)"
     else:
-        shifted = f"{moment.sql} + to_microseconds({sign}1000 * {interval.sql})"
+        shifted = f"{at_instant(moment)} + to_microseconds({sign}1000 * {interval.sql})"
         # An interval has milliseconds, and so has the sum.
         precision = max(t.precision_of(moment.type), 3)
         kind = t.Type(moment.type.name, (precision,), zone=moment.type.zone)
-        return Expr(f"CAST({shifted} AS {t.to_duckdb(kind)})", kind)
+        moved = f"CAST({shifted} AS {t.to_duckdb(kind)})"
+        return at_other_instant(moved, moment, kind)
     return Expr(f"CAST({shifted} AS {t.to_duckdb(moment.type)})", moment.type)
 
 
 def _distance(left: Expr, right: Expr) -> Expr:
     """In milliseconds, rounded half up as Trino rounds the difference."""
-    micros = f"(epoch_us({left.sql}) - epoch_us({right.sql}))"
+    micros = f"(epoch_us({at_instant(left)}) - epoch_us({at_instant(right)}))"
     if max(t.precision_of(left.type), t.precision_of(right.type)) <= 3:
         return Expr(f"({micros} // 1000)", t.DAY_TO_SECOND)
     return Expr(f"(({micros} + 500 - (({micros} + 500) % 1000 + 1000) % 1000) // 1000)", t.DAY_TO_SECOND)

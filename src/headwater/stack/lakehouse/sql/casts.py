@@ -8,14 +8,15 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.clocktimes import MICROSECONDS, rounded_time, time_from_text
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
-from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, null_of, quote_text, refused
+from headwater.stack.lakehouse.sql.datazones import at_other_instant, wall_clock_of, zone_of, zoned
+from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, null_of, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.jsonreads import nested_value
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
 from headwater.stack.lakehouse.sql.text import display_text
 from headwater.stack.lakehouse.sql.todecimal import double_to_decimal, real_to_decimal, text_to_decimal
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day, to_time_with_zone
-from headwater.stack.lakehouse.sql.zones import instant, wall_clock, zone_named
+from headwater.stack.lakehouse.sql.zones import instant, zone_named
 
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 _TEXT_PATTERNS = {
@@ -38,8 +39,9 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
         return value
     if source.name == "json" or target.name == "json":
         return _json(value, target, safe=safe, position=position)
-    if source.name == "varchar" and target.name == "timestamptz":
-        return _zoned(value, target, safe)
+    moment = _to_moment(value, target, safe)
+    if moment is not None:
+        return moment
     if target.name == "timetz":
         zoned = to_time_with_zone(value, target, position)
         if zoned is not None:
@@ -59,6 +61,18 @@ def cast(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr
     if sql is None:
         raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
     return Expr(sql, _result_type(source, target), constant=value.constant)
+
+
+def _to_moment(value: Expr, target: t.Type, safe: bool) -> Expr | None:
+    """Text as a ``timestamp with time zone``, and one whose zone depends on the data with other digits."""
+    if target.name != "timestamptz":
+        return None
+    if value.type.name == "varchar":
+        return _zoned(value, target, safe)
+    if value.zoned is None:
+        return None
+    same = t.precision_of(value.type) <= t.precision_of(target)
+    return at_other_instant(value.zoned.instant if same else _rounded(value.zoned.instant, target), value, target)
 
 
 _NO_JSON = ("time", "timetz", "varbinary", "uuid", "ipaddress", t.DAY_TO_SECOND.name, t.YEAR_TO_MONTH.name)
@@ -225,6 +239,10 @@ def _to_text(value: Expr, target: t.Type) -> str | None:
     if value.type.name in ("array", "map", "row", "varbinary"):
         return None
     text = display_text(value.sql, value.type)
+    if value.zoned is not None:
+        text = (
+            f"{display_text(wall_clock_of(value), t.Type('timestamp', value.type.params))} || ' ' || {zone_of(value)}"
+        )
     if target.name == "char":
         return f"rpad(left({text}, {target.params[0]}), {target.params[0]}, ' ')"
     if not target.params:
@@ -263,7 +281,7 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
         value = Expr(local_time_of_day(value.sql, source), t.Type("time", source.params))
         source = value.type
     if source.name == "timestamptz" and target.name in ("date", "time", "timestamp"):
-        value = Expr(local_time(value), t.Type("timestamp", source.params))
+        value = Expr(wall_clock_of(value), t.Type("timestamp", source.params))
         source = value.type
     if source.name == target.name == "time":
         return rounded_time(value.sql, source, target)
@@ -280,7 +298,6 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
 
 
 _UTC = "((UTC|GMT|UT|Z)|(UTC|GMT|UT)?[+-]00?(:?00)?)?"
-_ZONE = r"[A-Za-z][A-Za-z0-9_/+:-]*|[+-][0-9]{1,2}(:?[0-9]{2})?"
 
 
 def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
@@ -293,25 +310,18 @@ def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
     clock = t.Type("timestamp", target.params)
     local = _timestamp_from_text(value.sql, clock, safe)
     if zone is None:
-        return Expr(_zoned_text(value.sql, local, target, safe), t.Type("timestamptz", target.params, zone="UTC"))
+        return _zoned_text(value.sql, local, target, safe)
     return Expr(instant(local, zone), t.Type("timestamptz", target.params, zone=zone), constant=True)
 
 
-def _zoned_text(sql: str, local: str, target: t.Type, safe: bool) -> str:
-    zone = f"regexp_extract({sql}, {quote_text(f'^{_ZONED}$')}, 3)"
-    in_utc, in_any = (f"regexp_full_match({zone}, {quote_text(form)})" for form in (_UTC, _ZONE))
-    what = Unsupported(f"CAST from varchar to {target} of a text in a zone other than UTC")
-    text = str(what).removeprefix("NOT_SUPPORTED: ")
-    elsewhere = refused(f"{quote_text(f'{text}: ')} || {sql}", target)
+def _zoned_text(sql: str, local: str, target: t.Type, safe: bool) -> Expr:
+    written = f"regexp_extract({sql}, {quote_text(f'^{_ZONED}$')}, 3)"
+    in_utc = f"regexp_full_match({written}, {quote_text(_UTC)})"
     otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
-    return f"CASE WHEN {in_utc} THEN {local} WHEN {in_any} THEN {elsewhere} WHEN {sql} IS NOT NULL THEN {otherwise} END"
-
-
-def local_time(value: Expr) -> str:
-    """The wall clock of a ``timestamp with time zone``, as a DuckDB TIMESTAMP."""
-    if value.type.zone is None:
-        raise Unsupported("reading the fields of a timestamp with time zone whose zone depends on the data")
-    return wall_clock(value.sql, value.type.zone)
+    known = f"hw_try_zone({written})"
+    elsewhere = f"WHEN {known} IS NOT NULL THEN hw_zone_instant({local}, {known})"
+    instant = f"CASE WHEN {in_utc} THEN {local} {elsewhere} WHEN {sql} IS NOT NULL THEN {otherwise} END"
+    return zoned(instant, f"CASE WHEN {in_utc} THEN 'UTC' ELSE {known} END", target)
 
 
 def _nested(value: Expr, target: t.Type, *, position: Position) -> str | None:

@@ -130,6 +130,8 @@ def can_coerce(source: t.Type, target: t.Type) -> bool:
 def coerce(value: Expr, target: t.Type) -> Expr:
     """The value in the target type, by implicit conversion (the caller has asked ``can_coerce``)."""
     source = value.type
+    if value.zoned is not None and source == target:
+        return value
     if source.name == "unknown":
         return null_of(target) if value.sql == "NULL" else Expr(_cast(value.sql, target), target)
     if target == t.Type("char", (MOST_CHARACTERS,)):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.coerce import coerce, common_type
+from headwater.stack.lakehouse.sql.datazones import at_instant, with_zone_of
 from headwater.stack.lakehouse.sql.expression import Expr, fail, refused
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 
@@ -23,7 +23,7 @@ def together(values: Sequence[Expr]) -> list[Expr] | None:
     if kind.name == "unknown":
         return list(values)
     # A zone that is not the same in all values is not known in the type of any.
-    return [replace(coerce(value, kind), type=kind) for value in values]
+    return [with_zone_of(coerce(value, kind), kind) for value in values]
 
 
 def comparison(operator: str, left: Expr, right: Expr, position: Position) -> Expr:
@@ -38,7 +38,7 @@ def comparison(operator: str, left: Expr, right: Expr, position: Position) -> Ex
         # Padding makes no difference between values of char.
         texts = (f"rtrim({side.sql}, ' ')" for side in (left, right))
         return Expr(f"({f' {operator} '.join(texts)})", t.BOOLEAN, constant=left.constant and right.constant)
-    pair = together([left, right])
+    pair = together([at_instant(left), at_instant(right)])
     if pair is None or (operator in ("<", "<=", ">", ">=") and not t.is_orderable(pair[0].type)):
         shown = _SHOWN.get(operator, operator)
         raise SqlError("TYPE_MISMATCH", f"Cannot apply operator: {left.type} {shown} {right.type}", position)
@@ -170,7 +170,7 @@ def one_of(value: Expr, items: Sequence[Expr], position: Position) -> Expr:
     """``value IN (item, …)``."""
     if any(side.type.name == "char" for side in (value, *items)):
         return Expr(f"({' OR '.join(comparison('=', value, item, position).sql for item in items)})", t.BOOLEAN)
-    merged = together([value, *items])
+    merged = together([at_instant(side) for side in (value, *items)])
     if merged is None:
         kinds = sorted({str(item.type) for item in items})
         shown = ", ".join([str(value.type), *kinds])

@@ -10,13 +10,25 @@ from headwater.stack.lakehouse.sql.macros import CALL
 
 
 @dataclass(frozen=True)
+class Zoned:
+    """DuckDB SQL for the instant of a moment, in UTC, and for the name of its zone, which depends on the data."""
+
+    instant: str
+    zone: str
+
+
+@dataclass(frozen=True)
 class Expr:
-    """DuckDB SQL with its Trino type. ``literal`` is the value of a literal, for rules that need it beforehand."""
+    """DuckDB SQL with its Trino type. ``literal`` is the value of a literal, for rules that need it beforehand.
+
+    ``zoned`` is a ``timestamp with time zone`` whose zone depends on the data, of which ``sql`` knows UTC only.
+    """
 
     sql: str
     type: t.Type
     literal: str | int | float | bool | None = None
     constant: bool = False
+    zoned: Zoned | None = None
 
     def __str__(self) -> str:
         return self.sql
@@ -69,7 +81,7 @@ def once(values: Sequence[Expr], make: Callable[[Sequence[Expr]], Expr]) -> Expr
     Only for what Trino computes from all of its values: they are computed first.
     """
     made = make(values)
-    if not _repeats(made.sql, [value.sql for value in values]):
+    if not _repeats(" ".join(_texts(made)), [text for value in values for text in _texts(value)]):
         return made
     bindings: dict[str, str] = {}
     named: list[Expr] = []
@@ -77,12 +89,23 @@ def once(values: Sequence[Expr], make: Callable[[Sequence[Expr]], Expr]) -> Expr
         plain = value.constant and len(value.sql) < _SHORT and not CALL.search(value.sql)
         if plain or value.sql.startswith("lambda "):
             named.append(value)
+        elif value.zoned is not None:
+            bindings |= {f"a{i}": value.zoned.instant, f"z{i}": value.zoned.zone}
+            beside = Zoned(f"hw_once.a{i}", f"hw_once.z{i}")
+            named.append(replace(value, sql=only_utc(beside, value.type), zoned=beside))
         else:
             bindings[f"a{i}"] = value.sql
             named.append(replace(value, sql=f"hw_once.a{i}"))
-    packed = ", ".join(f"{name} := {sql}" for name, sql in bindings.items())
+    if not bindings:
+        return made
+    packed = f"struct_pack({', '.join(f'{name} := {sql}' for name, sql in bindings.items())})"
     body = make(named)
-    return replace(body, sql=bound({"hw_once": f"struct_pack({packed})"}, body.sql)) if bindings else made
+    sql, *beside_it = (bound({"hw_once": packed}, text) for text in _texts(body))
+    return replace(body, sql=sql, zoned=Zoned(*beside_it) if beside_it else None)
+
+
+def _texts(value: Expr) -> list[str]:
+    return [value.sql, *([] if value.zoned is None else [value.zoned.instant, value.zoned.zone])]
 
 
 def _repeats(made: str, values: Sequence[str]) -> bool:
@@ -116,6 +139,14 @@ def refused(message_sql: str, kind: t.Type) -> str:
     The message has to depend on the row: a constant would be computed before the first one is read.
     """
     return f"list_extract(CAST([] AS {t.to_duckdb(kind)}[]), hw_refuse({message_sql}))"
+
+
+def only_utc(moment: Zoned, kind: t.Type) -> str:
+    """The instant of a moment, where the zone cannot be kept: another one than UTC ends the query."""
+    what = "a timestamp with time zone in another zone than UTC here is not supported by Headwater's local Athena: "
+    refusal = refused(f"{quote_text(what)} || {moment.zone}", kind)
+    at = moment.instant
+    return f"CASE WHEN {moment.zone} = 'UTC' THEN {at} WHEN {at} IS NOT NULL THEN {refusal} END"
 
 
 def attempt(sql: str) -> str:

@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.sql.calls import Clauses, Registry, Request, call
 from headwater.stack.lakehouse.sql.coerce import coerce
 from headwater.stack.lakehouse.sql.comparison import with_no_null_inside, with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
+from headwater.stack.lakehouse.sql.datazones import at_instant, of_group
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError, check_size
 from headwater.stack.lakehouse.sql.functions.model import Variables
@@ -84,7 +85,7 @@ class Expressions:
             return None
         value = replace(self, grouped=None).translate(node)
         if value.sql in (self.grouped or ()) or value.constant:
-            return replace(value, sql=with_sorted_keys(value.sql, value.type))
+            return of_group(replace(value, sql=with_sorted_keys(value.sql, value.type)))
         return None
 
     def subquery(self, tree: exp.Expression) -> Query:
@@ -171,7 +172,7 @@ class Expressions:
         if not t.is_orderable(value.type):
             message = f"{value.type} is not orderable, and therefore cannot be used in {clause}"
             raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-        return with_no_null_inside(value.sql, value.type)
+        return with_no_null_inside(at_instant(value).sql, value.type)
 
 
 def direction(node: exp.Ordered) -> str:

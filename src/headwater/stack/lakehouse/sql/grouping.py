@@ -12,6 +12,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
+from headwater.stack.lakehouse.sql.datazones import at_instant
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -119,7 +120,7 @@ def _element(
         value = rules.translate(node)
     found.append(value.sql)
     # Parentheses keep DuckDB from reading a constant as an ordinal.
-    return f"({with_sorted_keys(value.sql, value.type)})"
+    return f"({with_sorted_keys(at_instant(value).sql, value.type)})"
 
 
 def _check_key(node: exp.Expression, rules: Expressions) -> None:

@@ -53,6 +53,15 @@ MACROS: tuple[str, ...] = (
          ELSE t END""",
     "CREATE MACRO hw_instant(l, z) AS hw_instant_first(l, z, timezone('UTC', timezone(z, l)))",
     "CREATE MACRO hw_instant_near(l, n, z) AS hw_instant_as(l, n, z, hw_instant(l, z))",
+    # The same in a zone that depends on the data: UTC, an offset or a name.
+    """CREATE MACRO hw_ahead(z) AS
+         to_minutes(CAST(z[1:3] AS INTEGER) * 60 + CAST(z[1] || z[5:6] AS INTEGER))""",
+    """CREATE MACRO hw_zone_clock(i, z) AS CASE WHEN z = 'UTC' THEN i
+         WHEN z[1] IN ('+', '-') THEN i + hw_ahead(z) ELSE hw_clock(i, z) END""",
+    """CREATE MACRO hw_zone_instant(l, z) AS CASE WHEN z = 'UTC' THEN l
+         WHEN z[1] IN ('+', '-') THEN l - hw_ahead(z) ELSE hw_instant(l, z) END""",
+    """CREATE MACRO hw_zone_near(l, n, z) AS CASE WHEN z = 'UTC' THEN l
+         WHEN z[1] IN ('+', '-') THEN l - hw_ahead(z) ELSE hw_instant_near(l, n, z) END""",
     # Before the year 1 DuckDB counts years before Christ; ISO 8601 has a year 0.
     """CREATE MACRO hw_date_text(x) AS
          CASE WHEN x < DATE '0001-01-01' THEN strftime(x, '%Y-%m-%d') ELSE CAST(x AS VARCHAR) END""",

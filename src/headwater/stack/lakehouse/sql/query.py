@@ -8,17 +8,25 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expression import Expr, Zoned
 from headwater.stack.lakehouse.sql.scope import Field, KeyOrigin
 
 
 @dataclass(frozen=True)
 class OutputColumn:
-    """One column of a query: its name (``None`` when it has none), its type, and the partition keys it passes on."""
+    """One column of a query: its name (``None`` when it has none), its type, and the partition keys it passes on.
+
+    Beside a ``zoned`` one, ``c3``, stand the instant ``i3`` and the zone ``z3``: it has zones that depend on the data.
+    """
 
     name: str | None
     type: t.Type
     origins: frozenset[KeyOrigin] = frozenset()
+    zoned: bool = False
+
+    def stored(self, place: int) -> str:
+        """The name of the column, in the query, that a table without zones stores."""
+        return f"{'i' if self.zoned else 'c'}{place}"
 
 
 @dataclass(frozen=True)
@@ -49,5 +57,6 @@ def fields_of(alias: str, qualifier: tuple[str, ...], query: Query, names: list[
     found = []
     for i, column in enumerate(query.columns):
         name = names[i] if i < len(names) else column.name and column.name.lower()
-        found.append(Field(name, Expr(f"{alias}.c{i}", column.type), qualifier, column.origins))
+        beside = Zoned(f"{alias}.i{i}", f"{alias}.z{i}") if column.zoned else None
+        found.append(Field(name, Expr(f"{alias}.c{i}", column.type, zoned=beside), qualifier, column.origins))
     return tuple(found)

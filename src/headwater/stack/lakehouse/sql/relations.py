@@ -12,6 +12,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import comparison, together
+from headwater.stack.lakehouse.sql.datazones import at_instant, differ, zone_of
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.information import SCHEMA
@@ -175,10 +176,12 @@ class Relations:
             message = "Values rows have mismatched types"
             raise SqlError("TYPE_MISMATCH", message, self.queries.context.position(node))
         merged = [column for column in columns if column is not None]
-        lines = ", ".join(f"({', '.join(column[i].sql for column in merged)})" for i in range(len(rows)))
-        names = ", ".join(f"c{i}" for i in range(len(merged)))
+        zones = [differ(column) for column in merged]
+        written = [_with_zones(column, zone) for column, zone in zip(merged, zones, strict=True)]
+        lines = ", ".join(f"({', '.join(cells[i] for cells in written)})" for i in range(len(rows)))
+        names = ", ".join(f"c{i}, i{i}, z{i}" if zone else f"c{i}" for i, zone in enumerate(zones))
         sql = f"SELECT {names} FROM (VALUES {lines}) AS v({names})"
-        return Query(sql, tuple(OutputColumn(None, column[0].type) for column in merged))
+        return Query(sql, tuple(OutputColumn(None, c[0].type, zoned=z) for c, z in zip(merged, zones, strict=True)))
 
     # --- joins -------------------------------------------------------------------------------------------------------
 
@@ -246,6 +249,13 @@ class Relations:
 def _beside(before: Relation, group: Relation) -> Relation:
     """``a, b JOIN c``: all rows of what stands before the comma with all of the joins behind it."""
     return Relation(f"{before.sql} CROSS JOIN {group.sql}", (*before.fields, *group.fields)) if before.sql else group
+
+
+def _with_zones(column: Sequence[Expr], zones: bool) -> list[str]:
+    """The cells of a column; of moments in several zones, the instant and the zone beside each."""
+    if not zones:
+        return [value.sql for value in column]
+    return [f"{value.sql}, {at_instant(value)}, {zone_of(value)}" for value in column]
 
 
 def _spread(row: list[Expr]) -> list[Expr]:

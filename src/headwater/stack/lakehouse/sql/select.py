@@ -17,7 +17,7 @@ from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.coerce import coerce, common_type
 from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
-from headwater.stack.lakehouse.sql.expression import Expr
+from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
 from headwater.stack.lakehouse.sql.failures import SqlError, check_size
 from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
@@ -115,6 +115,9 @@ class Queries:
                 raise SqlError("TYPE_MISMATCH", message, self.context.after(tree.this, rf"\b{word}\b"))
             columns.append(OutputColumn(a.name, kind, a.origins | b.origins))
         everything = "" if tree.args.get("distinct") else " ALL"
+        if word == "UNION" and everything:
+            sides_of = zip(columns, left.columns, right.columns, strict=True)
+            columns = [replace(c, zoned=a.zoned or b.zoned or _no_zone(c.type)) for c, a, b in sides_of]
         # Only UNION ALL compares nothing.
         sides = (_converted(side, columns, compared=word != "UNION" or not everything) for side in (left, right))
         sql = f"({f') {word}{everything} ('.join(sides)})"
@@ -169,7 +172,8 @@ class Queries:
         if tree.args.get("distinct"):
             parts = ["SELECT DISTINCT "]
             values = [with_sorted_keys(item.value.sql, item.value.type) for item in items]
-        parts.append(", ".join(f"{value} AS c{i}" for i, value in enumerate(values)))
+        zones = [] if tree.args.get("distinct") or ties(tree, self.context) is not None else _beside(items)
+        parts.append(", ".join([*(f"{value} AS c{i}" for i, value in enumerate(values)), *zones]))
         parts.append(f" FROM {relation.sql}" if relation else "")
         parts.append(where)
         parts.append(f" GROUP BY {grouping.sql}" if grouping else "")
@@ -179,7 +183,7 @@ class Queries:
                 raise SqlError("NESTED_WINDOW", message, self.context.position(window))
             having = rules.typed(tree.args["having"].this, t.BOOLEAN, "HAVING clause")
             parts.append(f" HAVING {having.sql}")
-        columns = tuple(_output(item, grouping) for item in items)
+        columns = tuple(replace(_output(item, grouping), zoned=bool(zones and item.value.zoned)) for item in items)
         return Query(self._limited("".join(parts), tree, items, rules), _without_origins(columns, tree))
 
     def _limited(self, sql: str, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
@@ -249,7 +253,7 @@ class Queries:
         same = [i for i, item in enumerate(items, 1) if item.value.sql == value.sql]
         place = index or (same[0] if same else 0)
         # With DISTINCT, only what is selected can be sorted by.
-        return str(place) if place and (distinct or not value.type.items) else key
+        return str(place) if place and (distinct or not (value.type.items or value.zoned)) else key
 
     def _check_distinct(self, tree: exp.Expression, node: exp.Ordered, place: str) -> None:
         at = self.context.before(tree.expressions[0], r"\bSELECT\b")
@@ -267,7 +271,15 @@ def _converted(query: Query, columns: Sequence[OutputColumn], *, compared: bool)
         value = Expr(f"c{i}", have.type)
         sql = coerce(value, want.type).sql if want.type.name != "unknown" else value.sql
         parts.append(f"{with_sorted_keys(sql, want.type) if compared else sql} AS c{i}")
+        if want.zoned:
+            parts.append(
+                f"i{i}, z{i}" if have.zoned else f"{sql} AS i{i}, {quote_text(have.type.zone or 'UTC')} AS z{i}"
+            )
     return f"SELECT {', '.join(parts)} FROM ({query.sql})"
+
+
+def _no_zone(kind: t.Type) -> bool:
+    return kind.name == "timestamptz" and kind.zone is None
 
 
 def _without_origins(columns: tuple[OutputColumn, ...], tree: exp.Expression) -> tuple[OutputColumn, ...]:
@@ -281,6 +293,12 @@ def _windows(tree: exp.Expression) -> Sequence[exp.Expression]:
     if not isinstance(tree, exp.Select):
         return ()
     return [w for item in tree.expressions for w in item.find_all(exp.Window)]
+
+
+def _beside(items: Sequence[Item]) -> list[str]:
+    """What stands beside the columns whose zones depend on the data."""
+    zones = [(i, item.value.zoned) for i, item in enumerate(items)]
+    return [f"{zoned.instant} AS i{i}, {zoned.zone} AS z{i}" for i, zoned in zones if zoned is not None]
 
 
 def _output(item: Item, grouping: Grouping | None) -> OutputColumn:

@@ -50,6 +50,7 @@ def view_query(queries: Queries, table: Table, node: exp.Expression) -> Query:
             message = f"{found} cannot be coerced to column [{declared.name}] of type {kind} stored in view definition"
             raise SqlError("VIEW_IS_STALE", f"View '{name}' is stale or in invalid state: {message}", position)
         value = coerce(Expr(f"v.c{i}", have.type), kind)
-        parts.append(f"{value.sql} AS c{i}")
-        columns.append(OutputColumn(declared.name, value.type, have.origins))
+        zoned = have.zoned and value.type == have.type
+        parts.append(f"{value.sql} AS c{i}{f', v.i{i}, v.z{i}' if zoned else ''}")
+        columns.append(OutputColumn(declared.name, value.type, have.origins, zoned))
     return Query(f"SELECT {', '.join(parts)} FROM ({query.sql}) AS v", tuple(columns))  # noqa: S608 - translated SQL

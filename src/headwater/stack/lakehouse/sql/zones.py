@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.sql.failures import Position, SqlError
 
 _OFFSET = re.compile(r"([+-])(\d{2}):(\d{2})")
 _WRITTEN = re.compile(r"(?:utc|gmt|ut)?([+-])(\d{1,2})(?::?(\d{2}))?")
-_FURTHEST = 14 * 60
+FURTHEST = 14 * 60
 _SAME_AS_UTC = ("utc", "z", "ut", "uct", "gmt", "gmt0", "greenwich", "universal", "zulu")
 # ICU keeps them from JDK 1.1; Java's ZoneId doesn't.
 _NOT_OF_JAVA = (
@@ -59,7 +59,7 @@ def zone_named(text: str) -> str | None:
     if found is None:
         return _names().get(name)
     minutes = int(found[2]) * 60 + int(found[3] or 0)
-    if int(found[3] or 0) > 59 or minutes > _FURTHEST:
+    if int(found[3] or 0) > 59 or minutes > FURTHEST:
         return None
     return zone_ahead(-minutes if found[1] == "-" else minutes)
 
@@ -71,7 +71,7 @@ def zone_ahead(minutes: int) -> str:
 
 def zone_ahead_or_refused(minutes: int, position: Position | None = None) -> str:
     """The zone that is as far ahead of UTC, at most 14 hours."""
-    if abs(minutes) > _FURTHEST:
+    if abs(minutes) > FURTHEST:
         raise SqlError("INVALID_FUNCTION_ARGUMENT", f"Invalid offset minutes {minutes}", position)
     return zone_ahead(minutes)
 

@@ -99,7 +99,7 @@ def fit_types(given: Sequence[str], prepared: Prepared, columns: Sequence[Output
         value = null_of(kinds[name])
         if name in wanted:
             index = wanted.index(name)
-            value = assigned(Expr(f"i.c{index}", have[index]), kinds[name])
+            value = assigned(Expr(f"i.{prepared.columns[index].stored(index)}", have[index]), kinds[name])
         parts.append(f"{value.sql} AS c{place}")
     sql = f"SELECT {', '.join(parts)} FROM ({prepared.sql}) AS i"  # noqa: S608 - built from translated expressions
     return Prepared(sql, tuple(columns))

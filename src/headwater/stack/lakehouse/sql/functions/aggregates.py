@@ -10,6 +10,7 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import rescaled, unscaled
 from headwater.stack.lakehouse.sql.coerce import coerce
 from headwater.stack.lakehouse.sql.comparison import to_take_greatest_of, with_no_null_inside, with_sorted_keys
+from headwater.stack.lakehouse.sql.datazones import at_instant, zoned
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.mapaggregates import entries_of
@@ -107,8 +108,11 @@ def _no_nan(value: Expr) -> str:
 
 
 def _extreme(function: str) -> Builder:
-    def build(call: Call) -> str:
+    def build(call: Call) -> Expr | str:
         value = call.arguments[0]
+        if value.zoned is not None:
+            at, zone = value.zoned.instant, value.zoned.zone
+            return zoned(f"{function}({at}){call.over}", f"arg_{function}({zone}, {at}){call.over}", value.type)
         place = to_take_greatest_of if function == "max" else with_no_null_inside
         found = f"{function}({call.distinct}{place(value.sql, value.type)}){call.over}"
         if function == "max" and value.type.name in t.APPROXIMATE:
@@ -153,6 +157,7 @@ def _by(function: str) -> Builder:
 
 
 def _as_key(which: str, key: Expr) -> str:
+    key = at_instant(key)
     if which == "max" and key.type.name in t.APPROXIMATE:
         return f"CASE WHEN isnan({key}) THEN CAST('-inf' AS {t.to_duckdb(key.type)}) ELSE {key} END"
     return (to_take_greatest_of if which == "max" else with_no_null_inside)(key.sql, key.type)
@@ -191,7 +196,8 @@ def _checksum(call: Call) -> str:
 
 
 def _bool_or_count(call: Call) -> str:
-    return f"count(*){call.over}" if not call.arguments else f"count({call.distinct}{call.arguments[0]}){call.over}"
+    counted = at_instant(call.arguments[0]) if call.arguments else ""
+    return f"count({call.distinct}{counted}){call.over}" if call.arguments else f"count(*){call.over}"
 
 
 def _most_frequent(call: Call) -> str:

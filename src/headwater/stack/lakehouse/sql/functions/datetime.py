@@ -6,7 +6,16 @@ from dataclasses import replace
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.casts import cast, local_time
+from headwater.stack.lakehouse.sql.casts import cast
+from headwater.stack.lakehouse.sql.datazones import (
+    at_clock,
+    at_instant,
+    at_other_instant,
+    in_zone,
+    wall_clock_of,
+    zone_of,
+    zoned,
+)
 from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
@@ -41,14 +50,14 @@ def local_clock(value: Expr) -> str:
     """The wall clock that the fields of a time are read from."""
     if value.type.name == "timetz":
         return local_time_of_day(value.sql, value.type)
-    return local_time(value) if value.type.name == "timestamptz" else value.sql
+    return wall_clock_of(value) if value.type.name == "timestamptz" else value.sql
 
 
 def _back(local_sql: str, value: Expr) -> Expr:
     """A wall clock computed from that of a value, in its type; clocks that are shown twice keep the offset."""
     kind = value.type
     if kind.name == "timestamptz":
-        return Expr(instant(f"({local_sql})", kind.zone or "UTC", value.sql), kind)
+        return at_clock(f"({local_sql})", value)
     return Expr(f"CAST({local_sql} AS {t.to_duckdb(kind)})", kind)
 
 
@@ -61,7 +70,8 @@ def _trunc(call: Call) -> Expr:
         cut = f"CAST(TIME '00:00:00' + to_microseconds(epoch_us({local}) // {size} * {size}) AS TIME)"
         return Expr(instant(cut, value.type.zone or "UTC") if value.type.name == "timetz" else cut, value.type)
     if value.type.name == "timestamptz" and unit in _TIME_UNITS:
-        return Expr(f"({value} - ({local} - date_trunc({quote_text(unit)}, {local})))", value.type)
+        cut = f"({at_instant(value)} - ({local} - date_trunc({quote_text(unit)}, {local})))"
+        return at_other_instant(cut, value, value.type)
     return _back(f"date_trunc({quote_text(unit)}, {local})", value)
 
 
@@ -84,7 +94,8 @@ def _add(call: Call) -> Expr:
     unit = _unit(call, _units_of(value.type))
     step = _STEPS[unit].format(amount.sql)
     if unit in _TIME_UNITS:
-        return Expr(f"CAST({value} + {step} AS {t.to_duckdb(value.type)})", value.type)
+        shifted = f"CAST({at_instant(value)} + {step} AS {t.to_duckdb(value.type)})"
+        return at_other_instant(shifted, value, value.type) if value.zoned else Expr(shifted, value.type)
     return _back(f"{local_clock(value)} + {step}", value)
 
 
@@ -98,9 +109,10 @@ def _diff(call: Call) -> str:
     if first.type.name in ("time", "timetz"):
         distance = f"(epoch_us({last}) - epoch_us({first}))"
         return f"CAST(sign({distance}) * (abs({distance}) // {_MICROSECONDS[unit]}) AS BIGINT)"
-    a, b = first.sql, last.sql
+    a, b = at_instant(first).sql, at_instant(last).sql
     if unit in _DATE_UNITS and first.type.name == "timestamptz":
-        a, b = local_time(first), wall_clock(last.sql, first.type.zone or "UTC")
+        zone = first.type.zone or "UTC"
+        a, b = wall_clock_of(first), f"hw_zone_clock({b}, {zone_of(first)})" if first.zoned else wall_clock(b, zone)
     if max(t.precision_of(first.type), t.precision_of(last.type)) > 3:
         a, b = f"date_trunc('millisecond', {a})", f"date_trunc('millisecond', {b})"
     return (
@@ -146,31 +158,37 @@ def _from_unixtime(call: Call) -> Expr:
     millis = f"({call.arguments[0]} * 1000)"
     rounded = f"(floor({millis}) + CASE WHEN {millis} - floor({millis}) >= 0.5 THEN 1 ELSE 0 END)"
     sql = f"make_timestamp(CAST({rounded} AS BIGINT) * 1000)"
-    zone = "UTC"
-    if len(call.arguments) == 3:
-        hours, minutes = (argument.literal for argument in call.arguments[1:])
-        if not isinstance(hours, int) or not isinstance(minutes, int):
-            raise Unsupported("from_unixtime with an offset that is not a literal")
-        zone = zone_ahead_or_refused(hours * 60 + minutes)
-    elif len(call.arguments) > 1:
-        literal = call.arguments[1].literal
-        if not isinstance(literal, str):
-            raise Unsupported("from_unixtime with a zone that is not a literal")
-        zone = zone_or_refused(literal)
-    return Expr(sql, t.Type("timestamptz", (3,), zone=zone))
+    kind = t.TIMESTAMPTZ
+    if len(call.arguments) == 1:
+        return Expr(sql, kind)
+    if len(call.arguments) == 2:
+        return _shown_in(sql, call.arguments[1], kind)
+    hours, minutes = call.arguments[1:]
+    if isinstance(hours.literal, int) and isinstance(minutes.literal, int):
+        return Expr(sql, replace(kind, zone=zone_ahead_or_refused(hours.literal * 60 + minutes.literal)))
+    return zoned(sql, f"hw_zone_ahead({hours} * 60 + {minutes})", kind)
+
+
+def _shown_in(instant_sql: str, zone: Expr, kind: t.Type) -> Expr:
+    if not isinstance(zone.literal, str):
+        return in_zone(instant_sql, zone, kind)
+    return Expr(instant_sql, t.Type("timestamptz", kind.params, zone=zone_or_refused(zone.literal)))
 
 
 def _with_timezone(call: Call) -> Expr:
     """``with_timezone`` reads a wall clock in the zone; ``at_timezone`` shows an instant there."""
     value, zone = call.arguments
-    if zone.type == t.DAY_TO_SECOND and isinstance(zone.literal, int):
-        named = zone_ahead_or_refused(int(zone.literal / 60_000))
-    elif isinstance(zone.literal, str):
-        named = zone_or_refused(zone.literal)
-    else:
-        raise Unsupported(f"{call.name} with a zone that is not a literal")
-    kind = t.Type("timestamptz", value.type.params, zone=named)
-    return Expr(instant(value.sql, named) if call.name == "with_timezone" else value.sql, kind)
+    if zone.type == t.DAY_TO_SECOND:
+        if not isinstance(zone.literal, int):
+            raise Unsupported(f"{call.name} with an offset that is not a literal")
+        ahead = zone_ahead_or_refused(int(zone.literal / 60_000))
+        return Expr(at_instant(value).sql, t.Type("timestamptz", value.type.params, zone=ahead))
+    if call.name == "at_timezone":
+        return _shown_in(at_instant(value).sql, zone, value.type)
+    if not isinstance(zone.literal, str):
+        return in_zone(f"hw_zone_instant({value}, hw_zone({zone}))", zone, value.type)
+    named = zone_or_refused(zone.literal)
+    return Expr(instant(value.sql, named), t.Type("timestamptz", value.type.params, zone=named))
 
 
 def _zone_field(divisor: int) -> Builder:
@@ -178,14 +196,14 @@ def _zone_field(divisor: int) -> Builder:
 
     def build(call: Call) -> str:
         value = call.arguments[0]
-        minutes = f"CAST((epoch_us({local_clock(value)}) - epoch_us({value})) // 60000000 AS BIGINT)"
+        minutes = f"CAST((epoch_us({local_clock(value)}) - epoch_us({at_instant(value)})) // 60000000 AS BIGINT)"
         return f"({minutes} // 60)" if divisor == 60 else f"({minutes} % 60)"
 
     return build
 
 
 def _human_seconds(call: Call) -> str:
-    return f"epoch_us(CAST({call.arguments[0]} AS TIMESTAMP)) / 1e6"
+    return f"epoch_us(CAST({at_instant(call.arguments[0])} AS TIMESTAMP)) / 1e6"
 
 
 def _parse_duration(call: Call) -> Expr:
@@ -242,10 +260,10 @@ def _interval_field(name: str) -> Builder:
 
 
 def _zone_name(call: Call) -> str:
-    zone = call.arguments[0].type.zone
-    if zone is None:
+    value = call.arguments[0]
+    if value.type.zone is None and value.zoned is None:
         raise Unsupported("timezone() of a timestamp whose zone depends on the data")
-    return f"CASE WHEN {call.arguments[0]} IS NOT NULL THEN {quote_text(zone)} END"
+    return f"CASE WHEN {at_instant(value)} IS NOT NULL THEN {zone_of(value)} END"
 
 
 FUNCTIONS: tuple[Function, ...] = (

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.datazones import at_instant, zone_of, zoned
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.datetime import local_clock
@@ -37,9 +38,10 @@ def _date_format(call: Call) -> str:
 
 def _joda(value: Expr, pattern: str) -> str:
     """By Joda's rules, in Python, with the zone that the value has."""
-    local, zone = local_clock(value), value.type.zone or "UTC"
-    ahead = f"CAST((epoch_us({local}) - epoch_us({value})) // 60000000 AS BIGINT)" if zone != "UTC" else "0"
-    return f"hw_joda_text(CAST({local} AS TIMESTAMP), {pattern}, {quote_text(zone)}, {ahead})"
+    local, ahead = local_clock(value), "0"
+    if value.zoned is not None or value.type.zone not in (None, "UTC"):
+        ahead = f"CAST((epoch_us({local}) - epoch_us({at_instant(value)})) // 60000000 AS BIGINT)"
+    return f"hw_joda_text(CAST({local} AS TIMESTAMP), {pattern}, {zone_of(value)}, {ahead})"
 
 
 def _format_datetime(call: Call) -> str:
@@ -81,7 +83,10 @@ def _parse_datetime(call: Call) -> Expr:
         _refuse(lambda: joda_parts(str(pattern.literal)), call)
         if isinstance(text.literal, str):
             return _refuse(lambda: _read_before(str(text.literal), str(pattern.literal), call), call)
-    return Expr(f"hw_parse_datetime({text}, {pattern}, {call.now.year})", t.TIMESTAMPTZ)
+    given = f"{text}, {pattern}, {call.now.year}"
+    zone = f"hw_zone(hw_parse_zone({given}))"
+    value = zoned(f"hw_zone_instant(hw_parse_clock({given}), {zone})", zone, t.TIMESTAMPTZ)
+    return replace(value, sql=f"hw_parse_datetime({given})")
 
 
 def _read_before(text: str, pattern: str, call: Call) -> Expr:
@@ -104,23 +109,30 @@ def _refuse(read: Callable[[], _Read], call: Call) -> _Read:
         raise SqlError(code, message) from error
 
 
-_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3])(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?)?(Z|[+-]00:00)?"
+_ISO = r"[0-9]{4}-[0-9]{2}-[0-9]{2}(T([01][0-9]|2[0-3])(:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?)?)?"
+_ISO_UTC, _ISO_AHEAD = rf"{_ISO}(Z|[+-]00:00)?", rf"{_ISO}[+-](0[0-9]|1[0-3]):[0-5][0-9]"
 
 
 def _from_iso8601_timestamp(call: Call) -> Expr:
-    """The value keeps its own offset in Trino; of data only UTC can be kept here, so another offset ends the query."""
+    """The value keeps its own offset."""
     text, literal = call.arguments[0].sql, call.arguments[0].literal
     if isinstance(literal, str):
         moment, named = _refuse(lambda: iso_timestamp(literal), call)
         zone = zone_or_refused(named or "UTC")
         local = f"CAST({quote_text(moment.isoformat(sep=' '))} AS TIMESTAMP)"
         return Expr(instant(local, zone), t.Type("timestamptz", (3,), zone=zone), constant=True)
-    bare = f"regexp_replace({text}, '(Z|[+-]00:00)$', '')"
+    in_utc, ahead = (f"regexp_full_match({text}, {quote_text(form)})" for form in (_ISO_UTC, _ISO_AHEAD))
+    utc = _iso_clock(f"regexp_replace({text}, '(Z|[+-]00:00)$', '')")
+    shifted = f"{_iso_clock(f'left({text}, -6)')} - hw_ahead(right({text}, 6))"
+    at = f"CASE WHEN {in_utc} THEN {utc} WHEN {ahead} THEN {shifted} ELSE hw_iso_instant({text}) END"
+    zone = f"CASE WHEN {in_utc} THEN 'UTC' WHEN {ahead} THEN right({text}, 6) ELSE hw_iso_zone({text}) END"
+    return zoned(at, zone, t.TIMESTAMPTZ, f"CASE WHEN {in_utc} THEN {utc} ELSE hw_iso_timestamp({text}) END")
+
+
+def _iso_clock(bare: str) -> str:
+    """What follows the milliseconds is cut off, not rounded."""
     padded = f"replace({bare}, 'T', ' ') || CASE length({bare}) WHEN 13 THEN ':00' ELSE '' END"
-    # What follows the milliseconds is cut off, not rounded.
-    value = f"date_trunc('millisecond', CAST({padded} AS TIMESTAMP))"
-    reads = f"regexp_full_match({text}, {quote_text(_ISO)})"
-    return Expr(f"CASE WHEN {reads} THEN {value} ELSE hw_iso_timestamp({text}) END", t.TIMESTAMPTZ)
+    return f"date_trunc('millisecond', CAST({padded} AS TIMESTAMP))"
 
 
 def _to_iso8601(call: Call) -> Expr:
@@ -134,6 +146,8 @@ def _to_iso8601(call: Call) -> Expr:
     if value.type.name == "timestamp":
         return Expr(text, t.varchar(length))
     offset = quote_text("Z") if value.type.zone == "UTC" else _joda(value, quote_text("ZZ"))
+    if value.zoned is not None:
+        offset = f"CASE WHEN {value.zoned.zone} = 'UTC' THEN 'Z' ELSE {_joda(value, quote_text('ZZ'))} END"
     return Expr(f"{text} || {offset}", t.varchar(length + 6))
 
 

@@ -185,6 +185,10 @@ def _joda_read(text: str, pattern: str, this_year: int) -> datetime:
     return moment
 
 
+def _parse_zone(text: str, pattern: str, this_year: int) -> str:
+    return parse_datetime(text, pattern, this_year)[1] or "UTC"
+
+
 def formatted_timestamp(text: str, formats: str) -> datetime | None:
     """The text by the first that fits of a SerDe's ``timestamp.formats``: Joda's patterns, or ``millis`` since 1970.
 
@@ -215,5 +219,7 @@ def _in_utc(moment: datetime, zone: str) -> datetime:
 ROUTINES = (
     Routine("hw_date_parse", date_parse, ["VARCHAR", "VARCHAR"], "TIMESTAMP"),
     Routine("hw_formatted_timestamp", formatted_timestamp, ["VARCHAR", "VARCHAR"], "TIMESTAMP"),
+    Routine("hw_parse_clock", lambda *given: parse_datetime(*given)[0], ["VARCHAR", "VARCHAR", "BIGINT"], "TIMESTAMP"),
+    Routine("hw_parse_zone", _parse_zone, ["VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
     Routine("hw_parse_datetime", _joda_read, ["VARCHAR", "VARCHAR", "BIGINT"], "TIMESTAMP"),
 )

@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
+from headwater.stack.lakehouse.sql.zones import FURTHEST, zone_ahead, zone_named
 
 _TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|([^A-Za-z'])", re.DOTALL)
 _NUMBERS: dict[str, Callable[[datetime], int]] = {
@@ -142,7 +143,47 @@ def _iso_timestamp(text: str) -> datetime:
     return moment
 
 
+def _iso_instant(text: str) -> datetime:
+    moment, zone = iso_timestamp(text)
+    return moment - timedelta(minutes=minutes_ahead(zone))
+
+
+def minutes_ahead(offset: str) -> int:
+    """How far a written offset is ahead of UTC; none and ``Z`` are 0.
+
+    >>> minutes_ahead("-0530"), minutes_ahead("Z")
+    (-330, 0)
+    """
+    digits = offset[1:].replace(":", "")
+    minutes = int(digits[:2] or 0) * 60 + int(digits[2:] or 0)
+    return -minutes if offset.startswith("-") else minutes
+
+
+def _iso_zone(text: str) -> str:
+    return known_zone(iso_timestamp(text)[1] or "UTC")
+
+
+@lru_cache(maxsize=1024)
+def known_zone(text: str) -> str:
+    """The zone that a text names; an error if there is none such."""
+    zone = zone_named(text)
+    if zone is None:
+        raise RoutineFailed(f"'{text}' is not a valid time zone")
+    return zone
+
+
+def _zone_ahead(minutes: int) -> str:
+    if abs(minutes) > FURTHEST:
+        raise RoutineFailed(f"Invalid offset minutes {minutes}")
+    return zone_ahead(minutes)
+
+
 ROUTINES = (
+    Routine("hw_zone", known_zone, ["VARCHAR"], "VARCHAR"),
+    Routine("hw_try_zone", zone_named, ["VARCHAR"], "VARCHAR"),
+    Routine("hw_zone_ahead", _zone_ahead, ["BIGINT"], "VARCHAR"),
+    Routine("hw_iso_instant", _iso_instant, ["VARCHAR"], "TIMESTAMP"),
+    Routine("hw_iso_zone", _iso_zone, ["VARCHAR"], "VARCHAR"),
     Routine("hw_iso_timestamp", _iso_timestamp, ["VARCHAR"], "TIMESTAMP"),
     Routine("hw_joda_text", joda_text, ["TIMESTAMP", "VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
     Routine("hw_iso_date", iso_date, ["VARCHAR"], "DATE"),

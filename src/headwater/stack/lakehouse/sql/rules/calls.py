@@ -11,6 +11,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.comparison import comparison, together
+from headwater.stack.lakehouse.sql.datazones import at_instant, either, zoned
 from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, once
 from headwater.stack.lakehouse.sql.expressions import Expressions, Rule
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
@@ -149,6 +150,8 @@ def row_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 def _try(self: Expressions, node: exp.Expression) -> Expr:
     value = self.translate(node.expressions[0])
+    if value.zoned is not None:
+        return zoned(attempt(value.zoned.instant), attempt(value.zoned.zone), value.type, attempt(value.sql))
     return Expr(attempt(value.sql), value.type)
 
 
@@ -157,7 +160,13 @@ def _coalesce(self: Expressions, node: exp.Expression) -> Expr:
     if values is None or len(values) < 2:
         message = "All COALESCE operands must be the same type or coercible to a common type"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-    return Expr(f"coalesce({', '.join(v.sql for v in values)})", values[0].type)
+    return either(values, _first_of)
+
+
+def _first_of(tests: Sequence[str], texts: Sequence[str]) -> str:
+    if tests == texts:
+        return f"coalesce({', '.join(texts)})"
+    return f"CASE {' '.join(f'WHEN {a} IS NOT NULL THEN {b}' for a, b in zip(tests, texts, strict=True))} END"
 
 
 def _nullif(self: Expressions, node: exp.Expression) -> Expr:
@@ -183,7 +192,8 @@ def _grouping(self: Expressions, node: exp.Expression) -> Expr:
             message = f"{what} at the associated query level. Mismatch due to {shown(argument)}."
             raise SqlError("INVALID_ARGUMENTS", message, place)
     kind = t.INTEGER if len(node.expressions) <= _BITS_OF_INTEGER else t.BIGINT
-    return Expr(f"CAST(grouping({', '.join(inner.translate(e).sql for e in node.expressions)}) AS {kind})", kind)
+    keys = ", ".join(at_instant(inner.translate(e)).sql for e in node.expressions)
+    return Expr(f"CAST(grouping({keys}) AS {kind})", kind)
 
 
 def _has_group_by(node: exp.Expression) -> bool:

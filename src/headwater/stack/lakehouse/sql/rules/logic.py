@@ -10,6 +10,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import comparison, one_of, together
+from headwater.stack.lakehouse.sql.datazones import at_instant, either
 from headwater.stack.lakehouse.sql.expression import Expr, can_fail, null_of, once
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -78,7 +79,7 @@ def compare_rule(self: Expressions, node: exp.Expression) -> Expr:
 def between_rule(self: Expressions, node: exp.Expression) -> Expr:
     if node.args.get("symmetric"):
         raise Unsupported("BETWEEN SYMMETRIC")
-    values = together([self.translate(node.args[key]) for key in ("this", "low", "high")])
+    values = together([at_instant(self.translate(node.args[key])) for key in ("this", "low", "high")])
     if values is None:
         message = "Cannot check if the value is BETWEEN: the types differ"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
@@ -99,7 +100,7 @@ def membership_rule(self: Expressions, node: exp.Expression) -> Expr:
 def is_null_rule(self: Expressions, node: exp.Expression) -> Expr:
     if not isinstance(node.expression, exp.Null):
         raise SqlError("SYNTAX_ERROR", "IS takes NULL", self.context.position(node))
-    return Expr(f"({self.translate(node.this).sql} IS NULL)", t.BOOLEAN)
+    return Expr(f"({at_instant(self.translate(node.this))} IS NULL)", t.BOOLEAN)
 
 
 def like_rule(self: Expressions, node: exp.Expression) -> Expr:
@@ -153,8 +154,12 @@ def case_rule(self: Expressions, node: exp.Expression) -> Expr:
         kinds = ", ".join(str(r.type) for r in results)
         message = f"All CASE results must be the same type or coercible to a common type. Found: {kinds}"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
-    whens = " ".join(f"WHEN {c} THEN {r.sql}" for c, r in zip(conditions, merged, strict=False))
-    return Expr(f"CASE {whens} ELSE {merged[-1].sql} END", merged[-1].type)
+
+    def choose(_: Sequence[str], texts: Sequence[str]) -> str:
+        whens = " ".join(f"WHEN {c} THEN {r}" for c, r in zip(conditions, texts, strict=False))
+        return f"CASE {whens} ELSE {texts[-1]} END"
+
+    return either(merged, choose)
 
 
 def if_then_rule(self: Expressions, node: exp.Expression) -> Expr:

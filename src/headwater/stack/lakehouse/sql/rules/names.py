@@ -7,6 +7,7 @@ import re
 from sqlglot import exp
 
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.datazones import of_group
 from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
@@ -28,7 +29,7 @@ def column_rule(self: Expressions, node: exp.Expression) -> Expr:
         name = ".".join(parts)
         message = f"'{name}' must be an aggregate expression or appear in GROUP BY clause"
         raise SqlError("EXPRESSION_NOT_AGGREGATE", message, position)
-    return value
+    return of_group(value) if self.grouped is not None else value
 
 
 def dot_rule(self: Expressions, node: exp.Expression) -> Expr:

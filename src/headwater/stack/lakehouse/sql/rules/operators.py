@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.sql.arithmetic import arithmetic
 from headwater.stack.lakehouse.sql.calls import Clauses
 from headwater.stack.lakehouse.sql.casts import cast
 from headwater.stack.lakehouse.sql.coerce import coerce
+from headwater.stack.lakehouse.sql.datazones import at_instant, in_zone
 from headwater.stack.lakehouse.sql.declared import type_of
 from headwater.stack.lakehouse.sql.expression import Expr, bound, once, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions
@@ -135,8 +136,10 @@ def at_time_zone_rule(self: Expressions, node: exp.Expression) -> Expr:
         if rest:
             raise SqlError("INVALID_FUNCTION_ARGUMENT", "Time zone offset must not have seconds")
         ahead = zone_ahead_or_refused(-minutes if zone.literal < 0 else minutes)
-        return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=ahead))
+        return Expr(at_instant(value).sql, t.Type("timestamptz", value.type.params, zone=ahead))
     if not isinstance(zone.literal, str):
-        raise Unsupported("AT TIME ZONE with a zone that is not a literal")
+        if not t.is_text(zone.type):
+            raise Unsupported(f"AT TIME ZONE with a zone of type {zone.type} that is not a literal")
+        return in_zone(at_instant(value).sql, zone, value.type)
     named = zone_or_refused(zone.literal, self.context.position(node.args["zone"]))
-    return Expr(value.sql, t.Type("timestamptz", value.type.params, zone=named))
+    return Expr(at_instant(value).sql, t.Type("timestamptz", value.type.params, zone=named))

@@ -21,7 +21,8 @@ def scalar_subquery_rule(self: Expressions, node: exp.Expression) -> Expr:
     """A query of several columns is a row of them."""
     query = self.subquery(node)
     if len(query.columns) == 1:
-        return Expr(f"({query.sql})", query.columns[0].type)
+        only = f"SELECT c0 FROM ({query.sql})" if query.columns[0].zoned else query.sql
+        return Expr(f"({only})", query.columns[0].type)
     packed = ", ".join(f"f{i} := x.c{i}" for i in range(len(query.columns)))
     return Expr(f"(SELECT struct_pack({packed}) FROM ({query.sql}) AS x)", _row_type(query))
 
