@@ -368,7 +368,7 @@ def test_views_are_encoded_as_athena_encodes_them(context: DdlContext) -> None:
     table = glue_table(typed, "v")
     assert (table["TableType"], table["ViewExpandedText"]) == ("VIRTUAL_VIEW", "/* Presto View */")
     view = decode_view(table["ViewOriginalText"])
-    assert (view.sql, view.schema, view.columns) == ("SELECT 'xyz' a", "d", (Column("a", "varchar(3)"),))
+    assert (view.sql, view.schema, view.columns) == ("SELECT 'xyz' a\n\n", "d", (Column("a", "varchar(3)"),))
     assert lines("SHOW VIEWS", typed) == ["v"]
     assert "".join(line or "" for line in lines("SHOW CREATE VIEW v", typed)).endswith("SELECT 'xyz' a")
     assert "Cannot drop a view with DROP TABLE" in failure("DROP TABLE v", typed)

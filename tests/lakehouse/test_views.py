@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from athena_fixtures import AthenaClient, make_client
 
-from headwater.stack.lakehouse.sql.layout import laid_out
+from headwater.stack.lakehouse.sql.layout import kept_text, laid_out
 
 
 @pytest.fixture
@@ -71,6 +71,19 @@ def test_a_definition_is_laid_out_as_trino_writes_it(sql: str, layout: str) -> N
     assert laid_out(sql) == layout
 
 
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        ("select a from t", "SELECT a\nFROM\n  t\n"),
+        ("select 1 a limit 2", "SELECT 1 a\n\nLIMIT 2\n"),
+        ("SELECT CAST(x AS int) FROM t", "SELECT CAST(x AS int) FROM t\n"),
+        ("SELECT CAST(1 AS int) UNION SELECT CAST(2 AS int)", "SELECT CAST(1 AS int) UNION SELECT CAST(2 AS int)\n\n"),
+    ],
+)
+def test_a_definition_is_kept_with_the_line_ends_of_trinos_layout(sql: str, kept: str) -> None:
+    assert kept_text(sql) == kept
+
+
 def test_a_view_that_does_not_fit_its_tables_any_more_says_so(athena: AthenaClient) -> None:
     athena.run("CREATE VIEW v AS SELECT name FROM base")
     athena.run("DROP TABLE base")
@@ -99,7 +112,7 @@ def test_the_catalog_is_readable_as_information_schema(athena: AthenaClient) -> 
         "SELECT column_name, ordinal_position, data_type FROM awsdatacatalog.information_schema.columns "
         "WHERE table_name = 'base' ORDER BY 2"
     ) == [["id", "1", "integer"], ["name", "2", "varchar(1)"]]
-    assert athena.rows("SELECT view_definition FROM information_schema.views") == [["SELECT 1 AS a"]]
+    assert athena.rows("SELECT view_definition FROM information_schema.views") == [["SELECT 1 a\n\n"]]
     assert athena.rows("SELECT count(*) FROM information_schema.schemata") == [["4"]]
     assert athena.failure("SELECT * FROM information_schema.nope").startswith("TABLE_NOT_FOUND")
 

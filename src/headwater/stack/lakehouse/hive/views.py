@@ -13,6 +13,7 @@ from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
 from headwater.stack.lakehouse.hive.ast import CreateView
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, database_not_found
 from headwater.stack.lakehouse.model import Column, GlueJson
+from headwater.stack.lakehouse.sql.layout import kept_text
 
 _PREFIX = "/* Presto View: "
 _SUFFIX = " */"
@@ -68,7 +69,7 @@ def create_view(statement: CreateView, context: DdlContext) -> DdlResult:
     database, name = context.database_of(statement.view), statement.view.name
     full_name = f"awsdatacatalog.{database}.{name}"
     columns = tuple(context.view_columns(statement.query, context.database, full_name))
-    stored = _view_input(name, View(statement.query, context.database, columns), context.clock())
+    stored = _view_input(name, View(kept_text(statement.query), context.database, columns), context.clock())
     try:
         context.catalog.create_table(context.scope, database, stored)
     except ApiError as error:

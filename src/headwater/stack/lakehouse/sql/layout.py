@@ -30,14 +30,37 @@ def laid_out(sql: str) -> str:
     >>> laid_out("select a as x from t where a > 1")
     'SELECT a x\\nFROM\\n  t\\nWHERE (a > 1)'
     """
+    return (_layout(sql) or sql).rstrip()
+
+
+def kept_text(sql: str) -> str:
+    """The query as Athena keeps it in a view: in that layout too, and with the line ends that Trino writes behind it.
+
+    >>> kept_text("select cast(1 as bigint) as x")
+    'select cast(1 as bigint) as x\\n\\n'
+    """
+    found = _layout(sql)
+    if found is not None:
+        return found
     try:
         tree = parse_query(sql)
-        text = _query(tree, 0).rstrip("\n")
+    except QueryFailed:
+        return f"{sql}\n"
+    while isinstance(tree, exp.SetOperation) and not tree.args.get("order"):
+        tree = tree.expression
+    bare = not any(value for name, value in tree.args.items() if name not in ("expressions", "distinct", "with_"))
+    return f"{sql}\n\n" if bare else f"{sql}\n"
+
+
+def _layout(sql: str) -> str | None:
+    try:
+        tree = parse_query(sql)
+        text = _query(tree, 0)
         # Whatever is wrong here: what is shown means what the view means.
         same = _bare(parse_query(text.replace(_OPEN, "").replace(_CLOSE, ""))) == _bare(tree)
-        return text.replace(_OPEN, "(").replace(_CLOSE, ")") if same else sql
+        return text.replace(_OPEN, "(").replace(_CLOSE, ")") if same else None
     except (_Unknown, QueryFailed):
-        return sql
+        return None
 
 
 def _bare(tree: exp.Expr) -> exp.Expr:
