@@ -200,9 +200,29 @@ def test_explaining_a_statement_that_writes_shows_its_plan_and_writes_nothing(at
         ("DROP TABLE made", "NOT_SUPPORTED: EXPLAIN DROP"),
     ):
         assert athena.failure(f"EXPLAIN (TYPE VALIDATE) {statement}").startswith(code)
-    assert athena.failure(f"EXPLAIN ANALYZE {unload}").startswith("NOT_SUPPORTED: EXPLAIN ANALYZE UNLOAD")
+    assert athena.failure("EXPLAIN ANALYZE DELETE FROM ice").startswith("NOT_SUPPORTED: EXPLAIN ANALYZE DELETE")
     assert sorted(path for path in (athena.storage.root / "data").rglob("*")) == before
     assert athena.result(athena.run("SHOW TABLES")["QueryExecutionId"]) == [["ice"], ["made"]]
+
+
+def test_explain_analyze_writes_what_the_statement_writes(athena: AthenaClient) -> None:
+    athena.run("CREATE DATABASE IF NOT EXISTS lake")
+    for statement, head in (
+        ("CREATE TABLE made AS SELECT 1 AS a", ["  Output: 1 rows", "  TableWriter[awsdatacatalog:lake.made]"]),
+        ("INSERT INTO made VALUES 2, 3", ["  Output: 2 rows", "  TableWriter[awsdatacatalog:lake.made]"]),
+        (
+            "UNLOAD (SELECT * FROM made) TO 's3://data/shown/' WITH (format = 'JSON')",
+            ["  Output: 3 rows", "  TableScan[awsdatacatalog:lake.made]"],
+        ),
+    ):
+        plan = athena.result(athena.run(f"EXPLAIN ANALYZE {statement}")["QueryExecutionId"])
+        assert [row[0] for row in plan[2:4]] == head
+    tree = athena.result(athena.run("EXPLAIN ANALYZE (FORMAT JSON) INSERT INTO made VALUES 4")["QueryExecutionId"])
+    assert "Output: 1 rows" in json.loads("\n".join(str(row[0]) for row in tree[1:]))["details"]
+    assert athena.rows("SELECT array_agg(a ORDER BY a) FROM made") == [["[1, 2, 3, 4]"]]
+    assert len(list((athena.storage.root / "data/shown").iterdir())) == 1
+    analyzed = athena.result(athena.run("EXPLAIN ANALYZE SELECT a FROM made")["QueryExecutionId"])
+    assert not any("SELECT" in str(row[0]) or "EXPLAIN" in str(row[0]) for row in analyzed)
 
 
 def test_a_plan_has_the_form_that_was_asked_for(athena: AthenaClient) -> None:
@@ -240,6 +260,19 @@ def test_a_registered_catalog_of_the_own_account_is_a_name_of_the_same_tables(at
     listed = "SELECT table_name FROM c1.information_schema.tables WHERE table_schema = 'lake' ORDER BY 1"
     assert athena.rows(listed) == [["t"], ["v"]]
     assert athena.rows("SELECT a FROM t", QueryExecutionContext={"Catalog": "c1", "Database": "lake"}) == [["1"]]
+    athena.run("INSERT INTO c1.lake.t VALUES 2")
+    athena.run("CREATE TABLE c1.lake.made AS SELECT a FROM c1.lake.t")
+    shown = athena.run("SHOW TABLES IN c1.lake")["QueryExecutionId"]
+    assert athena.result(shown) == [["made"], ["t"], ["v"]]
+    athena.run("DROP TABLE `c1`.lake.made")
+    for refused in (
+        "INSERT INTO {}.lake.t VALUES 3",
+        "SHOW TABLES IN {}.lake",
+        "DROP TABLE {}.lake.t",
+        "DESCRIBE {}.lake.t",
+    ):
+        assert athena.failure(refused.format("c2")).startswith("NOT_SUPPORTED: data catalog c2 of type GLUE")
+        assert athena.failure(refused.format("c3")).startswith("CATALOG_NOT_FOUND: Catalog 'c3' does not exist")
     assert athena.failure("SELECT * FROM c2.lake.t").startswith(
         "NOT_SUPPORTED: line 1:15: data catalog c2 of type GLUE"
     )
@@ -260,3 +293,18 @@ def test_what_a_prepared_statement_is_given_are_expressions(athena: AthenaClient
     place = {"ResultConfiguration": {"OutputLocation": OUTPUT}}
     refused = athena.refused("StartQueryExecution", QueryString="EXECUTE p USING 1, , 2", **place)
     assert "line 1:20: mismatched input" in refused["message"]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("SELEC 1", "line 1:16: mismatched input 'SELEC'"),
+        ("SELECT order FROM t", "line 1:23: mismatched input 'order'"),
+        ("CREATE EXTERNAL TABLE t (a int) LOCATION 's3://data/'", "line 1:16: mismatched input 'CREATE'"),
+        ("", "line 1:15: mismatched input '<EOF>'"),
+    ],
+)
+def test_what_is_prepared_has_to_be_of_the_grammar(athena: AthenaClient, text: str, message: str) -> None:
+    place = {"ResultConfiguration": {"OutputLocation": OUTPUT}}
+    refused = athena.refused("StartQueryExecution", QueryString=f"PREPARE p FROM {text}", **place)
+    assert refused["message"].startswith(message)

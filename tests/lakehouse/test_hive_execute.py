@@ -132,6 +132,7 @@ def test_a_second_table_of_a_name_is_refused_unless_if_not_exists(context: DdlCo
         ("ALTER TABLE flat ADD COLUMNS (a int)", "Duplicate column name: a"),
         ("ALTER TABLE flat SET LOCATION 'x'", "is not an S3 location"),
         ("DESCRIBE flat b", "Invalid column reference b"),
+        ("DESCRIBE TABLE flat", "Table not found d.table"),
         ("SHOW CREATE VIEW flat", "is a table, not a view"),
         ("SHOW TABLES '('", "Invalid pattern"),
     ],
@@ -285,6 +286,24 @@ def test_runs_of_white_space_in_literals_become_one_space(context: DdlContext) -
     table = Table.from_glue(glue_table(context, "t"))
     assert table.parameters["comment"] == "\nfirst second\rthird\n"
     assert table.serde_parameters["avro.schema.literal"] == '\n{ "a"\n}'
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("a", ["a int"]),
+        ("s", ["x int", "y array<map<string,bigint>>"]),
+        ("s.y", ["y array<map<string,bigint>>"]),
+        ("s.y.'$elem$'", ["$elem$ map<string,bigint>"]),
+        ("s.y.'$elem$'.'$value$'", ["$value$ bigint"]),
+        ("s.y.'$elem$'.'$key$'", ["$key$ string"]),
+    ],
+)
+def test_describe_goes_into_nested_types(context: DdlContext, path: str, shown: list[str]) -> None:
+    columns = "a int, s struct<x:int,y:array<map<string,bigint>>>"
+    run(f"CREATE EXTERNAL TABLE nested ({columns}) LOCATION 's3://lake/nested/'", context)
+    found = lines(f"DESCRIBE nested {path}", context)
+    assert [" ".join((line or "").split()) for line in found] == [f"{line} from deserializer" for line in shown]
 
 
 def test_describe_pads_and_lists_partition_keys_twice(context: DdlContext) -> None:

@@ -184,7 +184,7 @@ def test_what_is_no_ddl_is_left_to_others(sql: str) -> None:
         ("SHOW NOTHING", "line 1:6: mismatched input 'NOTHING'"),
         ("MSCK TABLE t", "line 1:6: mismatched input 'TABLE'. Expecting: 'REPAIR'"),
         ("DROP TABLE 'unclosed", "mismatched input"),
-        ("DROP TABLE a.b.c.d", "Only the catalog awsdatacatalog"),
+        ("DROP TABLE a.b.c.d", "Too many dots in table name: a.b.c.d"),
     ],
 )
 def test_syntax_errors_say_where(sql: str, message: str) -> None:

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.paging import listed
 from headwater.stack.lakehouse.athena.tags import Tags, data_catalog_arn, requested_tags
-from headwater.stack.lakehouse.errors import invalid_request
+from headwater.stack.lakehouse.errors import QueryFailed, invalid_request
+from headwater.stack.lakehouse.hive.ast import ShowTables, TableName
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 AWS_CATALOG = "AwsDataCatalog"
@@ -96,6 +97,15 @@ def catalog_trouble(store: AthenaStore, scope: Scope, name: str) -> str | None:
     of_other = f" of account {known['Parameters']['catalog-id']}" if known["Type"] == "GLUE" else ""
     what = f"data catalog {name} of type {known['Type']}{of_other}"
     return f"NOT_SUPPORTED: {what} is not supported by Headwater's local Athena"
+
+
+def check_catalogs(store: AthenaStore, scope: Scope, statement: object) -> None:
+    """Refuse a statement whose own tables are named in a catalog that is not the account's. Raises ``QueryFailed``."""
+    for name in (statement, *vars(statement).values()):
+        catalog = name.catalog if isinstance(name, TableName | ShowTables) else None
+        trouble = catalog_trouble(store, scope, catalog) if catalog is not None else None
+        if trouble is not None:
+            raise QueryFailed(trouble)
 
 
 def _data_catalog(request: GlueJson) -> GlueJson:

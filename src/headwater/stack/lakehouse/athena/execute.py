@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from headwater.stack.lakehouse.athena.catalogs import catalog_trouble
+from headwater.stack.lakehouse.athena.catalogs import catalog_trouble, check_catalogs
 from headwater.stack.lakehouse.athena.control import Control
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.explain import explain
@@ -22,6 +22,7 @@ from headwater.stack.lakehouse.athena.statement import (
     FailedStatement,
     PrepareStatement,
     SelectStatement,
+    Statement,
     WriteStatement,
 )
 from headwater.stack.lakehouse.catalog.store import Catalog
@@ -33,6 +34,7 @@ from headwater.stack.lakehouse.model import Scope, Storage, split_s3_uri
 from headwater.stack.lakehouse.results.columns import column_info, metadata_object, text_column_info
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.calls import Registry
+from headwater.stack.lakehouse.writes.ast import CreateTableAs
 from headwater.stack.lakehouse.writes.context import QueryEngine, WriteContext
 from headwater.stack.lakehouse.writes.execute import execute_write
 
@@ -76,6 +78,7 @@ class Executor:
         statement = job.statement
         if isinstance(statement, FailedStatement):
             raise statement.failure
+        self._check_catalogs(job, statement)
         if isinstance(statement, DdlStatement):
             return self._ddl(job, statement)
         if isinstance(statement, WriteStatement):
@@ -89,6 +92,14 @@ class Executor:
             deallocate(self.resources.store, job, statement.name)
             return self._text(job, (), "DEALLOCATE")
         return self._select(job, statement, control)
+
+    def _check_catalogs(self, job: Job, statement: Statement) -> None:
+        """Those of the names that a statement writes to or defines; those that it reads are checked when bound."""
+        named = getattr(statement, "statement", None) or getattr(statement, "write", None)
+        if isinstance(statement, ExplainStatement) and not isinstance(statement.of, SelectStatement):
+            named = statement.of
+        if named is not None:
+            check_catalogs(self.resources.store, job.scope, named)
 
     def _select(self, job: Job, statement: SelectStatement, control: Control) -> Outcome:
         resources = self.resources
@@ -114,7 +125,10 @@ class Executor:
     def _explain(self, job: Job, statement: ExplainStatement, control: Control) -> Outcome:
         with self.resources.engine.session() as session, control.attached(session):
             run = self._run_in(job, session)
-            lines, scanned = explain(run, statement, lambda engine: self._write_context(job, engine))
+            # CREATE TABLE AS puts its files where it would without EXPLAIN.
+            folder, _, name = job.output.removesuffix(".txt").rpartition("/")
+            place = f"{folder}/tables/{name}" if isinstance(statement.of, CreateTableAs) else f"{folder}/{name}"
+            lines, scanned = explain(run, statement, lambda engine: self._write_context(job, engine, place))
         column = "Valid" if statement.kind == "VALIDATE" else "Query Plan"
         return self._text(job, (column, *lines), "EXPLAIN", column, scanned)
 
@@ -143,7 +157,7 @@ class Executor:
         infos = [column_info("rows", t.BIGINT)]
         began = time.monotonic()
         with r.engine.session() as session, control.attached(session):
-            context = self._write_context(job, self._run_in(job, session))
+            context = self._write_context(job, self._run_in(job, session), job.output)
             self._check_output(job)
             result = execute_write(statement.write, context)
             scanned = session.bytes_read()
@@ -155,10 +169,10 @@ class Executor:
             infos, result.rows, scanned, time.monotonic() - began, 0.0, result.statement, result.substatement, manifest
         )
 
-    def _write_context(self, job: Job, engine: QueryEngine) -> WriteContext:
+    def _write_context(self, job: Job, engine: QueryEngine, output: str) -> WriteContext:
         r = self.resources
         return WriteContext(
-            *(job.scope, r.catalog, r.storage, engine, r.scratch, job.identifier, job.output, job.database),
+            *(job.scope, r.catalog, r.storage, engine, r.scratch, job.identifier, output, job.database),
             enforced=job.enforced,
             clock=r.clock,
         )

@@ -1,10 +1,10 @@
-"""EXPLAIN: the plan of a statement, as the engine that runs it sees it; nothing runs but for ANALYZE."""
+"""EXPLAIN: the plan of a statement, as the engine that runs it sees it; with ANALYZE the statement runs, too."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from typing import NoReturn
 
 import pyarrow as pa
@@ -16,7 +16,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql.translate import Translation
 from headwater.stack.lakehouse.writes.ast import Optimize, QueryText, Unload, Vacuum, Write
 from headwater.stack.lakehouse.writes.context import Prepared, QueryEngine, WriteContext
-from headwater.stack.lakehouse.writes.execute import plan_write
+from headwater.stack.lakehouse.writes.execute import execute_write, plan_write
 
 Contexts = Callable[[QueryEngine], WriteContext]
 """What a statement that writes would run in, with an engine in the place of the one that runs."""
@@ -52,27 +52,43 @@ class Analysis:
 
 
 def explain(run: SelectRun, statement: ExplainStatement, contexts: Contexts) -> tuple[tuple[str, ...], int]:
-    """The lines of the plan, and the bytes read to find it (0 unless ANALYZE ran the query)."""
-    analysis = Analysis(run, files=statement.kind in ("LOGICAL", "DISTRIBUTED"))
+    """The lines of the plan, and the bytes read to find it (0 unless ANALYZE ran the statement)."""
     with reported(run.session):
-        sql, outputs, target = _planned(statement.of, analysis, contexts)
-        if statement.kind == "VALIDATE":
-            return ("true",), 0
-        if statement.kind == "IO":
-            return tuple(io_plan(analysis.tables, target).splitlines()), 0
-        if statement.style == "TEXT":
-            lines = _text(run, statement, sql)
-            head = [f"Output[{', '.join(f'{name} {kind}' for name, kind in outputs)}]"]
-            head += [f"  TableWriter[awsdatacatalog:{'.'.join(target)}]"] if target is not None else []
-            head += [f"  TableScan[awsdatacatalog:{'.'.join(name)}]" for name in analysis.tables]
-            shown = ["Fragment 0 [SINGLE]"] if statement.kind == "DISTRIBUTED" else []
-            shown += [*head, *lines]
-        else:
-            distributed = statement.kind == "DISTRIBUTED"
-            render = as_json if statement.style == "JSON" else as_graph
-            plan = _with_head(_tree(run, statement, sql), analysis.tables, target, outputs)
-            shown = render(plan, distributed=distributed).splitlines()
+        shown = _shown(run, statement, contexts)
+        if statement.analyze and not isinstance(statement.of, SelectStatement):
+            written = execute_write(statement.of, contexts(run))
+            shown = _with_rows(shown, statement, written.rows)
         return tuple(shown), run.session.bytes_read() if statement.analyze else 0
+
+
+def _shown(run: SelectRun, statement: ExplainStatement, contexts: Contexts) -> Sequence[str]:
+    """The lines of the plan. Of statements that write nothing runs."""
+    analysis = Analysis(run, files=statement.kind in ("LOGICAL", "DISTRIBUTED"))
+    if not isinstance(statement.of, SelectStatement):
+        statement = replace(statement, analyze=False)
+    sql, outputs, target = _planned(statement.of, analysis, contexts)
+    if statement.kind == "VALIDATE":
+        return ("true",)
+    if statement.kind == "IO":
+        return io_plan(analysis.tables, target).splitlines()
+    if statement.style == "TEXT":
+        head = [f"Output[{', '.join(f'{name} {kind}' for name, kind in outputs)}]"]
+        head += [f"  TableWriter[awsdatacatalog:{'.'.join(target)}]"] if target is not None else []
+        head += [f"  TableScan[awsdatacatalog:{'.'.join(name)}]" for name in analysis.tables]
+        first = ["Fragment 0 [SINGLE]"] if statement.kind == "DISTRIBUTED" else []
+        return [*first, *head, *_text(run, statement, sql)]
+    render = as_json if statement.style == "JSON" else as_graph
+    plan = _with_head(_tree(run, statement, sql), analysis.tables, target, outputs)
+    return render(plan, distributed=statement.kind == "DISTRIBUTED").splitlines()
+
+
+def _with_rows(lines: Sequence[str], statement: ExplainStatement, rows: int) -> Sequence[str]:
+    """The plan of what was written, with the number of rows at its top."""
+    if statement.style == "TEXT":
+        return [lines[0], f"  Output: {rows} rows", *lines[1:]]
+    plan = json.loads("\n".join(lines))
+    plan["details"] = [*plan["details"], f"Output: {rows} rows"]
+    return json.dumps(plan, indent=2).splitlines()
 
 
 def _planned(
@@ -94,8 +110,11 @@ def _planned(
 def _text(run: SelectRun, statement: ExplainStatement, sql: str) -> list[str]:
     verb = "EXPLAIN ANALYZE" if statement.analyze else "EXPLAIN"
     rows = run.session.connection.execute(f"{verb} {sql}").fetchall()
+    lines = [line for row in rows for line in str(row[-1]).split("\n")]
+    if statement.analyze:  # the profile begins with the query as DuckDB got it, and with EXPLAIN itself
+        lines = lines[next((i for i, line in enumerate(lines) if "EXPLAIN_ANALYZE" in line), 0) + 6 :]
     # No local path leaves the stack.
-    return [line for row in rows for line in str(row[-1]).splitlines() if "/" not in line]
+    return [line for line in lines if line and "/" not in line]
 
 
 def _tree(run: SelectRun, statement: ExplainStatement, sql: str) -> Node:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -16,7 +17,7 @@ from headwater.stack.lakehouse.hive.parser import parse as parse_ddl
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
 from headwater.stack.lakehouse.sql.foreign import position, refuse_reserved_names
 from headwater.stack.lakehouse.sql.parse import parse_query
-from headwater.stack.lakehouse.writes.ast import CreateTableAs, Optimize, Vacuum, Write
+from headwater.stack.lakehouse.writes.ast import CreateTableAs, Insert, Optimize, Unload, Vacuum, Write
 from headwater.stack.lakehouse.writes.parse import parse_write
 from headwater.stack.lakehouse.writes.tokens import Tokens
 
@@ -67,7 +68,7 @@ class WriteStatement:
 
 @dataclass(frozen=True)
 class ExplainStatement:
-    """``EXPLAIN`` of a query or of a statement that writes, and ``EXPLAIN ANALYZE`` of a query.
+    """``EXPLAIN`` of a query or of a statement that writes, and ``EXPLAIN ANALYZE`` of what adds rows.
 
     ``style`` is TEXT, JSON or GRAPHVIZ; ``kind`` is LOGICAL, DISTRIBUTED, VALIDATE (which shows no plan) or IO.
     """
@@ -231,9 +232,7 @@ def _command(word: str, sql: str, parameters: Sequence[str], prepared: PreparedT
     if word == "EXPLAIN":
         return _explain(tokens, parameters)
     if word == "PREPARE":
-        name = tokens.name()
-        tokens.expect("from")
-        return PrepareStatement(name, tokens.sql[tokens.offset :].strip())
+        return _prepare(tokens)
     if word == "DEALLOCATE":
         tokens.expect("prepare")
         name = tokens.name()
@@ -249,6 +248,21 @@ def _command(word: str, sql: str, parameters: Sequence[str], prepared: PreparedT
         return FailedStatement(QueryFailed(f"NOT_FOUND: line 1:1: Prepared statement not found: {name}"))
     filled(body, values)
     return read_statement(body, values, prepared, depth + 1)
+
+
+def _prepare(tokens: Tokens) -> PrepareStatement:
+    """What is prepared has to be of the grammar; whether it can run shows when it does."""
+    name = tokens.name()
+    tokens.expect("from")
+    text = tokens.sql[tokens.offset :].strip()
+    word = _WORD.match(text.lstrip("("))
+    kind = word[0].upper() if word else ""
+    with suppress(Unsupported):
+        if text and kind in _QUERIES:
+            _select(tokens.rest())
+        elif kind != "EXPLAIN" and (kind not in (*_WRITES, "CREATE") or parse_write(tokens.rest()) is None):
+            raise tokens.mismatch("'DELETE'", "'INSERT'", "'MERGE'", "'SELECT'", "'UNLOAD'", "'UPDATE'", "'VALUES'")
+    return PrepareStatement(name, text)
 
 
 def _arguments(tokens: Tokens) -> list[str]:
@@ -299,9 +313,9 @@ def _explained(tokens: Tokens, parameters: Sequence[str], *, analyze: bool) -> S
     word = tokens.advance().text.upper()
     tokens.back()
     write = None
-    if word in (*_WRITES, "CREATE") and not analyze:
+    if word in (*_WRITES, "CREATE"):
         write = parse_write(with_parameters(tokens.rest(), parameters))
-    if write is None:
+    if write is None or (analyze and not isinstance(write, CreateTableAs | Insert | Unload)):
         raise Unsupported(f"EXPLAIN {'ANALYZE ' if analyze else ''}{word}")
     return write
 

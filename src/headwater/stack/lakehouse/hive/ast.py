@@ -20,10 +20,14 @@ def words(statement: object) -> str:
 
 @dataclass(frozen=True)
 class TableName:
-    """A table, in lower case; ``database`` is ``None`` when the statement leaves it to the context."""
+    """A table, in lower case; ``database`` is ``None`` when the statement leaves it to the context.
+
+    ``catalog`` is one that a user registered, ``None`` for the account's own by its usual name.
+    """
 
     name: str
     database: str | None = None
+    catalog: str | None = None
 
     def __str__(self) -> str:
         return f"{self.database}.{self.name}" if self.database else self.name
@@ -242,6 +246,7 @@ class ShowTables:
     database: str | None = None
     pattern: str | None = None
     views: bool = False
+    catalog: str | None = None
 
 
 @dataclass(frozen=True)

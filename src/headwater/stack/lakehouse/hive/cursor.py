@@ -9,7 +9,7 @@ from headwater.stack.lakehouse.hive.types import TypeSyntaxError, parse_type_at
 from headwater.stack.lakehouse.keywords import Keywords
 from headwater.stack.lakehouse.model import Column
 
-_CATALOG = "awsdatacatalog"
+CATALOG = "awsdatacatalog"
 
 
 class Cursor(Keywords[Token]):
@@ -65,18 +65,17 @@ class Cursor(Keywords[Token]):
         return self._is(following, ",") or self._is(following, ")")
 
     def table(self) -> TableName:
-        """``name``, ``database.name`` or ``awsdatacatalog.database.name``."""
+        """``name``, ``database.name`` or ``catalog.database.name``."""
         parts = [self._table_part()]
         while self.accept("."):
             parts.append(self._table_part())
         if len(parts) == 1 and "." in parts[0]:
             # SHOW CREATE TABLE writes `database.table` in one pair of backticks.
             parts = parts[0].split(".", 1)
-        if len(parts) == 3 and parts[0] == _CATALOG:
-            parts = parts[1:]
-        if len(parts) > 2:
-            raise self.error(f"Only the catalog {_CATALOG} is known here, not {parts[0]}")
-        return TableName(parts[-1], parts[0] if len(parts) == 2 else None)
+        if len(parts) > 3:
+            raise self.error(f"Too many dots in table name: {'.'.join(parts)}")
+        catalog = parts[0] if len(parts) == 3 and parts[0] != CATALOG else None
+        return TableName(parts[-1], parts[-2] if len(parts) > 1 else None, catalog)
 
     def _table_part(self) -> str:
         if self.token.kind == "string" and self.sql[self.token.start] == '"':

@@ -10,6 +10,15 @@ from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, spec_values
 from headwater.stack.lakehouse.hive.formats import DELIMITERS, LAZY_SIMPLE
 from headwater.stack.lakehouse.hive.lexer import quote, quote_name
+from headwater.stack.lakehouse.hive.types import (
+    Array,
+    Field,
+    HiveType,
+    Map,
+    Struct,
+    TypeSyntaxError,
+    parse_type,
+)
 from headwater.stack.lakehouse.hive.views import decode_view
 from headwater.stack.lakehouse.model import Column, GlueJson, Table
 from headwater.stack.lakehouse.sql.layout import laid_out
@@ -29,7 +38,7 @@ def describe(statement: ast.Describe, context: DdlContext) -> DdlResult:
         found = {**found, "StorageDescriptor": partition.get("StorageDescriptor") or found.get("StorageDescriptor")}
     table = Table.from_glue(found)
     if statement.column is not None:
-        lines = [_column_line(_only(table, statement.column))]
+        lines = [_column_line(column) for column in _inside(table, statement.column)]
     elif statement.style == "formatted":
         lines = _formatted(table)
     else:
@@ -40,11 +49,30 @@ def describe(statement: ast.Describe, context: DdlContext) -> DdlResult:
     return DdlResult("DESCRIBE_TABLE", DESCRIBE_COLUMNS, [(line,) for line in lines], "UTILITY")
 
 
-def _only(table: Table, name: str) -> Column:
-    for column in (*table.columns, *table.partition_keys):
-        if column.name.lower() == name:
-            return column
-    raise QueryFailed(f"FAILED: SemanticException [Error 10002]: Invalid column reference {name}")
+def _inside(table: Table, path: str) -> list[Column]:
+    """What ``column.field.$elem$.$key$.$value$`` leads to: the fields of a struct, or the one type that it is."""
+    first, *steps = path.split(".")
+    declared = {column.name.lower(): column.type for column in (*table.columns, *table.partition_keys)}
+    try:
+        kind: HiveType | None = parse_type(declared[first])
+    except (KeyError, TypeSyntaxError):
+        kind = None
+    for step in steps:
+        kind = _step(kind, step)
+    if kind is None:
+        raise QueryFailed(f"FAILED: SemanticException [Error 10002]: Invalid column reference {path}")
+    found = kind.fields if isinstance(kind, Struct) else (Field((steps or [first])[-1], kind),)
+    return [Column(field.name, str(field.type), "from deserializer") for field in found]
+
+
+def _step(kind: HiveType | None, step: str) -> HiveType | None:
+    if isinstance(kind, Struct):
+        return next((field.type for field in kind.fields if field.name == step.lower()), None)
+    if isinstance(kind, Array) and step == "$elem$":
+        return kind.element
+    if isinstance(kind, Map):
+        return {"$key$": kind.key, "$value$": kind.value}.get(step)
+    return None
 
 
 def _line(*cells: str) -> str:

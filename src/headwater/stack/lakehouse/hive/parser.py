@@ -8,7 +8,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.hive import ast
 from headwater.stack.lakehouse.hive.alter import alter
 from headwater.stack.lakehouse.hive.create import create
-from headwater.stack.lakehouse.hive.cursor import Cursor
+from headwater.stack.lakehouse.hive.cursor import CATALOG, Cursor
 
 _REFUSED = (
     *("grant", "revoke", "truncate", "load", "import", "export", "lock", "unlock", "use", "analyze", "set", "reset"),
@@ -92,9 +92,9 @@ def _shown(cursor: Cursor) -> ast.Statement | None:
     if cursor.accept("databases") or cursor.accept("schemas"):
         return ast.ShowDatabases(_pattern(cursor))
     if cursor.accept("tables"):
-        return ast.ShowTables(_database(cursor), _pattern(cursor))
+        return _tables(cursor, views=False)
     if cursor.accept("views"):
-        return ast.ShowTables(_database(cursor), _pattern(cursor), views=True)
+        return _tables(cursor, views=True)
     if cursor.accept("partitions"):
         table = cursor.table()
         return ast.ShowPartitions(table, cursor.partition() if cursor.at("partition") else None)
@@ -108,7 +108,9 @@ def _shown(cursor: Cursor) -> ast.Statement | None:
             raise cursor.mismatch("'FROM'", "'IN'")
         table = cursor.table()
         database = _database(cursor)
-        return ast.ShowColumns(table if database is None else ast.TableName(table.name, database))
+        return ast.ShowColumns(
+            table if database is None else ast.TableName(table.name, database.name, database.catalog)
+        )
     if cursor.accept("tblproperties"):
         table = cursor.table()
         name: str | None = None
@@ -123,10 +125,20 @@ def _shown(cursor: Cursor) -> ast.Statement | None:
     raise cursor.mismatch(*(f"'{word}'" for word in known))
 
 
-def _database(cursor: Cursor) -> str | None:
+def _tables(cursor: Cursor, *, views: bool) -> ast.ShowTables:
+    database = _database(cursor)
+    pattern = _pattern(cursor)
+    if database is None:
+        return ast.ShowTables(None, pattern, views)
+    return ast.ShowTables(database.name, pattern, views, database.catalog)
+
+
+def _database(cursor: Cursor) -> ast.TableName | None:
+    """A database as the ``name``, with its catalog."""
     if cursor.accept("in") or cursor.accept("from"):
-        # awsdatacatalog.database is read as a table name of two parts.
-        return cursor.table().name
+        found = cursor.table()  # catalog.database reads like a table of two parts
+        catalog = found.database if found.database != CATALOG else None
+        return ast.TableName(found.name, None, catalog)
     return None
 
 
@@ -143,7 +155,8 @@ def _describe(cursor: Cursor) -> ast.Statement | None:
         if cursor.at(refused) and cursor.token.kind == "word" and not _names_a_table(cursor):
             raise Unsupported(f"DESCRIBE {refused.upper()}")
     style = next((word for word in ("extended", "formatted") if cursor.accept(word)), "plain")
-    cursor.accept("table")
+    if cursor.at("table"):  # Hive takes it for the name of the table
+        return ast.Describe(ast.TableName("table"), style)
     if cursor.at("view") and not _names_a_table(cursor):
         cursor.advance()
     table = cursor.table()
@@ -152,7 +165,7 @@ def _describe(cursor: Cursor) -> ast.Statement | None:
     if cursor.token.kind in ("word", "quoted"):
         column = cursor.name()
         while cursor.accept("."):
-            column += f".{cursor.name()}"
+            column += f".{cursor.string() if cursor.token.kind == 'string' else cursor.name()}"
     cursor.end()
     return ast.Describe(table, style, column, partition)
 

@@ -7,12 +7,12 @@ import re
 from sqlglot.tokenizer_core import Token, TokenType
 
 from headwater.stack.lakehouse.hive.ast import TableName
+from headwater.stack.lakehouse.hive.cursor import CATALOG
 from headwater.stack.lakehouse.keywords import Keywords
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
 from headwater.stack.lakehouse.sql.foreign import position
 from headwater.stack.lakehouse.sql.parse import tokenize
 
-_CATALOG = "awsdatacatalog"
 _QUOTED = (TokenType.STRING, TokenType.IDENTIFIER)
 
 Value = str | int | float | bool | tuple[str, ...]
@@ -74,15 +74,14 @@ class Tokens(Keywords[Token]):
         return token.text.lower()
 
     def table(self) -> TableName:
-        """``name``, ``database.name`` or ``awsdatacatalog.database.name``."""
+        """``name``, ``database.name`` or ``catalog.database.name``."""
         parts = [self.name()]
         while self.accept("."):
             parts.append(self.name())
-        if len(parts) == 3 and parts[0] == _CATALOG:
-            parts = parts[1:]
-        if len(parts) > 2:
-            raise SyntaxRefused(f"Catalog '{parts[0]}' does not exist", position(self.sql, self.offset))
-        return TableName(parts[-1], parts[0] if len(parts) == 2 else None)
+        if len(parts) > 3:
+            raise SyntaxRefused(f"Too many dots in table name: {'.'.join(parts)}", position(self.sql, self.offset))
+        catalog = parts[0] if len(parts) == 3 and parts[0] != CATALOG else None
+        return TableName(parts[-1], parts[-2] if len(parts) > 1 else None, catalog)
 
     def string(self) -> str:
         """A string literal."""
