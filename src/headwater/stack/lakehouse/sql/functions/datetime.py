@@ -16,7 +16,7 @@ from headwater.stack.lakehouse.sql.datazones import (
     zone_of,
     zoned,
 )
-from headwater.stack.lakehouse.sql.expression import Expr, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
@@ -29,15 +29,32 @@ _MICROSECONDS = {"millisecond": 1000, "second": 1_000_000, "minute": 60_000_000,
 
 
 def _unit(call: Call, allowed: tuple[str, ...]) -> str:
-    literal = call.arguments[0].literal
-    if not isinstance(literal, str):
-        raise Unsupported(f"{call.name} with a unit that is not a literal")
-    unit = literal.lower()
+    unit = str(call.arguments[0].literal).lower()
     if unit not in allowed:
-        kind = call.arguments[-1].type
-        word = {"date": "DATE", "time": "Time", "timetz": "Time"}.get(kind.name, "Timestamp")
-        raise SqlError("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid {word} field")
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", f"'{unit}' is not a valid {_field_word(call)} field")
     return unit
+
+
+def _field_word(call: Call) -> str:
+    return {"date": "DATE", "time": "Time", "timetz": "Time"}.get(call.arguments[-1].type.name, "Timestamp")
+
+
+def _by_unit(build: Builder) -> Builder:
+    """A unit that each row brings along."""
+
+    def each(call: Call) -> Expr | str:
+        unit, *others = call.arguments
+        if isinstance(unit.literal, str):
+            return build(call)
+        named = [Expr(quote_text(name), t.VARCHAR, name) for name in _units_of(others[-1].type)]
+        made = [build(replace(call, arguments=(name, *others))) for name in named]
+        kind = next((one.type for one in made if isinstance(one, Expr)), call.result)
+        whens = " ".join(f"WHEN {name} THEN {one}" for name, one in zip(named, made, strict=True))
+        message = f"'INVALID_FUNCTION_ARGUMENT: ''' || lower({unit}) || ''' is not a valid {_field_word(call)} field'"
+        refusal = fail(message, kind, unit.sql)
+        return Expr(f"CASE lower({unit}) {whens} ELSE CASE WHEN {unit} IS NOT NULL THEN {refusal} END END", kind)
+
+    return each
 
 
 def _units_of(kind: t.Type) -> tuple[str, ...]:
@@ -196,10 +213,19 @@ def _zone_field(divisor: int) -> Builder:
 
     def build(call: Call) -> str:
         value = call.arguments[0]
+        if value.type.name == "timetz":
+            return _offset_field(value, 0 if divisor == 60 else 1)
         minutes = f"CAST((epoch_us({local_clock(value)}) - epoch_us({at_instant(value)})) // 60000000 AS BIGINT)"
         return f"({minutes} // 60)" if divisor == 60 else f"({minutes} % 60)"
 
     return build
+
+
+def _offset_field(value: Expr, place: int) -> str:
+    if value.type.zone is None:
+        raise Unsupported("reading a time with time zone whose offset depends on the data")
+    amount = f"{value.type.zone[0]}{value.type.zone[1:].split(':')[place]}"
+    return f"CASE WHEN {value} IS NOT NULL THEN CAST({amount} AS BIGINT) END"
 
 
 def _human_seconds(call: Call) -> str:
@@ -272,26 +298,26 @@ FUNCTIONS: tuple[Function, ...] = (
     *(_f(f"{name}(L) -> bigint", _interval_field(name)) for name in _INTERVAL_FIELDS),
     _f("timezone(timestamptz) -> varchar", _zone_name),
     _f("localtimestamp(bigint) -> timestamp", _now(t.TIMESTAMP)),
-    *(_f(f"date_trunc(varchar, {kind}) -> {kind}", _trunc) for kind in _CLOCKS),
-    *(_f(f"date_add(varchar, bigint, {kind}) -> {kind}", _add) for kind in _CLOCKS),
-    *(_f(f"date_diff(varchar, {kind}, {kind}) -> bigint", _diff) for kind in _CLOCKS),
+    *(_f(f"date_trunc(varchar, {kind}) -> {kind}", _by_unit(_trunc)) for kind in _CLOCKS),
+    *(_f(f"date_add(varchar, bigint, {kind}) -> {kind}", _by_unit(_add)) for kind in _CLOCKS),
+    *(_f(f"date_diff(varchar, {kind}, {kind}) -> bigint", _by_unit(_diff)) for kind in _CLOCKS),
     _f("from_unixtime(double, bigint, bigint) -> timestamptz", _from_unixtime),
     _f("now() -> timestamptz", _now(t.TIMESTAMPTZ)),
     _f("current_timestamp(bigint) -> timestamptz", _now(t.TIMESTAMPTZ)),
     _f("current_timezone() -> varchar", "'UTC'"),
     _f("date(any) -> date", _to_date),
     _f("last_day_of_month(D) -> date", _last_day),
-    _f("date_trunc(varchar, D) -> D", _trunc),
-    _f("date_add(varchar, bigint, D) -> D", _add),
-    _f("date_diff(varchar, D, D) -> bigint", _diff),
+    _f("date_trunc(varchar, D) -> D", _by_unit(_trunc)),
+    _f("date_add(varchar, bigint, D) -> D", _by_unit(_add)),
+    _f("date_diff(varchar, D, D) -> bigint", _by_unit(_diff)),
     _f("from_unixtime(double) -> timestamptz", _from_unixtime),
     _f("from_unixtime(double, varchar) -> timestamptz", _from_unixtime),
     _f("to_unixtime(D) -> double", _human_seconds),
     _f("human_readable_seconds(double) -> varchar", "hw_human_seconds({0})"),
     _f("parse_duration(varchar) -> any", _parse_duration),
     _f("to_milliseconds(L) -> bigint", "CAST({0} AS BIGINT)"),
-    _f("timezone_hour(timestamptz) -> bigint", _zone_field(60)),
-    _f("timezone_minute(timestamptz) -> bigint", _zone_field(1)),
+    *(_f(f"timezone_hour({kind}) -> bigint", _zone_field(60)) for kind in ("timestamptz", "timetz")),
+    *(_f(f"timezone_minute({kind}) -> bigint", _zone_field(1)) for kind in ("timestamptz", "timetz")),
     _f("with_timezone(timestamp, varchar) -> timestamptz", _with_timezone),
     _f("at_timezone(timestamptz, varchar) -> timestamptz", _with_timezone),
     _f("at_timezone(timestamptz, L) -> timestamptz", _with_timezone),

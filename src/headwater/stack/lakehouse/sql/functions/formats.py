@@ -24,12 +24,14 @@ def from_mysql(pattern: str) -> str:
 
     def one(found: re.Match[str]) -> str:
         letter = found[1]
-        if letter in _MYSQL_REFUSED:
+        if letter and letter in _MYSQL_REFUSED:
             message = f"%{letter} not supported in date format string"
             raise SqlError("INVALID_FUNCTION_ARGUMENT", message)
         return _MYSQL.get(letter, letter)
 
-    return re.sub(r"%(.)", one, pattern, flags=re.DOTALL)
+    if pattern in ("", "%"):
+        raise SqlError("INVALID_FUNCTION_ARGUMENT", "Both printing and parsing not supported")
+    return re.sub(r"%(.?)", one, pattern, flags=re.DOTALL)
 
 
 _JODA = {

@@ -24,16 +24,11 @@ from headwater.stack.lakehouse.sql.zones import instant, zone_or_refused
 _f = family("date and time")
 
 
-def _literal_format(call: Call) -> str:
-    literal = call.arguments[1].literal
-    if not isinstance(literal, str):
-        raise Unsupported(f"{call.name} with a format that is not a literal")
-    return literal
-
-
 def _date_format(call: Call) -> str:
-    pattern = from_mysql(_literal_format(call))
-    return f"strftime(CAST({local_clock(call.arguments[0])} AS TIMESTAMP), {quote_text(pattern)})"
+    moment, pattern = f"CAST({local_clock(call.arguments[0])} AS TIMESTAMP)", call.arguments[1]
+    if not isinstance(pattern.literal, str):
+        return f"hw_date_format({moment}, {pattern})"
+    return f"strftime({moment}, {quote_text(from_mysql(pattern.literal))})"
 
 
 def _joda(value: Expr, pattern: str) -> str:

@@ -46,6 +46,8 @@ _WIDTHS = {"D": 3, "x": 4, "y": 4, "S": 9}
 @lru_cache(maxsize=256)
 def mysql_parts(pattern: str) -> tuple[Part, ...]:
     """The fields of a pattern of MySQL."""
+    if pattern in ("", "%"):
+        raise RoutineFailed("Both printing and parsing not supported")
     found: list[Part] = []
     for mark in re.finditer(r"%(.)|([^%])|%$", pattern, re.DOTALL):
         letter = mark[1]
@@ -57,7 +59,7 @@ def mysql_parts(pattern: str) -> tuple[Part, ...]:
             kind = "M" if _MYSQL[letter] == "m#" else _MYSQL[letter]
             found.append(Part(kind, most=_WIDTHS.get(kind, 2)))
         else:
-            found.append(Part("", letter or mark[2] or "%"))
+            found.append(Part("", letter or mark[2] or ""))
     return tuple(found)
 
 

@@ -79,6 +79,33 @@ def _field(moment: datetime, kind: str, text: str, zone: tuple[str, int]) -> str
     raise RoutineFailed(message, "NOT_SUPPORTED")
 
 
+# The letters of MySQL's formats as fields of Joda's.
+_MYSQL = {
+    **{"a": "EEE", "b": "MMM", "c": "M", "d": "dd", "e": "d", "f": "SSSSSS", "H": "HH", "h": "hh", "I": "hh"},
+    **{"i": "mm", "j": "DDD", "k": "H", "l": "h", "M": "MMMM", "m": "MM", "p": "a", "r": "hh:mm:ss a", "S": "ss"},
+    **{"s": "ss", "T": "HH:mm:ss", "v": "ww", "W": "EEEE", "x": "xxxx", "Y": "yyyy", "y": "yy"},
+}
+
+
+def date_format(moment: datetime, pattern: str) -> str:
+    """A wall clock by a pattern of MySQL.
+
+    >>> date_format(datetime(2020, 1, 5, 3, 4), "%Y-%c-%e %l%p %g%%")
+    '2020-1-5 3AM g%'
+    """
+    if pattern in ("", "%"):
+        raise RoutineFailed("Both printing and parsing not supported")
+    found = []
+    for mark in re.finditer(r"%(.)|[^%]+|%", pattern, re.DOTALL):
+        letter = mark[1]
+        if mark[0] == "%":
+            continue
+        if letter is not None and letter in "DUuVwX":
+            raise RoutineFailed(f"%{letter} not supported in date format string")
+        found.append(joda_text(moment, _MYSQL[letter], "UTC", 0) if letter in _MYSQL else letter or mark[0])
+    return "".join(found)
+
+
 def _offset(minutes: int, separator: str) -> str:
     hours, rest = divmod(abs(minutes), 60)
     return f"{'-' if minutes < 0 else '+'}{hours:02d}{separator}{rest:02d}"
@@ -185,6 +212,7 @@ ROUTINES = (
     Routine("hw_iso_instant", _iso_instant, ["VARCHAR"], "TIMESTAMP"),
     Routine("hw_iso_zone", _iso_zone, ["VARCHAR"], "VARCHAR"),
     Routine("hw_iso_timestamp", _iso_timestamp, ["VARCHAR"], "TIMESTAMP"),
+    Routine("hw_date_format", date_format, ["TIMESTAMP", "VARCHAR"], "VARCHAR"),
     Routine("hw_joda_text", joda_text, ["TIMESTAMP", "VARCHAR", "VARCHAR", "BIGINT"], "VARCHAR"),
     Routine("hw_iso_date", iso_date, ["VARCHAR"], "DATE"),
 )
