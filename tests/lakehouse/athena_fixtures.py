@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -130,12 +130,12 @@ class AthenaClient:
         return (self.storage.root / location.removeprefix("s3://")).read_bytes()
 
 
-def make_client(folder: Path) -> AthenaClient:
+def make_client(folder: Path, clock: Callable[[], float] = time.time) -> AthenaClient:
     """A running lakehouse below a folder, with a bucket for data and one for results."""
     for bucket in ("data", "results"):
         (folder / "s3" / bucket).mkdir(parents=True, exist_ok=True)
     storage = FolderStorage(folder / "s3")
     settings = EngineSettings(folder / "state" / "spill", slots=2, threads=2, memory_bytes=512 * 1024**2)
-    lakehouse = Lakehouse(folder / "state", storage, settings=settings)
+    lakehouse = Lakehouse(folder / "state", storage, settings=settings, clock=clock)
     lakehouse.start()
     return AthenaClient(lakehouse, storage)

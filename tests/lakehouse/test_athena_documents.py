@@ -122,6 +122,26 @@ def test_a_young_result_is_used_again_when_asked(athena: AthenaClient) -> None:
     assert athena.rows("SELECT random()") != athena.result(first["QueryExecutionId"])[1:]
 
 
+def test_a_result_is_not_used_again_when_it_is_gone_or_too_old(tmp_path: Path) -> None:
+    moments = [1_000_000.0]
+    athena = make_client(tmp_path, lambda: moments[-1])
+    reuse = {"ResultReuseConfiguration": {"ResultReuseByAgeConfiguration": {"Enabled": True, "MaxAgeInMinutes": 5}}}
+
+    def reused() -> bool:
+        execution = athena.run("SELECT 1", **reuse)
+        return bool(execution["Statistics"]["ResultReuseInformation"]["ReusedPreviousResult"])
+
+    assert (reused(), reused()) == (False, True)
+    moments.append(1_000_200.0)
+    assert reused()
+    moments.append(1_000_400.0)  # what reused the result is young, but the result is not
+    assert (reused(), reused()) == (False, True)
+    for result in (tmp_path / "s3" / "results" / "out").glob("*.csv"):
+        result.unlink()
+    assert (reused(), reused()) == (False, True)
+    athena.lakehouse.close()
+
+
 def test_named_queries_are_listed_by_page(athena: AthenaClient) -> None:
     made = [
         athena.call("CreateNamedQuery", Name=f"q{i}", Database="lake", QueryString=f"SELECT {i}")["NamedQueryId"]
@@ -130,6 +150,10 @@ def test_named_queries_are_listed_by_page(athena: AthenaClient) -> None:
     page = athena.call("ListNamedQueries", MaxResults=2)
     rest = athena.call("ListNamedQueries", MaxResults=2, NextToken=page["NextToken"])
     assert sorted([*page["NamedQueryIds"], *rest["NamedQueryIds"]]) == sorted(made)
+    athena.call("DeleteNamedQuery", NamedQueryId=page["NamedQueryIds"][1])  # the token outlives the item it names
+    assert athena.call("ListNamedQueries", NextToken=page["NextToken"]) == rest
+    assert athena.refused("ListNamedQueries", NextToken="-1")["message"] == "Invalid token"
+    made = [page["NamedQueryIds"][0]]
     athena.call("UpdateNamedQuery", NamedQueryId=made[0], Name="renamed", QueryString="SELECT 9")
     assert athena.call("GetNamedQuery", NamedQueryId=made[0])["NamedQuery"]["QueryString"] == "SELECT 9"
 

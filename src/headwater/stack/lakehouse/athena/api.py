@@ -12,7 +12,7 @@ from typing import Any
 
 from headwater.stack.lakehouse.athena.catalogs import AWS_CATALOG, DataCatalogs
 from headwater.stack.lakehouse.athena.documents import Documents
-from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore
+from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore, Stored
 from headwater.stack.lakehouse.athena.job import Job
 from headwater.stack.lakehouse.athena.metadata import Metadata
 from headwater.stack.lakehouse.athena.output import manifest_page, result_page, verify_output
@@ -107,7 +107,7 @@ class AthenaApi:
         execution = new_record(identifier, request, statement, results, began)
         execution["Statistics"]["ServicePreProcessingTimeInMillis"] = millis(self._clock() - began)
         token = request.get("ClientRequestToken")
-        earlier = reused(self._store, scope, request, execution, self._clock())
+        earlier = reused(self._store, self._storage, request, Stored(scope, execution, [], 0))
         started = self._store.add(scope, execution, token, _compared(request))
         if started != identifier:
             return {"QueryExecutionId": started}

@@ -65,7 +65,7 @@ class DataCatalogs:
         own = self._store.documents(_KIND, scope)
         summaries = [{"CatalogName": known["Name"], "Type": known["Type"]} for known in own]
         official = {"CatalogName": AWS_CATALOG, "Type": "GLUE"}
-        return listed("DataCatalogsSummary", [official, *summaries], request, 50)
+        return listed("DataCatalogsSummary", [official, *summaries], request, 50, first=1)
 
     def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
         known = self._changeable(scope, request["Name"])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.athena.executions import Stored
-from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket, invalid_request
+from headwater.stack.lakehouse.errors import AccessDenied, ApiError, NoSuchBucket, invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, StoredObject, split_s3_uri
 from headwater.stack.lakehouse.results.pages import Page, csv_page, text_page
 
@@ -18,6 +18,15 @@ def verify_output(storage: Storage, scope: Scope, results: GlueJson, identifier:
             raise AccessDenied(bucket)
     except (NoSuchBucket, AccessDenied) as error:
         raise invalid_request(f"Unable to verify/create output bucket {bucket}") from error
+
+
+def result_is_there(storage: Storage, stored: Stored) -> bool:
+    """Whether nobody has deleted the result of a query."""
+    try:
+        _object(storage, stored, stored.execution["ResultConfiguration"]["OutputLocation"])
+    except ApiError:
+        return False
+    return True
 
 
 def result_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Page:

@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore, Stored
+from headwater.stack.lakehouse.athena.output import result_is_there
 from headwater.stack.lakehouse.athena.statement import Statement, shape_of
 from headwater.stack.lakehouse.errors import invalid_request
-from headwater.stack.lakehouse.model import GlueJson, Scope, split_s3_uri
+from headwater.stack.lakehouse.model import GlueJson, Storage, split_s3_uri
 
 ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE", "CREATE_TABLE_AS_SELECT")
@@ -44,31 +45,43 @@ def new_record(identifier: str, request: GlueJson, statement: Statement, results
     return execution
 
 
-def reused(store: AthenaStore, scope: Scope, request: GlueJson, execution: GlueJson, now: float) -> Stored | None:
-    """What the execution ends with when a result is young enough for its ResultReuseConfiguration."""
+def reused(store: AthenaStore, storage: Storage, request: GlueJson, started: Stored) -> Stored | None:
+    """What the execution ends with when a result is young enough for its ResultReuseConfiguration, and still there."""
     wanted: dict[str, Any] = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
+    execution = started.execution
     if not wanted.get("Enabled") or execution.get("SubstatementType") != "SELECT":
         return None
+    now = execution["Status"]["SubmissionDateTime"]
     youngest = now - 60 * float(wanted.get("MaxAgeInMinutes") or 60)
-    for earlier in store.succeeded(scope, execution["WorkGroup"], execution["Query"], youngest):
-        known = earlier.execution
-        same = ("QueryExecutionContext", "ExecutionParameters", "SubstatementType")
-        if all(known.get(key) == execution.get(key) for key in same) and _settings(known) == _settings(execution):
-            times = ("EngineExecutionTimeInMillis", "QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis")
-            statistics = {
-                **execution["Statistics"],
-                **dict.fromkeys(times, 1),
-                "DataScannedInBytes": 0,
-                "TotalExecutionTimeInMillis": 3,
-                "ResultReuseInformation": {"ReusedPreviousResult": True},
-            }
-            ended = {
-                "ResultConfiguration": known["ResultConfiguration"],
-                "Status": execution["Status"] | {"State": "SUCCEEDED", "CompletionDateTime": now},
-                "Statistics": statistics,
-            }
-            return replace(earlier, execution=execution | ended)
+    for earlier in store.succeeded(started.scope, execution["WorkGroup"], execution["Query"], youngest):
+        # What reused a result says nothing about the result's age.
+        ran = not earlier.execution["Statistics"]["ResultReuseInformation"]["ReusedPreviousResult"]
+        if ran and _same(earlier.execution, execution) and result_is_there(storage, earlier):
+            return replace(earlier, execution=execution | _ended(earlier.execution, execution))
     return None
+
+
+def _same(known: GlueJson, execution: GlueJson) -> bool:
+    same = ("QueryExecutionContext", "ExecutionParameters", "SubstatementType")
+    return all(known.get(key) == execution.get(key) for key in same) and _settings(known) == _settings(execution)
+
+
+def _ended(known: GlueJson, execution: GlueJson) -> GlueJson:
+    """What is different in the record of an execution that reuses a result."""
+    times = ("EngineExecutionTimeInMillis", "QueryQueueTimeInMillis", "ServiceProcessingTimeInMillis")
+    statistics = {
+        **execution["Statistics"],
+        **dict.fromkeys(times, 1),
+        "DataScannedInBytes": 0,
+        "TotalExecutionTimeInMillis": 3,
+        "ResultReuseInformation": {"ReusedPreviousResult": True},
+    }
+    submitted = execution["Status"]["SubmissionDateTime"]
+    return {
+        "ResultConfiguration": known["ResultConfiguration"],
+        "Status": execution["Status"] | {"State": "SUCCEEDED", "CompletionDateTime": submitted},
+        "Statistics": statistics,
+    }
 
 
 def _settings(execution: GlueJson) -> GlueJson:

@@ -107,7 +107,7 @@ class WorkGroups:
             {**{key: group[key] for key in keys if key in group}, "EngineVersion": _engine(group["Configuration"])}
             for group in groups.values()
         ]
-        return listed("WorkGroups", shown, request, 50)
+        return listed("WorkGroups", shown, request, 50, first=1)
 
 
 def _check(configuration: GlueJson) -> None:
