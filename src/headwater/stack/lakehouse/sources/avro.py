@@ -3,17 +3,21 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
 import fastavro
 import pyarrow as pa
+from fastavro.read import SchemaResolutionError
+from fastavro.schema import SchemaParseException
 
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
+from headwater.stack.lakehouse.model import Table
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.model import DataFile, Reader, Source
-from headwater.stack.lakehouse.sources.parquet import converted
+from headwater.stack.lakehouse.sources.parquet import Physical, converted
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_name
 
@@ -41,8 +45,9 @@ _LOGICAL: Mapping[str, Any] = {
 def avro_relation(source: Source, reader: Reader) -> str:
     """``(SELECT … AS c0, …)`` over the files; a field that a file lacks is NULL."""
     parts = []
+    declared = _declared(source.table)
     for number, file in enumerate(source.files):
-        table = _loaded(file, reader)
+        table = _loaded(file, declared, reader)
         described = reader.connection.execute(f"SELECT * FROM {table} LIMIT 0").description or []
         present = {str(name).lower(): (str(name), kind) for name, kind, *_ in described}
         columns = []
@@ -50,7 +55,7 @@ def avro_relation(source: Source, reader: Reader) -> str:
             name, physical = present.get(column.name.lower(), ("", None))
             value = f"CAST(NULL AS {t.to_duckdb(wanted)})"
             if physical is not None:
-                found = converted(quote_name(name), physical, wanted)
+                found = _promoted(quote_name(name), physical, wanted)
                 if found is None:
                     raise QueryFailed(f"HIVE_BAD_DATA: Avro field {name} of type {physical} cannot be read as {wanted}")
                 value = found
@@ -61,19 +66,40 @@ def avro_relation(source: Source, reader: Reader) -> str:
     return f"(SELECT {', '.join([*names, *per_file_columns(source, 'file_index')])} FROM ({union}))"
 
 
-def _loaded(file: DataFile, reader: Reader) -> str:
+def _declared(table: Table) -> Any:
+    """The schema that a table gives its files: it renames fields, and has values for those that a file lacks."""
+    name = "avro.schema.literal"
+    text = table.serde_parameters.get(name) or table.parameters.get(name)
+    if not text:
+        return None
+    try:
+        return fastavro.parse_schema(json.loads(text))
+    except (ValueError, KeyError, TypeError, SchemaParseException) as error:
+        raise QueryFailed(f"HIVE_INVALID_METADATA: Invalid Avro schema in {name}: {error}") from error
+
+
+def _loaded(file: DataFile, declared: Any, reader: Reader) -> str:
     """The file's records as a table that DuckDB can spill; memory holds one batch."""
     reader.count(file.stored.size)
     try:
         with file.stored.path.open("rb") as stream:
-            records = fastavro.reader(stream)
-            schema = _schema(records.writer_schema)
+            records = fastavro.reader(stream, reader_schema=declared)
+            schema = _schema(declared or records.writer_schema)
             batches = pa.RecordBatchReader.from_batches(schema, _batches(records, schema))
             return reader.materialize(f"SELECT * FROM {reader.register(batches)}")
+    except SchemaResolutionError as error:
+        raise QueryFailed(f"HIVE_BAD_DATA: {file.uri} does not fit the table's avro.schema.literal: {error}") from error
     except (ValueError, EOFError, pa.ArrowInvalid) as error:
         if "codec" in str(error):
             raise Unsupported(f"the compression of the Avro file {file.uri}") from error
         raise QueryFailed(f"HIVE_BAD_DATA: Not a valid Avro file: {file.uri}") from error
+
+
+def _promoted(sql: str, physical: Physical, wanted: t.Type) -> str | None:
+    """Avro also reads whole numbers as fractions."""
+    if wanted.name in t.APPROXIMATE and physical.id.lower() in ("integer", "bigint"):
+        return f"CAST({sql} AS {t.to_duckdb(wanted)})"
+    return converted(sql, physical, wanted)
 
 
 def _batches(records: Iterator[Any], schema: Any) -> Iterator[Any]:

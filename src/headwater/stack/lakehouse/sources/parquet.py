@@ -3,15 +3,16 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Protocol
 
 import duckdb
 
 from headwater.stack.lakehouse.errors import Unsupported
+from headwater.stack.lakehouse.sources.alike import alike
 from headwater.stack.lakehouse.sources.keys import path_list, per_file_columns
-from headwater.stack.lakehouse.sources.mixed import is_rounded, mixed_names, unfiltered
-from headwater.stack.lakehouse.sources.model import Reader, Source
+from headwater.stack.lakehouse.sources.model import DataFile, Reader, Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import fail, quote_name, quote_text
 
@@ -47,7 +48,14 @@ def parquet_relation(source: Source, reader: Reader) -> str:
     """``(SELECT … AS c0, … FROM read_parquet(…))`` over the files, each column in its catalog type."""
     if source.table.serde_parameters.get("parquet.column.index.access", "false").strip().lower() == "true":
         return _by_place(source, reader)
-    return f"({_select(source, reader, per_file_columns(source, 'file_index'))})"
+    groups = [replace(source, files=files) for files in _alike(source, reader)]
+    parts = [_select(group, reader, per_file_columns(group, "file_index")) for group in groups]
+    return f"({' UNION ALL '.join(parts)})"
+
+
+def _alike(source: Source, reader: Reader) -> list[Sequence[DataFile]]:
+    reader.expect(file.stored for file in source.files)
+    return alike(source, reader)
 
 
 def _by_place(source: Source, reader: Reader) -> str:
@@ -67,7 +75,6 @@ def _select(source: Source, reader: Reader, more: list[str], *, by_place: bool =
     present = {str(name).lower(): (str(name), kind) for name, kind, *_ in described}
     if "file_index" in present:
         raise Unsupported("a Parquet file with a column named file_index")
-    mixed = mixed_names(path_list(source), len(source.files), source.column_types, reader)
     columns = []
     for i, (column, wanted) in enumerate(zip(source.table.columns, source.column_types, strict=True)):
         found = present.get(column.name.lower())
@@ -76,10 +83,7 @@ def _select(source: Source, reader: Reader, more: list[str], *, by_place: bool =
         if found is None:
             columns += [f"CAST(NULL AS {t.to_duckdb(wanted)}) AS {name}" for name in _names(i, wanted)]
             continue
-        sql = quote_name(found[0])
-        if mixed and is_rounded(wanted) and (wanted.items or found[0].lower() in mixed):
-            sql = unfiltered(sql)
-        value = converted(sql, found[1], wanted)
+        value = converted(quote_name(found[0]), found[1], wanted)
         if value is None:
             value = _incompatible(source, column.name, str(found[1]), wanted)
         columns.append(f"{value} AS c{i}")

@@ -1,0 +1,56 @@
+"""Files that were written in another schema than their table's are read as Athena reads them, or refused where used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+
+import fastavro
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from athena_fixtures import AthenaClient, make_client
+
+
+@pytest.fixture(scope="module")
+def athena(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AthenaClient]:
+    client = make_client(tmp_path_factory.mktemp("evolution"))
+    client.run("CREATE DATABASE lake")
+    yield client
+    client.lakehouse.close()
+
+
+def test_parquet_files_of_different_types_are_read_each_by_its_own(athena: AthenaClient) -> None:
+    folder = athena.storage.root / "data/types"
+    folder.mkdir(parents=True)
+    for name, column in {"a": pa.array([1]), "b": pa.array(["x"]), "c": pa.array([2], pa.int32())}.items():
+        pq.write_table(pa.table({"v": column, "w": [name]}), folder / name)
+    athena.run("CREATE EXTERNAL TABLE numbers (v bigint, w string) STORED AS PARQUET LOCATION 's3://data/types/'")
+    athena.run("CREATE EXTERNAL TABLE texts (v string, w string) STORED AS PARQUET LOCATION 's3://data/types/'")
+    assert athena.rows("SELECT w FROM numbers ORDER BY w") == [["a"], ["b"], ["c"]]
+    assert "Field v's type BINARY in parquet file s3://data/types/b" in athena.failure("SELECT v FROM numbers")
+    assert "Field v's type INT64 in parquet file s3://data/types/a" in athena.failure("SELECT v FROM texts")
+    (folder / "b").unlink()
+    assert athena.rows("SELECT v FROM numbers ORDER BY v") == [["1"], ["2"]]
+
+
+def test_avro_files_are_read_by_the_schema_that_the_table_has(athena: AthenaClient) -> None:
+    fields = [{"name": "id", "type": "int"}, {"name": "Name", "type": ["null", "string"]}]
+    body = BytesIO()
+    fastavro.writer(body, {"type": "record", "name": "r", "fields": fields}, [{"id": 1, "Name": "x"}])
+    path = athena.storage.root / "data/literal/a.avro"
+    path.parent.mkdir()
+    path.write_bytes(body.getvalue())
+    literal = (
+        '{"type": "record", "name": "r", "fields": [{"name": "id", "type": "double"}, {"name": "extra", '
+        '"type": "string", "default": "d"}, {"name": "called", "aliases": ["Name"], "type": ["null", "string"]}]}'
+    )
+    ddl = (
+        "CREATE EXTERNAL TABLE {} (id double, extra string, called string, name string) ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.avro.AvroSerDe' WITH SERDEPROPERTIES ('a'='b'{}) "
+        "STORED AS AVRO LOCATION 's3://data/literal/'"
+    )
+    athena.run(ddl.format("by_literal", f", 'avro.schema.literal'='{literal}'"))
+    athena.run(ddl.format("by_file", ""))
+    assert athena.rows("SELECT * FROM by_literal") == [["1.0", "d", "x", None]]
+    assert athena.rows("SELECT * FROM by_file") == [["1.0", None, None, "x"]]
