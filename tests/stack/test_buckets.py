@@ -25,6 +25,7 @@ KEYS = [
     "orders/year=2025/month=01/day=15/b.parquet",
     "orders/year=2025/month=01/day=15.parquet",
     "orders/year=2025/month=01/day=15",
+    "orders/year=2025/month=01/day=15 too",
     "orders-old/a",
     "orders/",
     "orders//double",
@@ -72,8 +73,10 @@ def test_lists_what_s3_lists_in_the_same_order(stack: StackInfo, stack_state: Pa
         "orders/",
         "orders/year=2025/month=01/day=15",
         "orders/year=2025/month=01/",
+        "orders/a.tmp",
         "no",
         "z",
+        "z" * 300,
     ):
         listed = client.list_objects_v2(Bucket="listing", Prefix=prefix).get("Contents", [])
         found = list(storage(stack_state).objects(MINE, "listing", prefix))

@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import stat
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, MutableMapping
 from pathlib import Path
@@ -101,15 +102,20 @@ def _walk(folder: Path, path: str, prefix: str) -> Iterator[StoredObject]:
         if any(part in ("", ".", "..") for part in head.split("/")):
             return
         folder, path = folder / head, f"{head}/"
+    # The key itself comes first: who wants no other need not wait for a look at the results of years.
+    exact = _exact(folder, path, tail)
+    if exact is not None:
+        yield exact
     try:
         # One system call for all entries and their kinds: a query may list thousands of folders.
         with os.scandir(folder) as found:
-            entries = [(entry.name + "/" if entry.is_dir() else entry.name, entry.path) for entry in found]
+            wanted = (entry for entry in found if entry.name.startswith(tail)) if tail else found
+            entries = [(entry.name + "/" if entry.is_dir() else entry.name, entry.path) for entry in wanted]
     except (FileNotFoundError, NotADirectoryError):
         return
     # A folder sorts as its name plus "/", which is where its keys stand among the others.
     for name, location in sorted(entries, key=lambda entry: entry[0].encode()):
-        if not name.startswith(tail) or (not path and name == f"{_ENCODED_KEYS}/"):
+        if (exact is not None and name == tail) or (not path and name == f"{_ENCODED_KEYS}/"):
             continue
         if name.endswith("/"):
             yield from _walk(Path(location), f"{path}{name}", "")
@@ -117,6 +123,18 @@ def _walk(folder: Path, path: str, prefix: str) -> Iterator[StoredObject]:
             stored = _stored(f"{path}{name}", Path(location))
             if stored is not None:
                 yield stored
+
+
+def _exact(folder: Path, path: str, name: str) -> StoredObject | None:
+    if not name or name.endswith((_SIDECAR, _PARTIAL)):
+        return None
+    try:
+        status = (folder / name).stat()
+    except (OSError, ValueError):
+        return None  # also a name that no file can have
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return StoredObject(f"{path}{name}", folder / name, status.st_size, status.st_mtime)
 
 
 def _encoded(folder: Path, prefix: str) -> Iterator[StoredObject]:

@@ -1,4 +1,4 @@
-"""Pages of the short lists that Athena keeps (named queries, work groups …), which stay right while items come or go."""
+"""Pages of the short lists that Athena keeps (named queries, work groups …): right while items come or go."""
 
 from __future__ import annotations
 
