@@ -19,7 +19,7 @@ _LEARNING = (
     *("classify", "features", "learn_classifier", "learn_libsvm_classifier", "learn_libsvm_regressor"),
     *("learn_regressor", "regress"),
 )
-_OTHERS = ("bar", "char2hexint", "color", "render", "rgb", "version", "word_stem")
+_OTHERS = ("bar", "char2hexint", "color", "render", "rgb", "version")
 _NANOSECONDS = ("from_iso8601_timestamp_nanos", "from_unixtime_nanos")
 _ABSENT = frozenset((*_SKETCHES, *_GEOSPATIAL, *_LEARNING, *_OTHERS, *_NANOSECONDS))
 
@@ -27,7 +27,7 @@ _ABSENT = frozenset((*_SKETCHES, *_GEOSPATIAL, *_LEARNING, *_OTHERS, *_NANOSECON
 def is_absent(name: str) -> bool:
     """Whether a lower-case name is one of a function of Athena that is not here.
 
-    >>> is_absent("st_point"), is_absent("word_stem"), is_absent("nope")
+    >>> is_absent("st_point"), is_absent("bar"), is_absent("nope")
     (True, True, False)
     """
     return name in _ABSENT or name.startswith("st_")

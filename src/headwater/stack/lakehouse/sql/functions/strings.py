@@ -193,6 +193,8 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("luhn_check(varchar) -> boolean", "hw_luhn({0})"),
     _f("normalize(varchar) -> varchar", "nfc_normalize({0})"),
     _f("normalize(varchar, varchar) -> varchar", "hw_normalize({0}, {1})"),
+    _f("word_stem(S) -> S", "hw_word_stem({0}, 'en')"),
+    _f("word_stem(S, varchar) -> S", "hw_word_stem({0}, {1})"),
     _f("soundex(varchar) -> varchar", lambda call: Expr(f"hw_soundex({call.arguments[0]})", t.varchar(4))),
     _f("split_to_multimap(varchar, varchar, varchar) -> map(varchar, array(varchar))", _split_to_multimap),
     _f("strpos(varchar, varchar, bigint) -> bigint", "hw_strpos({0}, {1}, {2})"),

@@ -24,6 +24,7 @@ from headwater.stack.lakehouse.sql.routines import (
     jsons,
     moments,
     patterns,
+    stems,
     urls,
     words,
 )
@@ -31,7 +32,7 @@ from headwater.stack.lakehouse.sql.routines.model import Routine, refuse, watche
 
 _MODULES = (
     *(addresses, bits, checksums, clockreads, clocks, decimals, distributions, formatting, hashes),
-    *(javanumbers, jsoncalls, jsons, moments, patterns, urls, words),
+    *(javanumbers, jsoncalls, jsons, moments, patterns, stems, urls, words),
 )
 ROUTINES: tuple[Routine, ...] = (
     Routine("hw_refuse", refuse, ["VARCHAR"], "INTEGER"),
