@@ -126,7 +126,7 @@ def _is_short(word: str) -> bool:
         return word[0] in _VOWELS and word[1] not in _VOWELS
     if len(word) < 3:
         return False
-    before, vowel, last = word[-3:]
+    before, vowel, last = tuple(word[-3:])
     return before not in _VOWELS and vowel in _VOWELS and last not in _VOWELS and last not in "wxY"
 
 
