@@ -54,3 +54,19 @@ def test_avro_files_are_read_by_the_schema_that_the_table_has(athena: AthenaClie
     athena.run(ddl.format("by_file", ""))
     assert athena.rows("SELECT * FROM by_literal") == [["1.0", "d", "x", None]]
     assert athena.rows("SELECT * FROM by_file") == [["1.0", None, None, "x"]]
+
+
+def test_partition_values_are_of_their_keys_type_or_refused(athena: AthenaClient) -> None:
+    for kind, good, bad in (("char(3)", "ab", "abcd"), ("varchar(3)", "ab", "abcd"), ("tinyint", "5", "300")):
+        name = "keyed_" + "".join(filter(str.isalpha, kind))
+        for value in (good, bad):
+            path = athena.storage.root / f"data/{name}/k={value}/a.csv"
+            path.parent.mkdir(parents=True)
+            path.write_bytes(b"1\n")
+        athena.run(f"CREATE EXTERNAL TABLE {name} (v int) PARTITIONED BY (k {kind}) LOCATION 's3://data/{name}/'")
+        athena.run(f"MSCK REPAIR TABLE {name}")
+        shown = good.ljust(3) if kind == "char(3)" else good
+        assert athena.rows(f"SELECT k FROM {name} WHERE k = {good if kind == 'tinyint' else repr(good)}") == [[shown]]
+        refused = f"HIVE_INVALID_PARTITION_VALUE: Invalid partition value '{bad}' for {kind.upper()} partition key: k"
+        assert athena.failure(f"SELECT * FROM {name}") == refused
+        assert athena.failure(f'SELECT * FROM "{name}$partitions"') == refused

@@ -24,7 +24,13 @@ from headwater.stack.lakehouse.sources.partitions import by_serde, check_schemas
 from headwater.stack.lakehouse.sources.regex import regex_relation
 from headwater.stack.lakehouse.sources.unpack import unpacked
 from headwater.stack.lakehouse.sql import types as t
-from headwater.stack.lakehouse.sql.candidates import NULL_PARTITION, PartitionCatalog, key_value, surviving
+from headwater.stack.lakehouse.sql.candidates import (
+    NULL_PARTITION,
+    PartitionCatalog,
+    check_values,
+    key_value,
+    surviving,
+)
 from headwater.stack.lakehouse.sql.context import Scan
 from headwater.stack.lakehouse.sql.expression import quote_text
 from headwater.stack.lakehouse.sql.scans import column_type
@@ -57,7 +63,7 @@ class Lake:
         table = scan.table
         keys = [scan.key_types[key.name.lower()] for key in table.partition_keys]
         if scan.partitions_only:
-            return _partition_rows(partitions, keys)
+            return _partition_rows(table, partitions, keys)
         check_schemas(table, partitions)
         below = "" if scan.predicates else table.location
         listed = data_files(self.storage, self.scope, partitions, below=below)
@@ -93,7 +99,9 @@ def _with_raw(relation: str, source: Source) -> str:
     return f"(SELECT {', '.join(['*', *raw])} FROM {relation})" if raw else relation
 
 
-def _partition_rows(partitions: list[Partition], kinds: list[t.Type]) -> str:
+def _partition_rows(table: Table, partitions: list[Partition], kinds: list[t.Type]) -> str:
+    for i, (key, kind) in enumerate(zip(table.partition_keys, kinds, strict=True)):
+        check_values(key.name, kind, {partition.values[i] for partition in partitions})
     names = ", ".join(f"v{i}" for i in range(len(kinds)))
     typed = ", ".join(f"{key_value(f'v{i}', kind)} AS k{i}" for i, kind in enumerate(kinds))
     if not partitions:

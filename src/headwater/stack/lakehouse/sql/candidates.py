@@ -82,11 +82,13 @@ def _kept(
 
 def key_value(sql: str, kind: t.Type) -> str:
     """A partition value's text as the key's type."""
+    if kind.name == "char":
+        return f"rpad({sql}, {kind.params[0]}, ' ')"
     return sql if t.is_text(kind) else f"CAST({sql} AS {t.to_duckdb(kind)})"
 
 
+_BITS = {"tinyint": 7, "smallint": 15, "integer": 31, "bigint": 63}
 _READERS: dict[str, Callable[[str], object]] = {
-    **dict.fromkeys(t.INTEGERS, int),
     "double": float,
     "real": float,
     "date": datetime.fromisoformat,
@@ -95,19 +97,21 @@ _READERS: dict[str, Callable[[str], object]] = {
 
 def check_values(name: str, kind: t.Type, values: Iterable[str]) -> None:
     """Refuse the values of a partition key that are none of its type. Raises ``QueryFailed``."""
-    reader = _READERS.get(kind.name, str)
-    bad = next((text for text in values if text != NULL_PARTITION and not _reads(reader, text)), None)
+    bad = next((text for text in values if text != NULL_PARTITION and not _reads(kind, text)), None)
     if bad is not None:
         message = f"Invalid partition value '{bad}' for {str(kind).upper()} partition key: {name}"
         raise QueryFailed(f"HIVE_INVALID_PARTITION_VALUE: {message}")
 
 
-def _reads(reader: Callable[[str], object], text: str) -> bool:
+def _reads(kind: t.Type, text: str) -> bool:
     try:
-        reader(text)
+        if kind.name in _BITS:
+            return -(1 << _BITS[kind.name]) <= int(text) < 1 << _BITS[kind.name]
+        _READERS.get(kind.name, str)(text)
     except ValueError:
         return False
-    return True
+    # Longer text is not cut, unlike that of files.
+    return not (t.is_text(kind) and kind.params) or len(text.rstrip(" ")) <= kind.params[0]
 
 
 def invalid_value(table: Table, values: Sequence[tuple[str, ...]], kinds: dict[str, t.Type]) -> QueryFailed:
