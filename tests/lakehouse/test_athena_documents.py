@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from athena_fixtures import OUTPUT, AthenaClient, make_client
+from athena_fixtures import OUTPUT, SCOPE, AthenaClient, make_client
 
 from headwater.stack.lakehouse.athena import control
 
@@ -156,6 +157,23 @@ def test_named_queries_are_listed_by_page(athena: AthenaClient) -> None:
     made = [page["NamedQueryIds"][0]]
     athena.call("UpdateNamedQuery", NamedQueryId=made[0], Name="renamed", QueryString="SELECT 9")
     assert athena.call("GetNamedQuery", NamedQueryId=made[0])["NamedQuery"]["QueryString"] == "SELECT 9"
+
+
+def test_changes_at_the_same_time_are_all_kept_and_a_name_is_taken_once(athena: AthenaClient) -> None:
+    arn = "arn:aws:athena:us-east-1:000000000000:workgroup/primary"
+    updates = [{"RequesterPaysEnabled": True}, {"PublishCloudWatchMetricsEnabled": True}]
+
+    def change(number: int) -> bool:
+        athena.call("TagResource", ResourceARN=arn, Tags=[{"Key": f"k{number}", "Value": ""}])
+        athena.call("UpdateWorkGroup", WorkGroup="primary", ConfigurationUpdates=updates[number % 2])
+        request = json.dumps({"Name": "team"}).encode()
+        return athena.lakehouse.call("AmazonAthena.CreateWorkGroup", SCOPE, request)[0] == 200
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(change, range(40))) == 1
+    assert len(athena.call("ListTagsForResource", ResourceARN=arn)["Tags"]) == 40
+    configuration = athena.call("GetWorkGroup", WorkGroup="primary")["WorkGroup"]["Configuration"]
+    assert all(configuration[name] for update in updates for name in update)
 
 
 def test_the_statistics_of_a_run_are_those_of_its_one_stage(athena: AthenaClient) -> None:

@@ -99,7 +99,9 @@ def test_data_catalogs_are_registered_tagged_changed_and_deleted(athena: AthenaC
         ("AwsDataCatalog", "GLUE"),
         ("cloud", "HIVE"),
     ]
-    assert "already" in athena.refused("CreateDataCatalog", Name="Cloud", Type="LAMBDA")["message"]
+    assert (
+        "already" in athena.refused("CreateDataCatalog", Name="Cloud", Type="LAMBDA", Parameters=parameters)["message"]
+    )
     assert athena.call("DeleteDataCatalog", Name="cloud")["DataCatalog"]["Status"] == "DELETE_COMPLETE"
     assert "not found" in athena.refused("GetDataCatalog", Name="cloud")["message"]
     assert athena.refused("ListTagsForResource", ResourceARN=arn)["__type"] == "ResourceNotFoundException"

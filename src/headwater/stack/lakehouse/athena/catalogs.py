@@ -54,10 +54,9 @@ class DataCatalogs:
         if not _NAME.fullmatch(name):
             message = "a catalog's name has at most 127 letters, digits, underscores, at signs and hyphens"
             raise invalid_request(f"Invalid data catalog name {name}: {message}")
-        if name.lower() == _OFFICIAL or self._store.document(_KIND, scope, name.lower()) is not None:
-            raise invalid_request(f"DataCatalog {name} has already been created")
         made, tags = _data_catalog(request), requested_tags(request)
-        self._store.put_document(_KIND, scope, name.lower(), made)
+        if name.lower() == _OFFICIAL or not self._store.add_document(_KIND, scope, name.lower(), made):
+            raise invalid_request(f"DataCatalog {name} has already been created")
         self._tags.put(scope, data_catalog_arn(scope, name), tags)
         return {"DataCatalog": made}
 

@@ -38,18 +38,18 @@ class Documents:
         self._work_group(scope, group)
         identifier = str(uuid.uuid4())
         token = request.get("ClientRequestToken")
-        if token:
-            known = self._store.document(_TOKEN, scope, token)
-            if known is not None and known["request"] != request:
-                raise invalid_request("Idempotent parameters do not match", "IDEMPOTENT_PARAMETER_MISMATCH")
-            if known is not None:
-                return {"NamedQueryId": known["id"]}
-            self._store.put_document(_TOKEN, scope, token, {"id": identifier, "request": request})
         keys = ("Name", "Description", "Database", "QueryString")
         query = {key: request[key] for key in keys if request.get(key)}
         query |= {"NamedQueryId": identifier, "WorkGroup": group}
-        self._store.put_document(NAMED_QUERY, scope, identifier, query)
-        return {"NamedQueryId": identifier}
+        documents: list[tuple[str, str, GlueJson]] = [(NAMED_QUERY, identifier, query)]
+        if token:
+            documents.append((_TOKEN, token, {"id": identifier, "request": request}))
+        if self._store.add_documents(scope, *documents):
+            return {"NamedQueryId": identifier}
+        known = self._store.document(_TOKEN, scope, str(token))
+        if known is None or known["request"] != request:
+            raise invalid_request("Idempotent parameters do not match", "IDEMPOTENT_PARAMETER_MISMATCH")
+        return {"NamedQueryId": known["id"]}
 
     def _get(self, scope: Scope, request: GlueJson) -> GlueJson:
         identifier = request.get("NamedQueryId") or ""

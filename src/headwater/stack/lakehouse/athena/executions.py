@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -171,6 +171,38 @@ class AthenaStore:
         """Store or replace a document."""
         sql = "INSERT OR REPLACE INTO documents (kind, account, region, name, body) VALUES (?, ?, ?, ?, ?)"
         self._query(sql, (kind, scope.account, scope.region, name, json.dumps(body)))
+
+    def add_document(self, kind: str, scope: Scope, name: str, body: GlueJson) -> bool:
+        """Store a new document; False if there is one of that name, which stays."""
+        return self.add_documents(scope, (kind, name, body))
+
+    def add_documents(self, scope: Scope, *documents: tuple[str, str, GlueJson]) -> bool:
+        """Store new documents (kind, name, body), all or none; False if there is one of these names."""
+        rows = ", ".join(["(?, ?, ?, ?, ?)"] * len(documents))
+        sql = f"INSERT INTO documents (kind, account, region, name, body) VALUES {rows}"  # noqa: S608 - question marks
+        values = [(kind, scope.account, scope.region, name, json.dumps(body)) for kind, name, body in documents]
+        try:
+            self._query(sql, [value for row in values for value in row])
+        except sqlite3.IntegrityError:
+            return False
+        return True
+
+    def change_document(
+        self, kind: str, scope: Scope, name: str, change: Callable[[GlueJson | None], GlueJson]
+    ) -> None:
+        """Store what ``change`` makes of a document, or of none; no other change comes in between."""
+        key = (kind, scope.account, scope.region, name)
+        find = "SELECT body FROM documents WHERE kind = ? AND account = ? AND region = ? AND name = ?"
+        put = "INSERT OR REPLACE INTO documents (kind, account, region, name, body) VALUES (?, ?, ?, ?, ?)"
+        with self._lock:
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                found = self._connection.execute(find, key).fetchone()
+                self._connection.execute(put, (*key, json.dumps(change(json.loads(found[0]) if found else None))))
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
 
     def document(self, kind: str, scope: Scope, name: str) -> GlueJson | None:
         """A document, or ``None``."""

@@ -58,11 +58,9 @@ class PreparedStatements:
     def _create(self, scope: Scope, request: GlueJson) -> GlueJson:
         group, name = _names(request)
         self._work_group(scope, group)
-        if self._store.document(PREPARED, scope, prepared_key(group, name)) is not None:
+        made = _document(group, name, request, self._clock())
+        if not self._store.add_document(PREPARED, scope, prepared_key(group, name), made):
             raise invalid_request(f"PreparedStatement {name} already exists in WorkGroup {group}")
-        self._store.put_document(
-            PREPARED, scope, prepared_key(group, name), _document(group, name, request, self._clock())
-        )
         return {}
 
     def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
@@ -112,10 +110,9 @@ class PreparedStatements:
 def prepare(store: AthenaStore, job: Running, name: str, text: str, now: float) -> None:
     """``PREPARE name FROM text``: a name that is taken is an error."""
     group = str(job.execution["WorkGroup"])
-    if store.document(PREPARED, job.scope, prepared_key(group, name)) is not None:
+    made = _document(group, name, {"QueryStatement": text}, now)
+    if not store.add_document(PREPARED, job.scope, prepared_key(group, name), made):
         raise QueryFailed(f"ALREADY_EXISTS: Prepared statement already exists: {name}")
-    request = {"QueryStatement": text}
-    store.put_document(PREPARED, job.scope, prepared_key(group, name), _document(group, name, request, now))
 
 
 def deallocate(store: AthenaStore, job: Running, name: str) -> None:

@@ -27,10 +27,14 @@ class Tags:
 
     def put(self, scope: Scope, arn: str, tags: Mapping[str, str]) -> None:
         """Add or replace tags."""
-        known = {**self._tags(scope, arn), **tags}
-        if len(known) > _MOST:
-            raise invalid_request(f"{arn} would have {len(known)} tags; a resource has at most {_MOST}")
-        self._store.put_document(_KIND, scope, arn, known)
+
+        def added(known: GlueJson | None) -> GlueJson:
+            found: GlueJson = {**(known or {}), **tags}
+            if len(found) > _MOST:
+                raise invalid_request(f"{arn} would have {len(found)} tags; a resource has at most {_MOST}")
+            return found
+
+        self._store.change_document(_KIND, scope, arn, added)
 
     def forget(self, scope: Scope, arn: str) -> None:
         """Remove all tags of what is no more."""
@@ -46,7 +50,9 @@ class Tags:
     def _untag(self, scope: Scope, request: GlueJson) -> GlueJson:
         arn = self._arn(scope, request)
         gone = request.get("TagKeys") or []
-        self._store.put_document(_KIND, scope, arn, {k: v for k, v in self._tags(scope, arn).items() if k not in gone})
+        self._store.change_document(
+            _KIND, scope, arn, lambda known: {key: value for key, value in (known or {}).items() if key not in gone}
+        )
         return {}
 
     def _list(self, scope: Scope, request: GlueJson) -> GlueJson:

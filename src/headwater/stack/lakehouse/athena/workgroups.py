@@ -48,8 +48,7 @@ class WorkGroups:
         if name == _PRIMARY:
             # It is there from the account's first look at it, and as old.
             made = _work_group(_PRIMARY, "", {"EnforceWorkGroupConfiguration": False}, self._clock())
-            self._store.put_document(_KIND, scope, name, made)
-            return made
+            return made if self._store.add_document(_KIND, scope, name, made) else self.get(scope, name)
         raise invalid_request(f"WorkGroup {name} is not found.")
 
     def enabled(self, scope: Scope, name: str) -> GlueJson:
@@ -61,24 +60,26 @@ class WorkGroups:
 
     def _create(self, scope: Scope, request: GlueJson) -> GlueJson:
         name = request.get("Name") or ""
-        if name == _PRIMARY or self._store.document(_KIND, scope, name) is not None:
-            raise invalid_request("WorkGroup is already created")
         configuration, tags = request.get("Configuration") or {}, requested_tags(request)
         _check(configuration)
         group = _work_group(name, request.get("Description") or "", configuration, self._clock())
-        self._store.put_document(_KIND, scope, name, group)
+        if name == _PRIMARY or not self._store.add_document(_KIND, scope, name, group):
+            raise invalid_request("WorkGroup is already created")
         self._tags.put(scope, work_group_arn(scope, name), tags)
         return {}
 
     def _update(self, scope: Scope, request: GlueJson) -> GlueJson:
-        group = self.get(scope, request.get("WorkGroup") or "")
-        updates = request.get("ConfigurationUpdates") or {}
+        name, updates = str(request["WorkGroup"]), request.get("ConfigurationUpdates") or {}
+        self.get(scope, name)
         _check(updates)
-        configuration = _updated(group["Configuration"], updates)
-        group = {**group, "Configuration": configuration, "State": request.get("State") or group["State"]}
-        if "Description" in request:
-            group["Description"] = request["Description"]
-        self._store.put_document(_KIND, scope, group["Name"], group)
+
+        def updated(group: GlueJson | None) -> GlueJson:
+            if group is None:
+                raise invalid_request(f"WorkGroup {name} is not found.")
+            changes: GlueJson = {key: request[key] for key in ("State", "Description") if key in request}
+            return {**group, **changes, "Configuration": _updated(group["Configuration"], updates)}
+
+        self._store.change_document(_KIND, scope, name, updated)
         return {}
 
     def _delete(self, scope: Scope, request: GlueJson) -> GlueJson:
