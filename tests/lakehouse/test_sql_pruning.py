@@ -279,3 +279,18 @@ def test_an_invalid_partition_value_is_named(athena: AthenaClient) -> None:
     assert "Invalid partition value 'abc' for INTEGER partition key: y" in athena.failure(
         "SELECT * FROM oddly WHERE y % 2 = 1"
     )
+
+
+def test_values_named_one_by_one_are_enough_for_projected_keys(athena: AthenaClient) -> None:
+    for values in ("n=-5/k=a", "n=7/k=b"):
+        path = athena.storage.root / f"data/projected/{values}/a.csv"
+        path.parent.mkdir(parents=True)
+        path.write_bytes(b"1\n")
+    athena.run(
+        "CREATE EXTERNAL TABLE projected (v int) PARTITIONED BY (n bigint, k string) LOCATION 's3://data/projected/' "
+        "TBLPROPERTIES ('projection.enabled'='true', 'projection.k.type'='injected', 'projection.n.type'='integer', "
+        "'projection.n.range'='-9223372036854775808,9223372036854775807')"
+    )
+    sql = "SELECT n, k FROM projected WHERE (n = -5 OR n IN (6, 7)) AND (k = 'a' OR (k = 'b' OR k = 'c')) ORDER BY n"
+    assert athena.rows(sql) == [["-5", "a"], ["7", "b"]]
+    assert athena.failure("SELECT n FROM projected WHERE n = -5 AND (k = 'a' OR v = 1)").startswith("CONSTRAINT_VIOL")

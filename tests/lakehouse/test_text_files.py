@@ -172,6 +172,22 @@ def test_moments_of_json_may_be_seconds_with_a_fraction_and_dates_may_have_a_tim
     assert athena.rows("SELECT * FROM moments") == rows
 
 
+def test_moments_of_hives_json_have_no_zone(athena: AthenaClient) -> None:
+    times = ("2024-01-01T10:00:00.5", "2024-01-01 10:00:00", "2024-01-01T10:00")
+    write(athena, "local/p=a/a.json", "".join(f"{json.dumps({'t': text})}\n" for text in times).encode())
+    for name, text in {"b": "2024-01-01T10:00:00Z", "c": "2024-01-01T10:00:00+02:00", "d": "2024-01-01"}.items():
+        write(athena, f"local/p={name}/a.json", json.dumps({"t": text}).encode())
+    athena.run(
+        "CREATE EXTERNAL TABLE local_times (t timestamp) PARTITIONED BY (p string) ROW FORMAT SERDE "
+        "'org.apache.hive.hcatalog.data.JsonSerDe' LOCATION 's3://data/local/'"
+    )
+    athena.run("MSCK REPAIR TABLE local_times")
+    rows = [["2024-01-01 10:00:00.500"], ["2024-01-01 10:00:00.000"], ["2024-01-01 10:00:00.000"]]
+    assert athena.rows("SELECT t FROM local_times WHERE p = 'a'") == rows
+    for name in "bcd":
+        assert athena.failure(f"SELECT t FROM local_times WHERE p = '{name}'").startswith("HIVE_BAD_DATA: ")
+
+
 @pytest.mark.parametrize(
     "serde", ["com.amazon.emr.hive.serde.CloudTrailSerde", "org.apache.hive.hcatalog.data.JsonSerDe"]
 )

@@ -52,6 +52,12 @@ def hive_date(sql: str) -> str:
     return f"hw_hive_date(trim({sql}))"
 
 
+def iso_timestamp(sql: str) -> str:
+    """The moment of a text without a zone, with a T between date and time as well, and then also without seconds."""
+    whole = f"regexp_replace(trim({sql}), '[Tt]([0-9]{{2}}:[0-9]{{2}})$', ' \\1:00')"
+    return f"hw_hive_timestamp(regexp_replace({whole}, '[Tt]', ' '))"
+
+
 def formatted(sql: str, formats: str) -> str:
     """The timestamp that a text is by one of a SerDe's formats, or NULL."""
     return f"hw_round_timestamp(hw_formatted_timestamp({sql}, {quote_text(formats)}), 1000)"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.errors import Unsupported
-from headwater.stack.lakehouse.sources.hivetext import formatted, hive_date, text_value
+from headwater.stack.lakehouse.sources.hivetext import formatted, hive_date, iso_timestamp, text_value
 from headwater.stack.lakehouse.sources.jsonkeys import Keys
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.casts import cast
@@ -51,7 +51,7 @@ def _scalar(sql: str, text: str, kind: t.Type, keys: Keys) -> str:
         # Hive's SerDe takes numbers only; OpenX's would read 010 as an octal number, which is refused here.
         return value if keys.openx else f"CASE WHEN json_type({sql}) <> 'VARCHAR' THEN {value} END"
     if kind.name == "timestamp":
-        value = _timestamp(text, kind, keys)
+        value = _timestamp(text, keys)
         return value if not keys.timestamps else f"coalesce({formatted(text, keys.timestamps)}, {value})"
     if kind.name == "date":
         days = f"DATE '1970-01-01' + TRY_CAST({text} AS INTEGER)"
@@ -60,15 +60,15 @@ def _scalar(sql: str, text: str, kind: t.Type, keys: Keys) -> str:
     return str(cast(Expr(text, t.VARCHAR), kind, safe=True, position=_POSITION))
 
 
-def _timestamp(text: str, kind: t.Type, keys: Keys) -> str:
+def _timestamp(text: str, keys: Keys) -> str:
     """OpenX's SerDe also takes seconds and (from 13 digits on) milliseconds since 1970, and offsets from UTC.
 
     Seconds may have a fraction, which is cut to milliseconds.
     """
-    plain = f"replace(regexp_replace({text}, '[zZ]$', ''), 'T', ' ')"
-    value = str(cast(Expr(plain, t.VARCHAR), kind, safe=True, position=_POSITION))
     if not keys.openx:
-        return value
+        return iso_timestamp(text)
+    whole = f"regexp_replace({text}, '[zZ]$', '')"
+    plain = f"replace({whole}, 'T', ' ')"
     number = f"TRY_CAST({text} AS BIGINT)"
     unit = f"CASE WHEN length({text}) >= 13 THEN 1000 ELSE 1000000 END"
     cut = f"CAST(trunc(CAST({text} AS DECIMAL(38, 15)) * 1000) AS BIGINT) * 1000"
@@ -82,7 +82,7 @@ def _timestamp(text: str, kind: t.Type, keys: Keys) -> str:
         f"CASE WHEN regexp_full_match({text}, '-?[0-9]+') THEN make_timestamp({number} * {unit}) "
         f"WHEN regexp_full_match({text}, '[+-]?[0-9]{{1,12}}[.][0-9]*') THEN make_timestamp({cut}) "
         f"WHEN regexp_full_match({text}, '.+:.+[+-][0-9]{{2}}:?[0-9]{{2}}') THEN hw_round_timestamp({moment}, 1000) "
-        f"WHEN contains({text}, ':') THEN {value} END"
+        f"WHEN contains({text}, ':') THEN {iso_timestamp(whole)} END"
     )
 
 

@@ -105,6 +105,12 @@ def _filters(node: exp.Expression, keys: dict[str, str], kinds: dict[str, t.Type
         yield from _filter(node.this, "<=", [node.args["high"]], keys, kinds)
     elif isinstance(node, exp.In) and not node.args.get("query"):
         yield from _filter(node.this, "in", node.expressions, keys, kinds)
+    elif isinstance(node, exp.Paren):
+        yield from _filters(node.this, keys, kinds)
+    elif isinstance(node, exp.Or):
+        found = [list(_filters(side, keys, kinds)) for side in (node.this, node.expression)]
+        if all(len(side) == 1 and side[0].op in ("=", "in") for side in found) and found[0][0].key == found[1][0].key:
+            yield KeyFilter(found[0][0].key, "in", found[0][0].values + found[1][0].values)
 
 
 def _filter(
@@ -120,9 +126,17 @@ def _filter(
     wants_text = t.is_text(kinds[key])
     if not wants_text and kinds[key].name not in t.INTEGERS:
         return
-    for value in values:
-        if not isinstance(value, exp.Literal) or bool(value.is_string) != wants_text:
-            return
-        if not wants_text and not value.name.isdigit():
-            return
-    yield KeyFilter(key, operator, tuple(value.name for value in values))
+    texts = [_constant(value, text=wants_text) for value in values]
+    known = tuple(text for text in texts if text is not None)
+    if len(known) == len(texts):
+        yield KeyFilter(key, operator, known)
+
+
+def _constant(node: exp.Expression, *, text: bool) -> str | None:
+    """A literal as the catalog keeps it: text, or a whole number."""
+    if isinstance(node, exp.Neg) and not text:
+        digits = _constant(node.this, text=False)
+        return None if digits is None else f"-{digits}"
+    if not isinstance(node, exp.Literal) or bool(node.is_string) != text:
+        return None
+    return node.name if text or node.name.isdigit() else None
