@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.datazones import moment_text
+from headwater.stack.lakehouse.sql.expression import Zoned
 from headwater.stack.lakehouse.sql.query import OutputColumn
 from headwater.stack.lakehouse.sql.text import display_text
 
@@ -36,11 +38,8 @@ def csv_query(sql: str, columns: Sequence[OutputColumn]) -> str:
 
 def _value(place: int, column: OutputColumn) -> str:
     kind = _shown(column.type)
-    if column.zoned:
-        clock = display_text(f"hw_zone_clock(q.i{place}, q.z{place})", t.Type("timestamp", kind.params))
-        text = f"{clock} || ' ' || q.z{place}"
-    else:
-        text = display_text(f"q.c{place}", kind)
+    moment = Zoned(f"q.i{place}", f"q.z{place}")
+    text = moment_text(moment, kind) if column.zoned else display_text(f"q.c{place}", kind)
     if column.type.name not in _BARE:
         text = f"replace({text}, '\"', '\"\"')"
     return f"coalesce('\"' || {text} || '\"', '')"

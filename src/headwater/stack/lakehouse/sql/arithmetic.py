@@ -8,6 +8,7 @@ from headwater.stack.lakehouse.sql.coerce import as_decimal, coerce, common_type
 from headwater.stack.lakehouse.sql.datazones import at_clock, at_instant, at_other_instant, wall_clock_of
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.nanoseconds import refuse_nanos
 
 _DIVISION_BY_ZERO = "'DIVISION_BY_ZERO: Division by zero'"
 
@@ -191,6 +192,7 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
     sign = "" if operator == "+" else "-"
     if t.to_duckdb(moment.type) == "TIME_NS":
         raise Unsupported(f"arithmetic with {moment.type} (more than six fractional digits)")
+    refuse_nanos("arithmetic", moment.type)
     if interval.type == t.YEAR_TO_MONTH:
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
         if moment.type.name == "timestamptz":
@@ -212,6 +214,7 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
 
 def _distance(left: Expr, right: Expr) -> Expr:
     """In milliseconds, rounded half up as Trino rounds the difference."""
+    refuse_nanos("arithmetic", left.type, right.type)
     micros = f"(epoch_us({at_instant(left)}) - epoch_us({at_instant(right)}))"
     if max(t.precision_of(left.type), t.precision_of(right.type)) <= 3:
         return Expr(f"({micros} // 1000)", t.DAY_TO_SECOND)

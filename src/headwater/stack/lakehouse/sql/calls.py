@@ -17,8 +17,10 @@ from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.functions.absent import is_absent
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, Variables, translate
 from headwater.stack.lakehouse.sql.functions.signature import Bindings, Pattern, concrete, describe, match, result_type
+from headwater.stack.lakehouse.sql.nanoseconds import refuse_nanos
 
 _MOST_ARGUMENTS = 127
+_READ_AS_MICROSECONDS = ("checksum", "format", "sequence")
 Registry = Mapping[str, tuple[Function, ...]]
 LambdaCompiler = Callable[[exp.Lambda, Sequence[t.Type], Variables], tuple[str, Expr]]
 
@@ -101,6 +103,8 @@ def _translate(
     compile_lambda: LambdaCompiler,
 ) -> Expr:
     arguments = _arguments(function, parameters, bindings, request, compile_lambda)
+    if function.family == "date and time" or request.name in _READ_AS_MICROSECONDS:
+        refuse_nanos(request.name, *(a.type for a in arguments if request.name not in ("date", "at_timezone")))
     clauses = request.clauses
     if function.kind == "scalar":
         _refuse_clauses(request)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.clocktimes import MICROSECONDS, rounded_time, time_from_text
 from headwater.stack.lakehouse.sql.coerce import can_coerce, coerce
-from headwater.stack.lakehouse.sql.datazones import at_other_instant, wall_clock_of, zone_of, zoned
+from headwater.stack.lakehouse.sql.datazones import at_other_instant, moment_text, wall_clock_of, zoned
 from headwater.stack.lakehouse.sql.expression import Expr, attempt, fail, null_of, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.jsonreads import nested_value
 from headwater.stack.lakehouse.sql.jsonvalues import json_text
+from headwater.stack.lakehouse.sql.nanoseconds import is_nano, nanos_from_text, with_digits
 from headwater.stack.lakehouse.sql.text import display_text
 from headwater.stack.lakehouse.sql.todecimal import double_to_decimal, real_to_decimal, text_to_decimal
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day, to_time_with_zone
@@ -71,8 +73,7 @@ def _to_moment(value: Expr, target: t.Type, safe: bool) -> Expr | None:
         return _zoned(value, target, safe)
     if value.zoned is None:
         return None
-    same = t.precision_of(value.type) <= t.precision_of(target)
-    return at_other_instant(value.zoned.instant if same else _rounded(value.zoned.instant, target), value, target)
+    return at_other_instant(_with_digits(value.zoned.instant, value.type, target), value, target)
 
 
 _NO_JSON = ("time", "timetz", "varbinary", "uuid", "ipaddress", t.DAY_TO_SECOND.name, t.YEAR_TO_MONTH.name)
@@ -181,16 +182,23 @@ _ZONED = rf"{_DAY}(?: ([0-9]{{1,2}}:[0-9]{{1,2}}(?::[0-9]{{1,2}}(?:[.][0-9]+)?)?
 
 def _timestamp_from_text(sql: str, target: t.Type, safe: bool) -> str:
     """What follows the time, such as a zone, is read over as in Trino, and so are spaces around."""
+    read = _micros_from_text(sql)
+    if t.precision_of(target) == 6:
+        read += f" + to_microseconds(CASE WHEN regexp_matches({sql}, '[.][0-9]{{6}}[5-9]') THEN 1 ELSE 0 END)"
+    converted = nanos_from_text(read, sql, target) if is_nano(target) else _rounded(read, target)
+    return converted if safe else _complained(converted, sql, target)
+
+
+def _micros_from_text(sql: str) -> str:
+    """The first six digits of the fraction; NULL for what is no timestamp."""
     bare = f"rtrim(regexp_replace({sql}, {quote_text(f'^{_MOMENT}$')}, '\\1 \\2'))"
     plain, any_form = (
         f"regexp_full_match({sql}, {quote_text(form)})" for form in (_TEXT_PATTERNS["timestamp"], _MOMENT)
     )
-    read = f"TRY_CAST(CASE WHEN {plain} THEN {sql} WHEN {any_form} THEN {bare} END AS TIMESTAMP)"
-    if t.precision_of(target) == 6:
-        read += f" + to_microseconds(CASE WHEN regexp_matches({sql}, '[.][0-9]{{6}}[5-9]') THEN 1 ELSE 0 END)"
-    converted = _rounded(read, target)
-    if safe:
-        return converted
+    return f"TRY_CAST(CASE WHEN {plain} THEN {sql} WHEN {any_form} THEN {bare} END AS TIMESTAMP)"
+
+
+def _complained(converted: str, sql: str, target: t.Type) -> str:
     return f"CASE WHEN {sql} IS NOT NULL THEN coalesce({converted}, {fail(_complaint(sql, target), target)}) END"
 
 
@@ -230,9 +238,13 @@ def _decimal_name(target: t.Type) -> str:
 def _rounded(sql: str, target: t.Type) -> str:
     """``timestamp(3)`` keeps milliseconds, rounded half up, where DuckDB keeps microseconds."""
     digits = t.precision_of(target)
-    if digits > 6:
-        raise Unsupported(f"type {target} (more than six fractional digits)")
     return sql if digits == 6 else f"hw_round_timestamp({sql}, {10 ** (6 - digits)})"
+
+
+def _with_digits(sql: str, source: t.Type, target: t.Type) -> str:
+    if is_nano(source) or is_nano(target):
+        return with_digits(sql, source, target)
+    return sql if t.precision_of(source) <= t.precision_of(target) else _rounded(sql, target)
 
 
 def _to_text(value: Expr, target: t.Type) -> str | None:
@@ -240,9 +252,7 @@ def _to_text(value: Expr, target: t.Type) -> str | None:
         return None
     text = display_text(value.sql, value.type)
     if value.zoned is not None:
-        text = (
-            f"{display_text(wall_clock_of(value), t.Type('timestamp', value.type.params))} || ' ' || {zone_of(value)}"
-        )
+        text = moment_text(value.zoned, value.type)
     if target.name == "char":
         return f"rpad(left({text}, {target.params[0]}), {target.params[0]}, ' ')"
     if not target.params:
@@ -280,6 +290,9 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
     if source.name == "timetz" and target.name == "time":
         value = Expr(local_time_of_day(value.sql, source), t.Type("time", source.params))
         source = value.type
+    if is_nano(source) and target.name == "date":
+        value = Expr(f"hw_micros({value.sql})", t.Type(source.name, (6,), zone=source.zone))
+        source = value.type
     if source.name == "timestamptz" and target.name in ("date", "time", "timestamp"):
         value = Expr(wall_clock_of(value), t.Type("timestamp", source.params))
         source = value.type
@@ -287,9 +300,11 @@ def _between_times(value: Expr, target: t.Type) -> str | None:
         return rounded_time(value.sql, source, target)
     if source.name in ("timestamp", "timestamptz") and target.name in ("timestamp", "timestamptz"):
         # A timestamp with time zone is an instant in UTC, which is the session's zone.
-        return value.sql if t.precision_of(source) <= t.precision_of(target) else _rounded(value.sql, target)
+        return _with_digits(value.sql, source, target)
     if source.name == "timestamp" and target.name == "date":
         return f"CAST({value.sql} AS DATE)"
+    if source.name == "timestamp" and target.name == "time" and is_nano(source):
+        return rounded_time(f"CAST({value.sql} AS TIME_NS)", t.Type("time", (9,)), target)
     if source.name == "timestamp" and target.name == "time":
         return rounded_time(f"CAST({value.sql} AS TIME)", MICROSECONDS, target)
     if can_coerce(source, target):
@@ -301,27 +316,28 @@ _UTC = "((UTC|GMT|UT|Z)|(UTC|GMT|UT)?[+-]00?(:?00)?)?"
 
 
 def _zoned(value: Expr, target: t.Type, safe: bool) -> Expr:
-    """``TIMESTAMP '2020-01-01 00:00:00 Europe/Berlin'``: a zone has to be known before the query runs.
-
-    Texts that are known only later may be in UTC, the session's zone; the first in another zone ends the query.
-    """
+    """``TIMESTAMP '2020-01-01 00:00:00 Europe/Berlin'``, and texts that are known only when the query runs."""
+    sql, exact = value.sql, t.Type("timestamptz", target.params)
     found = re.fullmatch(_ZONED, value.literal, re.ASCII) if isinstance(value.literal, str) else None
     zone = zone_named(found[3] or "UTC") if found else None
-    clock = t.Type("timestamp", target.params)
-    local = _timestamp_from_text(value.sql, clock, safe)
-    if zone is None:
-        return _zoned_text(value.sql, local, target, safe)
-    return Expr(instant(local, zone), t.Type("timestamptz", target.params, zone=zone), constant=True)
+    local = _timestamp_from_text(sql, t.Type("timestamp", target.params), safe)
+    if is_nano(target):
+        # Zones are computed with in microseconds.
+        local = _micros_from_text(sql) if safe else _complained(_micros_from_text(sql), sql, t.TIMESTAMP)
+    at, shown = _zoned_text(sql, local, target, safe) if zone is None else (instant(local, zone), "")
+    at = nanos_from_text(at, sql, target) if is_nano(target) else at
+    return zoned(at, shown, exact) if zone is None else Expr(at, replace(exact, zone=zone), constant=True)
 
 
-def _zoned_text(sql: str, local: str, target: t.Type, safe: bool) -> Expr:
+def _zoned_text(sql: str, local: str, target: t.Type, safe: bool) -> tuple[str, str]:
+    """The instant and the zone of a text."""
     written = f"regexp_extract({sql}, {quote_text(f'^{_ZONED}$')}, 3)"
     in_utc = f"regexp_full_match({written}, {quote_text(_UTC)})"
-    otherwise = "NULL" if safe else fail(_complaint(sql, target), target)
+    otherwise = "NULL" if safe else fail(_complaint(sql, target), t.TIMESTAMP)
     known = f"hw_try_zone({written})"
     elsewhere = f"WHEN {known} IS NOT NULL THEN hw_zone_instant({local}, {known})"
-    instant = f"CASE WHEN {in_utc} THEN {local} {elsewhere} WHEN {sql} IS NOT NULL THEN {otherwise} END"
-    return zoned(instant, f"CASE WHEN {in_utc} THEN 'UTC' ELSE {known} END", target)
+    at = f"CASE WHEN {in_utc} THEN {local} {elsewhere} WHEN {sql} IS NOT NULL THEN {otherwise} END"
+    return at, f"CASE WHEN {in_utc} THEN 'UTC' ELSE {known} END"
 
 
 def _nested(value: Expr, target: t.Type, *, position: Position) -> str | None:

@@ -11,6 +11,8 @@ from dataclasses import replace
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr, Zoned, only_utc, quote_text
+from headwater.stack.lakehouse.sql.nanoseconds import is_nano, nano_text, refuse_nanos
+from headwater.stack.lakehouse.sql.text import timestamp_text
 from headwater.stack.lakehouse.sql.zones import instant, wall_clock
 
 _VOLATILE = ("random(", "uuid(")
@@ -74,6 +76,8 @@ def zone_of(value: Expr) -> str:
 
 def wall_clock_of(value: Expr) -> str:
     """The wall clock of a ``timestamp with time zone``, as a DuckDB TIMESTAMP."""
+    if value.type.zone != "UTC" or value.zoned is not None:
+        refuse_nanos("reading the fields", value.type)
     if value.zoned is not None:
         return clock_in(value.zoned)
     if value.type.zone is None:
@@ -84,6 +88,14 @@ def wall_clock_of(value: Expr) -> str:
 def clock_in(moment: Zoned) -> str:
     """What clocks in the moment's zone show."""
     return f"hw_zone_clock({moment.instant}, {moment.zone})"
+
+
+def moment_text(moment: Zoned, kind: t.Type) -> str:
+    """``2025-01-15 10:00:00.000 Europe/Berlin``."""
+    if is_nano(kind):
+        clock = f"hw_zone_clock(hw_micros({moment.instant}), {moment.zone})"
+        return f"{nano_text(moment.instant, kind, clock)} || ' ' || {moment.zone}"
+    return f"{timestamp_text(clock_in(moment), t.Type('timestamp', kind.params))} || ' ' || {moment.zone}"
 
 
 def at_clock(local_sql: str, value: Expr) -> Expr:

@@ -48,7 +48,7 @@ def type_of(node: exp.DataType) -> t.Type:
     if name in ("CHAR", "NCHAR", "BPCHAR"):
         return t.Type("char", (numbers[0] if numbers else 1,))
     if name in _TIMES:
-        kind, most = t.Type(_TIMES[name], (numbers[0] if numbers else 3,)), 9 if name == "TIME" else 6
+        kind, most = t.Type(_TIMES[name], (numbers[0] if numbers else 3,)), 6 if _TIMES[name] == "timetz" else 9
         if t.precision_of(kind) > most:
             raise Unsupported(f"type {kind} (more than {'nine' if most == 9 else 'six'} fractional digits)")
         return kind

@@ -62,6 +62,11 @@ MACROS: tuple[str, ...] = (
          WHEN z[1] IN ('+', '-') THEN l - hw_ahead(z) ELSE hw_instant(l, z) END""",
     """CREATE MACRO hw_zone_near(l, n, z) AS CASE WHEN z = 'UTC' THEN l
          WHEN z[1] IN ('+', '-') THEN l - hw_ahead(z) ELSE hw_instant_near(l, n, z) END""",
+    # Timestamps with nanoseconds: the microsecond that they are in, and their number of nanoseconds, rounded half up.
+    """CREATE MACRO hw_micros(x) AS
+         make_timestamp((epoch_ns(x) - (epoch_ns(x) % 1000 + 1000) % 1000) // 1000)""",
+    """CREATE MACRO hw_round_nanos(x, n) AS
+         epoch_ns(x) + n // 2 - ((epoch_ns(x) + n // 2) % n + n) % n""",
     # Before the year 1 DuckDB counts years before Christ; ISO 8601 has a year 0.
     """CREATE MACRO hw_date_text(x) AS
          CASE WHEN x < DATE '0001-01-01' THEN strftime(x, '%Y-%m-%d') ELSE CAST(x AS VARCHAR) END""",

@@ -50,6 +50,13 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         lambda m: f"INVALID_CAST_ARGUMENT: Cannot cast DECIMAL '{m[1]}' to DECIMAL({m[2]}, {m[3]})",
     ),
     (
+        re.compile(r"Could not convert Timestamp\(US\) to Timestamp\(NS\)"),
+        lambda _: (
+            "NOT_SUPPORTED: a timestamp of more than six fractional digits outside of the years 1677 to 2262 is not"
+            " supported by Headwater's local Athena"
+        ),
+    ),
+    (
         re.compile("ORC timestamp .* is out of range"),
         lambda _: (
             "NOT_SUPPORTED: an ORC timestamp outside of the years 1677 to 2262 is not supported by Headwater's"

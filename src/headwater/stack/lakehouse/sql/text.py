@@ -5,6 +5,7 @@ from __future__ import annotations
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import bound, quote_text
+from headwater.stack.lakehouse.sql.nanoseconds import clock_text, is_nano, nano_text
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
 from headwater.stack.lakehouse.sql.zones import wall_clock
 
@@ -64,6 +65,8 @@ def decimal_text(sql: str, kind: t.Type) -> str:
 def timestamp_text(sql: str, kind: t.Type) -> str:
     """``2025-01-15 10:00:00.000``: as many fractional digits as the type has."""
     digits = t.precision_of(kind)
+    if is_nano(kind):
+        return nano_text(sql, kind)
     if kind.name == "time":
         text = f"CAST({sql} AS VARCHAR)"
         whole = f"left({text}, 8)"
@@ -80,6 +83,8 @@ def timestamp_text(sql: str, kind: t.Type) -> str:
 def _zoned_text(sql: str, kind: t.Type) -> str:
     if kind.zone is None:
         raise Unsupported("showing a timestamp with time zone whose zone depends on the data")
+    if is_nano(kind):
+        return f"{clock_text(sql, kind)} || {quote_text(' ' + kind.zone)}"
     local = wall_clock(sql, kind.zone)
     return f"{timestamp_text(local, t.Type('timestamp', kind.params))} || {quote_text(' ' + kind.zone)}"
 

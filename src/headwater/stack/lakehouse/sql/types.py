@@ -184,8 +184,8 @@ def to_duckdb(kind: Type) -> str:
     if kind.name == "row":
         fields = (f"{struct_field(kind, i)} {to_duckdb(t)}" for i, t in enumerate(kind.items))
         return f"STRUCT({', '.join(fields)})"
-    if kind.name == "time" and precision_of(kind) > 6:
-        return "TIME_NS"
+    if kind.name in ("time", "timestamp", "timestamptz") and precision_of(kind) > 6:
+        return "TIME_NS" if kind.name == "time" else "TIMESTAMP_NS"
     if kind.name not in _DUCKDB:
         raise Unsupported(f"type {kind}")
     return _DUCKDB[kind.name]

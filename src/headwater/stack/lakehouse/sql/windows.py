@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.sql.context import Context
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text, refused
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
+from headwater.stack.lakehouse.sql.nanoseconds import refuse_nanos
 from headwater.stack.lakehouse.sql.parts import check_parts
 
 _STEPS = {t.DAY_TO_SECOND: "to_milliseconds", t.YEAR_TO_MONTH: "to_months"}
@@ -204,6 +205,7 @@ class _Frame:
             what = "Window frame of type RANGE PRECEDING or FOLLOWING requires that sort item type be"
             message = f"{what} numeric, datetime or interval (actual: {sort})"
             raise SqlError("TYPE_MISMATCH", message, context.position(items[0].this))
+        refuse_nanos("a RANGE frame", sort)
         fits = t.is_numeric(value.type) if t.is_numeric(sort) else value.type in _STEPS
         if not fits or (sort in _STEPS and sort != value.type):
             message = f"Window frame RANGE value type ({value.type}) not compatible with sort item type ({sort})"

@@ -20,8 +20,7 @@ _LEARNING = (
     *("learn_regressor", "regress"),
 )
 _OTHERS = ("bar", "char2hexint", "color", "render", "rgb", "version")
-_NANOSECONDS = ("from_iso8601_timestamp_nanos", "from_unixtime_nanos")
-_ABSENT = frozenset((*_SKETCHES, *_GEOSPATIAL, *_LEARNING, *_OTHERS, *_NANOSECONDS))
+_ABSENT = frozenset((*_SKETCHES, *_GEOSPATIAL, *_LEARNING, *_OTHERS))
 
 
 def is_absent(name: str) -> bool:

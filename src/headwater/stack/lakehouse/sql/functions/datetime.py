@@ -16,7 +16,7 @@ from headwater.stack.lakehouse.sql.datazones import (
     zone_of,
     zoned,
 )
-from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
+from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text, refused
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
@@ -186,6 +186,19 @@ def _from_unixtime(call: Call) -> Expr:
     return zoned(sql, f"hw_zone_ahead({hours} * 60 + {minutes})", kind)
 
 
+def _from_nanos(call: Call) -> Expr:
+    """A fraction of a nanosecond is rounded half up."""
+    given, kind = call.arguments[0], t.Type("timestamptz", (9,), zone="UTC")
+    whole = cast(given, t.decimal(38, 0), safe=False, position=call.position)
+    what = "a timestamp outside of the years 1677 to 2262 is not supported by Headwater's local Athena: "
+    message = f"{quote_text(what)} || CAST({whole} AS VARCHAR)"
+    # What is constant is computed before it is asked whether it fits.
+    refusal = fail(f"'NOT_SUPPORTED: ' || {message}", kind) if given.constant else refused(message, kind)
+    fits = f"{whole} BETWEEN -9223286400000000000 AND 9223286400000000000"
+    made = f"make_timestamp_ns(CAST({whole} AS BIGINT))"
+    return Expr(f"CASE WHEN {fits} THEN {made} WHEN {whole} IS NOT NULL THEN {refusal} END", kind)
+
+
 def _shown_in(instant_sql: str, zone: Expr, kind: t.Type) -> Expr:
     if not isinstance(zone.literal, str):
         return in_zone(instant_sql, zone, kind)
@@ -312,6 +325,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("date_diff(varchar, D, D) -> bigint", _by_unit(_diff)),
     _f("from_unixtime(double) -> timestamptz", _from_unixtime),
     _f("from_unixtime(double, varchar) -> timestamptz", _from_unixtime),
+    *(_f(f"from_unixtime_nanos({kind}) -> timestamptz", _from_nanos) for kind in ("bigint", "decimal")),
     _f("to_unixtime(D) -> double", _human_seconds),
     _f("human_readable_seconds(double) -> varchar", "hw_human_seconds({0})"),
     _f("parse_duration(varchar) -> any", _parse_duration),

@@ -124,6 +124,15 @@ def _from_iso8601_timestamp(call: Call) -> Expr:
     return zoned(at, zone, t.TIMESTAMPTZ, f"CASE WHEN {in_utc} THEN {utc} ELSE hw_iso_timestamp({text}) END")
 
 
+def _from_iso8601_nanos(call: Call) -> Expr:
+    text, literal = call.arguments[0].sql, call.arguments[0].literal
+    kind, at = t.Type("timestamptz", (9,)), f"make_timestamp_ns(hw_iso_nanos({text}))"
+    if isinstance(literal, str):
+        named = _refuse(lambda: iso_timestamp(literal), call)[1]
+        return Expr(at, replace(kind, zone=zone_or_refused(named or "UTC")), constant=True)
+    return zoned(at, f"hw_iso_zone({text})", kind)
+
+
 def _iso_clock(bare: str) -> str:
     """What follows the milliseconds is cut off, not rounded."""
     padded = f"replace({bare}, 'T', ' ') || CASE length({bare}) WHEN 13 THEN ':00' ELSE '' END"
@@ -152,6 +161,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("format_datetime(D, varchar) -> varchar", _format_datetime),
     _f("parse_datetime(varchar, varchar) -> timestamptz", _parse_datetime),
     _f("from_iso8601_timestamp(varchar) -> timestamptz", _from_iso8601_timestamp),
+    _f("from_iso8601_timestamp_nanos(varchar) -> timestamptz", _from_iso8601_nanos),
     _f("from_iso8601_date(varchar) -> date", "hw_iso_date({0})"),
     _f("to_iso8601(D) -> varchar", _to_iso8601),
 )

@@ -145,6 +145,12 @@ def iso_timestamp(text: str) -> tuple[datetime, str]:
     >>> iso_timestamp("2001-08-22T03:04:05.321+07:09")
     (datetime.datetime(2001, 8, 22, 3, 4, 5, 321000), '+07:09')
     """
+    moment, nanos, zone = iso_nanoseconds(text)
+    return moment + timedelta(milliseconds=nanos // 1_000_000), zone
+
+
+def iso_nanoseconds(text: str) -> tuple[datetime, int, str]:
+    """The same: the whole units that are written, the nanoseconds of their fraction, and the offset."""
     written, mark, rest = text.replace("t", "T").partition("T")
     day = iso_date(written) if written or not rest else date(1970, 1, 1)
     found = _CLOCK.fullmatch(mark + rest) if mark else None
@@ -155,10 +161,11 @@ def iso_timestamp(text: str) -> tuple[datetime, str]:
         moment = datetime(day.year, day.month, day.day, hour, minute, second)
     except ValueError as error:
         raise RoutineFailed(f'Invalid format: "{text}"') from error
+    nanos = 0
     if found is not None and found[4]:
         unit = 1 if found[3] else 60 if found[2] else 3600
-        moment += timedelta(milliseconds=int(float(f"0.{found[4]}") * unit * 1000 + 1e-6))
-    return moment, (found[5] or "").upper() if found else ""
+        nanos = int(found[4].ljust(9, "0")) * unit
+    return moment, nanos, (found[5] or "").upper() if found else ""
 
 
 def _iso_timestamp(text: str) -> datetime:
@@ -186,6 +193,17 @@ def minutes_ahead(offset: str) -> int:
     return -minutes if offset.startswith("-") else minutes
 
 
+def iso_epoch_nanos(text: str) -> int:
+    """The nanoseconds from 1970 to the instant.
+
+    >>> iso_epoch_nanos("1970-01-01T01:00:00.000000001+01:00")
+    1
+    """
+    moment, nanos, zone = iso_nanoseconds(text)
+    seconds = (moment - datetime(1970, 1, 1)) // timedelta(seconds=1) - minutes_ahead(zone) * 60
+    return seconds * 1_000_000_000 + nanos
+
+
 def _iso_zone(text: str) -> str:
     return known_zone(iso_timestamp(text)[1] or "UTC")
 
@@ -209,6 +227,7 @@ ROUTINES = (
     Routine("hw_zone", known_zone, ["VARCHAR"], "VARCHAR"),
     Routine("hw_try_zone", zone_named, ["VARCHAR"], "VARCHAR"),
     Routine("hw_zone_ahead", _zone_ahead, ["BIGINT"], "VARCHAR"),
+    Routine("hw_iso_nanos", iso_epoch_nanos, ["VARCHAR"], "BIGINT"),
     Routine("hw_iso_instant", _iso_instant, ["VARCHAR"], "TIMESTAMP"),
     Routine("hw_iso_zone", _iso_zone, ["VARCHAR"], "VARCHAR"),
     Routine("hw_iso_timestamp", _iso_timestamp, ["VARCHAR"], "TIMESTAMP"),
