@@ -256,6 +256,14 @@ def test_statements_are_classified_as_athena_classifies_them(athena: AthenaClien
     assert kind("EXPLAIN SELECT 1") == ("DML", "EXPLAIN")
     assert kind("OPTIMIZE i REWRITE DATA USING BIN_PACK") == ("DDL", "CREATE_TABLE_AS_SELECT")
     assert kind("VACUUM i") == ("DML", "VACUUM_TABLE")
+    assert kind("DESCRIBE i") == ("UTILITY", "DESCRIBE_TABLE")
+    for sql, kinds in (
+        ("SHOW VIEWS IN nope", ("UTILITY", "SHOW_VIEWS")),
+        ("DROP VIEW nope", ("DDL", "DROP_VIEW")),
+        ("DEALLOCATE PREPARE nope", ("DDL", "DEALLOCATE")),
+    ):
+        failed = athena.wait(athena.start(sql))
+        assert (failed["Status"]["State"], failed["StatementType"], failed["SubstatementType"]) == ("FAILED", *kinds)
     refused = athena.wait(athena.start("TRUNCATE TABLE i"))
     assert (refused["StatementType"], refused["ResultConfiguration"]["OutputLocation"][-4:]) == ("DDL", ".txt")
     assert kind("ALTER TABLE i ADD COLUMNS (b string)") == ("DDL", "ALTER_TABLE_ADD_COLUMN")

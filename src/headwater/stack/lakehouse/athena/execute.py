@@ -87,10 +87,10 @@ class Executor:
             return self._explain(job, statement, control)
         if isinstance(statement, PrepareStatement):
             prepare(self.resources.store, job, statement.name, statement.text, self.resources.clock())
-            return self._text(job, (), "PREPARE")
+            return self._text(job, ())
         if isinstance(statement, DeallocateStatement):
             deallocate(self.resources.store, job, statement.name)
-            return self._text(job, (), "DEALLOCATE")
+            return self._text(job, ())
         return self._select(job, statement, control)
 
     def _check_catalogs(self, job: Job, statement: Statement) -> None:
@@ -130,7 +130,7 @@ class Executor:
             place = f"{folder}/tables/{name}" if isinstance(statement.of, CreateTableAs) else f"{folder}/{name}"
             lines, scanned = explain(run, statement, lambda engine: self._write_context(job, engine, place))
         column = "Valid" if statement.kind == "VALIDATE" else "Query Plan"
-        return self._text(job, (column, *lines), "EXPLAIN", column, scanned)
+        return self._text(job, (column, *lines), column, scanned)
 
     def _ddl(self, job: Job, ddl: DdlStatement) -> Outcome:
         r = self.resources
@@ -144,13 +144,13 @@ class Executor:
         self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "binary/octet-stream")
         if infos:
             self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
-        return Outcome(infos, len(lines), statement=result.statement_type, substatement=result.substatement_type)
+        return Outcome(infos, len(lines))
 
-    def _text(self, job: Job, lines: tuple[str, ...], substatement: str, column: str = "", scanned: int = 0) -> Outcome:
+    def _text(self, job: Job, lines: tuple[str, ...], column: str = "", scanned: int = 0) -> Outcome:
         infos = [column_info(column, t.BOOLEAN if column == "Valid" else t.VARCHAR)] if column else []
         self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
         self._put(job.scope, job.output, "".join(f"{line}\n" for line in lines).encode(), "binary/octet-stream")
-        return Outcome(infos, len(lines), scanned, substatement=substatement)
+        return Outcome(infos, len(lines), scanned)
 
     def _write(self, job: Job, statement: WriteStatement, control: Control) -> Outcome:
         r = self.resources
@@ -165,9 +165,7 @@ class Executor:
         self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
         manifest = f"{job.output}-manifest.csv"
         self._put(job.scope, manifest, "".join(f"{uri}\n" for uri in result.files).encode(), "text/csv")
-        return Outcome(
-            infos, result.rows, scanned, time.monotonic() - began, 0.0, result.statement, result.substatement, manifest
-        )
+        return Outcome(infos, result.rows, scanned, time.monotonic() - began, manifest=manifest)
 
     def _write_context(self, job: Job, engine: QueryEngine, output: str) -> WriteContext:
         r = self.resources

@@ -47,8 +47,6 @@ class Outcome:
     bytes_scanned: int = 0
     planning_seconds: float = 0.0
     service_seconds: float = 0.0
-    statement: str = ""
-    substatement: str = ""
     manifest: str = ""
 
     def after_service(self, seconds: float) -> Outcome:

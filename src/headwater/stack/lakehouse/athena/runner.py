@@ -101,8 +101,4 @@ class Runner:
         }
         if outcome.manifest:
             statistics["DataManifestLocation"] = outcome.manifest
-        if outcome.substatement:
-            execution["SubstatementType"] = outcome.substatement
-        if outcome.statement:
-            execution["StatementType"] = outcome.statement
         self._store.save(execution, outcome.columns, outcome.rows)

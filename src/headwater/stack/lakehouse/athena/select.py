@@ -130,8 +130,6 @@ def run_select(run: SelectRun, statement: SelectStatement, result: Path) -> Outc
             rows=rows,
             bytes_scanned=run.session.bytes_read(),
             planning_seconds=planned - began,
-            statement="DML",
-            substatement="SELECT",
         )
 
 

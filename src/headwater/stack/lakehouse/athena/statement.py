@@ -12,6 +12,7 @@ from sqlglot import exp
 from headwater.stack.lakehouse.athena.parameters import argument, execution_parameter, filled, with_parameters
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported, invalid_request
 from headwater.stack.lakehouse.hive import ast
+from headwater.stack.lakehouse.hive.kinds import kind_of
 from headwater.stack.lakehouse.hive.lexer import DdlSyntaxError
 from headwater.stack.lakehouse.hive.parser import parse as parse_ddl
 from headwater.stack.lakehouse.sql.failures import SyntaxRefused
@@ -125,9 +126,12 @@ class Shape:
 
 def shape_of(statement: Statement) -> Shape:
     """The shape of a statement's record."""
-    ddl = isinstance(statement, FailedStatement) and statement.ddl
-    if ddl or isinstance(statement, DdlStatement | PrepareStatement | DeallocateStatement):
+    if isinstance(statement, FailedStatement) and statement.ddl:
         return Shape("DDL", suffix=".txt")
+    if isinstance(statement, DdlStatement):
+        return Shape(*kind_of(statement.statement), ".txt")
+    if isinstance(statement, PrepareStatement | DeallocateStatement):
+        return Shape("DDL", "PREPARE" if isinstance(statement, PrepareStatement) else "DEALLOCATE", ".txt")
     if isinstance(statement, ExplainStatement):
         return Shape("DML", "EXPLAIN", ".txt")
     if isinstance(statement, WriteStatement):

@@ -58,10 +58,8 @@ class DdlResult:
     ``columns`` names what a line holds; DESCRIBE has three columns in one tab-separated line, as Athena has.
     """
 
-    substatement_type: str
     columns: tuple[Column, ...] = ()
     rows: Sequence[tuple[str | None, ...]] = ()
-    statement_type: str = "DDL"
 
 
 def task_failed(message: str) -> QueryFailed:

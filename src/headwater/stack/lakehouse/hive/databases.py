@@ -26,7 +26,7 @@ def create_database(statement: CreateDatabase, context: DdlContext) -> DdlResult
     except ApiError as error:
         if not statement.if_not_exists:
             raise task_failed(f"Database {statement.name} already exists") from error
-    return DdlResult("CREATE_DATABASE")
+    return DdlResult()
 
 
 def drop_database(statement: DropDatabase, context: DdlContext) -> DdlResult:
@@ -35,14 +35,14 @@ def drop_database(statement: DropDatabase, context: DdlContext) -> DdlResult:
         tables = context.catalog.tables(context.scope, statement.name)
     except ApiError as error:
         if statement.if_exists:
-            return DdlResult("DROP_DATABASE")
+            return DdlResult()
         raise database_not_found(statement.name) from error
     if tables and not statement.cascade:
         raise task_failed(
             f"InvalidOperationException(message:Database {statement.name} is not empty. One or more tables exist.)"
         )
     context.catalog.delete_database(context.scope, statement.name)
-    return DdlResult("DROP_DATABASE")
+    return DdlResult()
 
 
 def change_database(statement: ChangeDatabase, context: DdlContext) -> DdlResult:
@@ -54,7 +54,7 @@ def change_database(statement: ChangeDatabase, context: DdlContext) -> DdlResult
     properties = {**(found.get("Parameters") or {}), **statement.properties}
     changed: GlueJson = {name: value for name, value in found.items() if name in _INPUT}
     context.catalog.update_database(context.scope, statement.name, {**changed, "Parameters": properties})
-    return DdlResult("ALTER_DATABASE_SET_DBPROPERTIES")
+    return DdlResult()
 
 
 def show_databases(statement: ShowDatabases, context: DdlContext) -> DdlResult:
@@ -62,7 +62,7 @@ def show_databases(statement: ShowDatabases, context: DdlContext) -> DdlResult:
     names = [str(database["Name"]) for database in context.catalog.databases(context.scope)]
     matching = name_pattern(statement.pattern)
     rows = [(name,) for name in names if matching.fullmatch(name)]
-    return DdlResult("SHOW_DATABASES", (Column("database_name", "string"),), rows, "UTILITY")
+    return DdlResult((Column("database_name", "string"),), rows)
 
 
 def show_tables(statement: ShowTables, context: DdlContext) -> DdlResult:
@@ -80,8 +80,8 @@ def show_tables(statement: ShowTables, context: DdlContext) -> DdlResult:
         if matching.fullmatch(table["Name"]) and (not statement.views or table.get("TableType") == "VIRTUAL_VIEW")
     ]
     if statement.views:
-        return DdlResult("SHOW_VIEWS", (Column("views", "string"),), rows, "UTILITY")
-    return DdlResult("SHOW_TABLES", (Column("tab_name", "string"),), rows, "UTILITY")
+        return DdlResult((Column("views", "string"),), rows)
+    return DdlResult((Column("tab_name", "string"),), rows)
 
 
 def name_pattern(pattern: str | None) -> re.Pattern[str]:

@@ -46,7 +46,7 @@ def describe(statement: ast.Describe, context: DdlContext) -> DdlResult:
         lines += _partition_section(table, blank_first=True)
         if statement.style == "extended":
             lines += [_BLANK, _extended(table)]
-    return DdlResult("DESCRIBE_TABLE", DESCRIBE_COLUMNS, [(line,) for line in lines], "UTILITY")
+    return DdlResult(DESCRIBE_COLUMNS, [(line,) for line in lines])
 
 
 def _inside(table: Table, path: str) -> list[Column]:
@@ -153,7 +153,7 @@ def show_columns(statement: ast.ShowColumns, context: DdlContext) -> DdlResult:
     """``SHOW COLUMNS``: partition keys last."""
     table = Table.from_glue(context.table(statement.table))
     rows = [(column.name.ljust(_WIDTH),) for column in (*table.columns, *table.partition_keys)]
-    return DdlResult("SHOW_COLUMNS", (Column("field", "string"),), rows, "UTILITY")
+    return DdlResult((Column("field", "string"),), rows)
 
 
 def show_properties(statement: ast.ShowProperties, context: DdlContext) -> DdlResult:
@@ -167,7 +167,7 @@ def show_properties(statement: ast.ShowProperties, context: DdlContext) -> DdlRe
         rows = [(table.parameters[statement.name],)]
     else:
         rows = [(f"Table {table.database}.{table.name} does not have property: {statement.name}",)]
-    return DdlResult("SHOW_TBLPROPERTIES", columns, rows, "UTILITY")
+    return DdlResult(columns, rows)
 
 
 def show_create_table(statement: ast.ShowCreateTable, context: DdlContext) -> DdlResult:
@@ -180,9 +180,9 @@ def show_create_table(statement: ast.ShowCreateTable, context: DdlContext) -> Dd
     if is_view:
         sql = decode_view(table.glue.get("ViewOriginalText") or "").sql
         lines = [f"CREATE VIEW {statement.table} AS", *laid_out(sql).splitlines()]
-        return DdlResult("SHOW_CREATE_VIEW", (Column("create view", "string"),), [(x,) for x in lines], "UTILITY")
+        return DdlResult((Column("create view", "string"),), [(x,) for x in lines])
     lines = create_statement(table, str(statement.table)).split("\n")
-    return DdlResult("SHOW_CREATE_TABLE", (Column("createtab_stmt", "string"),), [(x,) for x in lines], "UTILITY")
+    return DdlResult((Column("createtab_stmt", "string"),), [(x,) for x in lines])
 
 
 def create_statement(table: Table, name: str) -> str:

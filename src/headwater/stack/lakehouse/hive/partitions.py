@@ -37,7 +37,7 @@ def add_partitions(statement: ast.AddPartitions, context: DdlContext) -> DdlResu
         )
     except ApiError as error:
         raise task_failed(f"{error.code}(message:{error.message})") from error
-    return DdlResult("ALTER_TABLE_ADD_PARTITION")
+    return DdlResult()
 
 
 def _check_types(table: GlueJson, values: Sequence[str]) -> None:
@@ -82,7 +82,7 @@ def drop_partitions(statement: ast.DropPartitions, context: DdlContext) -> DdlRe
             raise QueryFailed(f"FAILED: SemanticException [Error 10006]: Partition not found ({shown})")
         found += matching
     context.catalog.delete_partitions(context.scope, table["DatabaseName"], table["Name"], list(dict.fromkeys(found)))
-    return DdlResult("ALTER_TABLE_DROP_PARTITION")
+    return DdlResult()
 
 
 def _matching(
@@ -107,7 +107,7 @@ def rename_partition(statement: ast.RenamePartition, context: DdlContext) -> Ddl
         context.catalog.update_partition(context.scope, database, name, old, {**kept, "Values": list(new)})
     except ApiError as error:
         raise task_failed(f"{error.code}(message:{error.message})") from error
-    return DdlResult("ALTER_TABLE_RENAME_PARTITION")
+    return DdlResult()
 
 
 def show_partitions(statement: ast.ShowPartitions, context: DdlContext) -> DdlResult:
@@ -120,4 +120,4 @@ def show_partitions(statement: ast.ShowPartitions, context: DdlContext) -> DdlRe
     ]
     found = context.catalog.partitions(context.scope, table["DatabaseName"], table["Name"], filters)
     rows = [(paths.partition_path(names, partition.values),) for partition in found]
-    return DdlResult("SHOW_PARTITIONS", (Column("partition", "string"),), rows, "UTILITY")
+    return DdlResult((Column("partition", "string"),), rows)

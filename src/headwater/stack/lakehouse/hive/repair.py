@@ -37,7 +37,7 @@ def repair_table(statement: RepairTable, context: DdlContext) -> DdlResult:
         for values, location in registered.items()
         if values not in stored and location.rstrip("/").startswith(base.rstrip("/") + "/")
     ]
-    return DdlResult("MSCK_REPAIR_TABLE", rows=_report(table["Name"], list(missing.values()), gone))
+    return DdlResult(rows=_report(table["Name"], list(missing.values()), gone))
 
 
 def _report(table: str, added: list[str], gone: list[str]) -> list[tuple[str | None, ...]]:

@@ -31,7 +31,7 @@ def create_table(statement: ast.CreateTable, context: DdlContext) -> DdlResult:
         if not statement.if_not_exists:
             message = f"AlreadyExistsException(message:Table {statement.table.name} already exists)"
             raise task_failed(message) from error
-    return DdlResult("CREATE_TABLE")
+    return DdlResult()
 
 
 def _check_new_table(statement: ast.CreateTable) -> None:
@@ -126,13 +126,12 @@ def glue_columns(columns: Sequence[Column]) -> list[GlueJson]:
 
 def drop_table(statement: ast.DropTable, context: DdlContext) -> DdlResult:
     """``DROP TABLE`` and ``DROP VIEW``: the files of an external table stay."""
-    kind = "DROP_VIEW" if statement.view else "DROP_TABLE"
     database, name = context.database_of(statement.table), statement.table.name
     try:
         table = context.catalog.get_table(context.scope, database, name)
     except ApiError as error:
         if statement.if_exists:
-            return DdlResult(kind)
+            return DdlResult()
         if statement.view:
             raise QueryFailed(f"line 1:1: View 'awsdatacatalog.{database}.{name}' does not exist") from error
         raise table_not_found(database, name) from error
@@ -144,7 +143,7 @@ def drop_table(statement: ast.DropTable, context: DdlContext) -> DdlResult:
     if str((table.get("Parameters") or {}).get("table_type", "")).upper() == "ICEBERG":
         raise Unsupported("DROP TABLE of an Iceberg table")
     context.catalog.delete_table(context.scope, database, name)
-    return DdlResult(kind)
+    return DdlResult()
 
 
 def set_location(statement: ast.SetLocation, context: DdlContext) -> DdlResult:
@@ -153,7 +152,7 @@ def set_location(statement: ast.SetLocation, context: DdlContext) -> DdlResult:
     table = context.table(statement.table)
     descriptor = _descriptor(table, statement.partition, context)
     _store(table, statement.partition, {**descriptor, "Location": statement.location}, context)
-    return DdlResult("ALTER_TABLE_SET_LOCATION")
+    return DdlResult()
 
 
 def set_properties(statement: ast.SetProperties, context: DdlContext) -> DdlResult:
@@ -161,7 +160,7 @@ def set_properties(statement: ast.SetProperties, context: DdlContext) -> DdlResu
     table = context.table(statement.table)
     parameters = {**(table.get("Parameters") or {}), **statement.properties}
     _update(context, table, {"Parameters": parameters})
-    return DdlResult("ALTER_TABLE_SET_TBLPROPERTIES")
+    return DdlResult()
 
 
 def unset_properties(statement: ast.UnsetProperties, context: DdlContext) -> DdlResult:
@@ -169,7 +168,7 @@ def unset_properties(statement: ast.UnsetProperties, context: DdlContext) -> Ddl
     table = context.table(statement.table)
     parameters = {k: v for k, v in (table.get("Parameters") or {}).items() if k not in statement.names}
     _update(context, table, {"Parameters": parameters})
-    return DdlResult("ALTER_TABLE_UNSET_TBLPROPERTIES")
+    return DdlResult()
 
 
 def add_columns(statement: ast.AddColumns, context: DdlContext) -> DdlResult:
@@ -178,14 +177,14 @@ def add_columns(statement: ast.AddColumns, context: DdlContext) -> DdlResult:
     descriptor = _descriptor(table, statement.partition, context)
     columns = [*(descriptor.get("Columns") or []), *glue_columns(statement.columns)]
     _store_columns(table, statement.partition, columns, context)
-    return DdlResult("ALTER_TABLE_ADD_COLUMN")
+    return DdlResult()
 
 
 def replace_columns(statement: ast.ReplaceColumns, context: DdlContext) -> DdlResult:
     """``ALTER TABLE … REPLACE COLUMNS``."""
     table = context.table(statement.table)
     _store_columns(table, statement.partition, glue_columns(statement.columns), context)
-    return DdlResult("ALTER_TABLE_REPLACE_COLUMNS")
+    return DdlResult()
 
 
 def change_column(statement: ast.ChangeColumn, context: DdlContext) -> DdlResult:
@@ -198,7 +197,7 @@ def change_column(statement: ast.ChangeColumn, context: DdlContext) -> DdlResult
         place = _place(columns, statement.after, table) + 1 if statement.after else 0
     columns.insert(place, changed)
     _store_columns(table, None, columns, context)
-    return DdlResult("ALTER_TABLE_CHANGE_COLUMN")
+    return DdlResult()
 
 
 def _place(columns: Sequence[GlueJson], name: str, table: GlueJson) -> int:

@@ -76,7 +76,7 @@ def create_view(statement: CreateView, context: DdlContext) -> DdlResult:
         if error.code != "AlreadyExistsException":
             raise database_not_found(database) from error
         _replace(statement, stored, database, context)
-    return DdlResult("CREATE_VIEW")
+    return DdlResult()
 
 
 def _replace(statement: CreateView, stored: GlueJson, database: str, context: DdlContext) -> None:

@@ -48,7 +48,7 @@ def change_iceberg(statement: Delete | Update | Merge, glue: GlueJson, context: 
     count = _numbers(context.engine.batches(counted))[0]
     if count:
         _commit(table, read, changes, context)
-    return WriteResult(type(statement).__name__.upper(), count)
+    return WriteResult(count)
 
 
 def plan_change(

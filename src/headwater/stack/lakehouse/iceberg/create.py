@@ -167,13 +167,13 @@ def create_iceberg_table_as(statement: CreateTableAs, context: WriteContext) -> 
             tables.publish(database, glue, table.metadata)
     except ApiError as error:
         raise QueryFailed(f"TABLE_ALREADY_EXISTS: {error.message}") from error
-    return WriteResult("CREATE_TABLE_AS_SELECT", rows, (), "DDL")
+    return WriteResult(rows)
 
 
 def insert_into_iceberg(statement: Insert, glue: GlueJson, context: WriteContext) -> WriteResult:
     """``INSERT INTO``: one new snapshot."""
     fitted, table = plan_iceberg_insert(statement, glue, context)
-    return WriteResult("INSERT", append(table, fitted, context))
+    return WriteResult(append(table, fitted, context))
 
 
 def plan_iceberg_insert(statement: Insert, glue: GlueJson, context: WriteContext) -> tuple[Prepared, Table]:

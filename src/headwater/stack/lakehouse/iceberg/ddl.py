@@ -37,7 +37,7 @@ def create(statement: ast.CreateTable, context: DdlContext) -> DdlResult:
             raise
         if not statement.if_not_exists:
             raise task_failed(f"AlreadyExistsException(message:Table {statement.table.name} already exists)") from error
-    return DdlResult("CREATE_TABLE")
+    return DdlResult()
 
 
 def _drop(statement: ast.DropTable, glue: GlueJson, context: DdlContext) -> DdlResult:
@@ -51,7 +51,7 @@ def _drop(statement: ast.DropTable, glue: GlueJson, context: DdlContext) -> DdlR
         bucket, prefix = split_s3_uri(location)
         keys = [found.key for found in context.storage.objects(context.scope, bucket, prefix.rstrip("/") + "/")]
         context.storage.delete(context.scope, bucket, keys)
-    return DdlResult("DROP_TABLE")
+    return DdlResult()
 
 
 def _add_columns(statement: ast.AddColumns, glue: GlueJson, context: DdlContext) -> DdlResult:
@@ -60,7 +60,7 @@ def _add_columns(statement: ast.AddColumns, glue: GlueJson, context: DdlContext)
         for column in statement.columns:
             _check_new(table, column.name)
             update.add_column(column.name, from_hive(parse_type(column.type), Ids()), doc=column.comment)
-    return DdlResult("ALTER_TABLE_ADD_COLUMN")
+    return DdlResult()
 
 
 def _change_column(statement: ast.ChangeColumn, glue: GlueJson, context: DdlContext) -> DdlResult:
@@ -79,14 +79,14 @@ def _change_column(statement: ast.ChangeColumn, glue: GlueJson, context: DdlCont
         if statement.column.name.lower() != field.name.lower():
             _check_new(table, statement.column.name)
             update.rename_column(field.name, statement.column.name)
-    return DdlResult("ALTER_TABLE_CHANGE_COLUMN")
+    return DdlResult()
 
 
 def _drop_column(statement: ast.DropColumn, glue: GlueJson, context: DdlContext) -> DdlResult:
     table = _open(glue, context)
     with table.update_schema() as update:
         update.delete_column(_field(table, statement.column).name)
-    return DdlResult("ALTER_TABLE_DROP_COLUMN")
+    return DdlResult()
 
 
 def _set_properties(statement: ast.SetProperties, glue: GlueJson, context: DdlContext) -> DdlResult:
@@ -95,27 +95,27 @@ def _set_properties(statement: ast.SetProperties, glue: GlueJson, context: DdlCo
             raise QueryFailed(f"Unsupported table property key: {name}")
     with _open(glue, context).transaction() as transaction:
         transaction.set_properties(dict(statement.properties))
-    return DdlResult("ALTER_TABLE_SET_TBLPROPERTIES")
+    return DdlResult()
 
 
 def _unset_properties(statement: ast.UnsetProperties, glue: GlueJson, context: DdlContext) -> DdlResult:
     with _open(glue, context).transaction() as transaction:
         transaction.remove_properties(*statement.names)
-    return DdlResult("ALTER_TABLE_UNSET_TBLPROPERTIES")
+    return DdlResult()
 
 
 def _rename(statement: ast.RenameTable, glue: GlueJson, context: DdlContext) -> DdlResult:
     """The files stay where they are; the catalog calls them otherwise."""
     database = statement.name.database or str(glue["DatabaseName"])
     context.catalog.rename_table(context.scope, glue["DatabaseName"], glue["Name"], database, statement.name.name)
-    return DdlResult("ALTER_TABLE_RENAME")
+    return DdlResult()
 
 
 def _show_create(statement: ast.ShowCreateTable, glue: GlueJson, context: DdlContext) -> DdlResult:
     if statement.view:
         raise QueryFailed(f"line 1:1: '{glue['DatabaseName']}.{glue['Name']}' is a table, not a view")
     lines = create_statement(_open(glue, context), str(statement.table)).split("\n")
-    return DdlResult("SHOW_CREATE_TABLE", (Column("createtab_stmt", "string"),), [(x,) for x in lines], "UTILITY")
+    return DdlResult((Column("createtab_stmt", "string"),), [(x,) for x in lines])
 
 
 def _describe(statement: ast.Describe, glue: GlueJson, context: DdlContext) -> DdlResult | None:
@@ -124,7 +124,7 @@ def _describe(statement: ast.Describe, glue: GlueJson, context: DdlContext) -> D
         return None
     name = f"iceberg.{glue['DatabaseName']}.{glue['Name']}"
     lines = description(_open(glue, context), name, formatted=statement.style == "formatted")
-    return DdlResult("DESCRIBE_TABLE", DESCRIBE_COLUMNS, [(line,) for line in lines], "UTILITY")
+    return DdlResult(DESCRIBE_COLUMNS, [(line,) for line in lines])
 
 
 # Any: each function takes the statement of its own key, which a mapping's type cannot say.

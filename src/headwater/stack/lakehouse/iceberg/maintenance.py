@@ -39,7 +39,7 @@ def optimize(statement: Optimize, glue: GlueJson, context: WriteContext) -> Writ
         rows = context.engine.batches(select_stored(Prepared(prepared.sql, columns)))
         files, _ = write_files(table, rows)
         replace_files(table, [task.file for task in tasks], files)
-    return WriteResult("CREATE_TABLE_AS_SELECT", statement="DDL")
+    return WriteResult()
 
 
 def _whole_files(condition: str, name: str, table: Table, context: WriteContext) -> set[str]:
@@ -81,7 +81,7 @@ def vacuum(glue: GlueJson, context: WriteContext) -> WriteResult:
         table.maintenance.expire_snapshots().by_ids(old).commit()
         for path in before - {path for s in table.metadata.snapshots for path in _paths(table, s.snapshot_id)}:
             table.io.delete(path)
-    return WriteResult("VACUUM_TABLE")
+    return WriteResult()
 
 
 def _paths(table: object, snapshot: int) -> list[str]:

@@ -87,10 +87,8 @@ class WriteContext:
 class WriteResult:
     """The outcome: rows written, and the files that the manifest names."""
 
-    substatement: str
     rows: int = 0
     files: Sequence[str] = ()
-    statement: str = "DML"
 
 
 def check_columns(columns: Sequence[OutputColumn]) -> None:

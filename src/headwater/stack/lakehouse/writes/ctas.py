@@ -17,7 +17,6 @@ from headwater.stack.lakehouse.writes.formats import FileFormat, format_of, hive
 from headwater.stack.lakehouse.writes.partitioned import Key, Target, Written, select_for, write
 from headwater.stack.lakehouse.writes.tokens import Value
 
-_KIND = "CREATE_TABLE_AS_SELECT"
 _PROPERTIES = (
     *("format", "write_compression", "compression_level", "parquet_compression", "orc_compression", "field_delimiter"),
     *("external_location", "partitioned_by", "bucketed_by", "bucket_count", "is_external", "table_type"),
@@ -36,7 +35,7 @@ def create_table_as(statement: CreateTableAs, context: WriteContext) -> WriteRes
         batches = context.engine.batches(select_for(target, prepared.sql, prepared.columns))
         written = write(batches, target, context.place())
     _register(context, database, _table(statement, target, location, context.clock()), written.partitions)
-    return WriteResult(_KIND, written.rows, written.files, "DDL")
+    return WriteResult(written.rows, written.files)
 
 
 def plan_table_as(statement: CreateTableAs, context: WriteContext) -> tuple[Prepared, Target]:

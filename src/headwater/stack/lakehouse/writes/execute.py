@@ -29,7 +29,7 @@ def execute_write(statement: Write, context: WriteContext) -> WriteResult:
         return unload(statement, context)
     if isinstance(statement, CreateTableAs):
         if check_new(statement, context):
-            return WriteResult("CREATE_TABLE_AS_SELECT", statement="DDL")
+            return WriteResult()
         if _makes_iceberg(statement):
             from headwater.stack.lakehouse.iceberg.create import create_iceberg_table_as
 

@@ -32,7 +32,7 @@ def insert_into(statement: Insert, table: Table, context: WriteContext) -> Write
             add_partitions(context, table.database, table.glue, written.partitions)
         except ApiError as error:
             raise QueryFailed(f"HIVE_METASTORE_ERROR: {error.code}: {error.message}") from error
-    return WriteResult("INSERT", written.rows, written.files)
+    return WriteResult(written.rows, written.files)
 
 
 def plan_insert(statement: Insert, table: Table, context: WriteContext) -> tuple[Prepared, Target]:

@@ -20,7 +20,7 @@ def unload(statement: Unload, context: WriteContext) -> WriteResult:
     context.check_empty(statement.location, "UNLOAD")
     batches = context.engine.batches(select_for(target, prepared.sql, prepared.columns))
     written = write(batches, target, context.place())
-    return WriteResult("UNLOAD", written.rows, written.files)
+    return WriteResult(written.rows, written.files)
 
 
 def plan_unload(statement: Unload, context: WriteContext) -> tuple[Prepared, Target]:
