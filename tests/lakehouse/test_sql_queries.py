@@ -182,7 +182,6 @@ REFUSALS: list[tuple[str, str]] = [
         "SELECT * FROM (VALUES 1) t(x) NATURAL JOIN (VALUES 1) u(x)",
         "NOT_SUPPORTED: line 1:52: Natural join not supported",
     ),
-    ("(SELECT 1 AS x) ORDER BY x FETCH FIRST ROW WITH TIES", "NOT_SUPPORTED: FETCH FIRST"),
     ("SELECT 2147483647 + 1", "NUMERIC_VALUE_OUT_OF_RANGE: integer addition overflow: 2147483647 + 1"),
     ("SELECT CAST(300 AS tinyint)", "NUMERIC_VALUE_OUT_OF_RANGE: Out of range for tinyint: 300"),
     ("SELECT * FROM TABLE(sequence(1, 5, -1))", "Step must be positive for sequence [1, 5]"),

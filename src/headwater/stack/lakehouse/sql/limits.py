@@ -25,13 +25,14 @@ def limit_clause(tree: exp.Expression, context: Context) -> str:
         value = limit.expression
         if not (isinstance(value, (exp.Column, exp.Var)) and value.name.lower() == "all"):
             parts.append(f" LIMIT {_count(value, context)}")
-    return "".join([*parts, offset_clause(tree, context)])
+    first = skipped(tree, context)
+    return "".join([*parts, f" OFFSET {first}" if first else ""])
 
 
-def offset_clause(tree: exp.Expression, context: Context) -> str:
+def skipped(tree: exp.Expression, context: Context) -> int:
     """How many rows are left out first."""
     offset = tree.args.get("offset")
-    return f" OFFSET {_count(offset.expression, context)}" if offset is not None else ""
+    return _count(offset.expression, context) if offset is not None else 0
 
 
 def ties(tree: exp.Expression, context: Context) -> int | None:

@@ -3,7 +3,6 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -17,15 +16,16 @@ from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.coerce import coerce, common_type
 from headwater.stack.lakehouse.sql.comparison import with_sorted_keys
 from headwater.stack.lakehouse.sql.context import Context
+from headwater.stack.lakehouse.sql.datazones import at_instant
 from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions, direction
 from headwater.stack.lakehouse.sql.failures import SqlError, check_size
 from headwater.stack.lakehouse.sql.grouping import ONE_GROUP, Grouping, group_by, is_aggregated
-from headwater.stack.lakehouse.sql.limits import limit_clause, offset_clause, sampled, ties
+from headwater.stack.lakehouse.sql.limits import limit_clause, sampled, skipped, ties
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.placement import refuse_grouped, windows_in
 from headwater.stack.lakehouse.sql.prune import VOLATILE, note_conditions
-from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query
+from headwater.stack.lakehouse.sql.query import Named, OutputColumn, Query, fields_of
 from headwater.stack.lakehouse.sql.recursion import is_recursive, recursive_query
 from headwater.stack.lakehouse.sql.relations import Relations
 from headwater.stack.lakehouse.sql.rules.table import RULES
@@ -128,14 +128,13 @@ class Queries:
         if not any(tree.args.get(part) for part in ("order", "limit", "offset")):
             return query
         alias = self.context.relation_name()
-        fields = tuple(
-            Field(c.name and c.name.lower(), Expr(f"{alias}.c{i}", c.type)) for i, c in enumerate(query.columns)
-        )
+        fields = fields_of(alias, (), query, [])
         items = [Item(f.value, f.name) for f in fields]
-        order = self._order_by(tree, items, self.expressions(Scope(fields, outer)))
-        names = ", ".join(f"{alias}.c{i}" for i in range(len(fields)))
-        sql = f"SELECT {names} FROM ({query.sql}) AS {alias}{order}{limit_clause(tree, self.context)}"
-        return Query(sql, _without_origins(query.columns, tree))
+        rules = self.expressions(Scope(fields, outer))
+        names = ", ".join(f"{alias}.{name}" for name in _names(query.columns))
+        sql = f"SELECT {names}{self._places(tree, items, rules)} FROM ({query.sql}) AS {alias}"
+        columns = _without_origins(query.columns, tree)
+        return Query(self._limited(sql, tree, items, rules, columns), columns)
 
     # --- SELECT --------------------------------------------------------------------------------------------------
 
@@ -172,8 +171,9 @@ class Queries:
         if tree.args.get("distinct"):
             parts = ["SELECT DISTINCT "]
             values = [with_sorted_keys(item.value.sql, item.value.type) for item in items]
-        zones = [] if tree.args.get("distinct") or ties(tree, self.context) is not None else _beside(items)
+        zones = [] if tree.args.get("distinct") else _beside(items)
         parts.append(", ".join([*(f"{value} AS c{i}" for i, value in enumerate(values)), *zones]))
+        parts.append("" if tree.args.get("distinct") else self._places(tree, items, rules))
         parts.append(f" FROM {relation.sql}" if relation else "")
         parts.append(where)
         parts.append(f" GROUP BY {grouping.sql}" if grouping else "")
@@ -184,22 +184,36 @@ class Queries:
             having = rules.typed(tree.args["having"].this, t.BOOLEAN, "HAVING clause")
             parts.append(f" HAVING {having.sql}")
         columns = tuple(replace(_output(item, grouping), zoned=bool(zones and item.value.zoned)) for item in items)
-        return Query(self._limited("".join(parts), tree, items, rules), _without_origins(columns, tree))
+        columns = _without_origins(columns, tree)
+        return Query(self._limited("".join(parts), tree, items, rules, columns), columns)
 
-    def _limited(self, sql: str, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
+    def _limited(
+        self,
+        sql: str,
+        tree: exp.Expression,
+        items: Sequence[Item],
+        rules: Expressions,
+        columns: Sequence[OutputColumn],
+    ) -> str:
         """With ORDER BY, OFFSET and LIMIT; rows that tie with the last one stay if the clause says so."""
         count = ties(tree, self.context)
         if count is None:
-            return f"{sql}{self._order_by(tree, items, rules)}{limit_clause(tree, self.context)}"
-        order = self._order_by(tree, items, rules)
-        if any(not part.split()[0].isdigit() for part in order[10:].split(", ")):
-            raise Unsupported("WITH TIES ordered by what is not selected")
-        if tree.args.get("offset") is not None:
-            sql = f"{sql}{order}{offset_clause(tree, self.context)}"
-        ranked = re.sub(r"(?:(?<=BY )|(?<=, ))(\d+)(?= )", lambda m: f"q.c{int(m[1]) - 1}", order)
-        names = ", ".join(f"c{i}" for i in range(len(items)))
-        inner = f"SELECT *, rank() OVER ({ranked.strip()}) AS place FROM ({sql}) AS q"
-        return f"SELECT {names} FROM ({inner}) AS q WHERE place <= {count}{ranked}"
+            return f"{sql}{_clause(self._order_by(tree, items, rules))}{limit_clause(tree, self.context)}"
+        if tree.args.get("distinct") and isinstance(tree, exp.Select):
+            ordered = self._order_by(tree, items, rules)
+            named = _clause([(f"q.c{int(place) - 1}", way) for place, way in ordered])
+            sql = f"SELECT q.*{_ranks(named)} FROM ({sql}) AS q"
+        first = skipped(tree, self.context)
+        names = ", ".join(f"q.{name}" for name in _names(columns))
+        return f"SELECT {names} FROM ({sql}) AS q WHERE q.p <= {count + first} AND q.n > {first} ORDER BY q.n"
+
+    def _places(self, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
+        """The place of each row in the order, where rows that tie with the last one stay; more columns of SELECT."""
+        if ties(tree, self.context) is None:
+            return ""
+        ordered = self._order_by(tree, items, rules)
+        keys = [at_instant(items[int(place) - 1].value).sql if place.isdigit() else place for place, _ in ordered]
+        return _ranks(_clause([(key, way) for key, (_, way) in zip(keys, ordered, strict=True)]))
 
     def _items(self, tree: exp.Select, rules: Expressions) -> list[Item]:
         items: list[Item] = []
@@ -220,11 +234,14 @@ class Queries:
             return Item(value, parts[-1], found[0] if found and not found[1] else None)
         return Item(value, node.expression.name if isinstance(node, exp.Dot) else None)
 
-    def _order_by(self, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
-        """ORDER BY sees the output names first, then the columns of FROM (Trino: SELECT, ORDER BY clause)."""
+    def _order_by(self, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> list[tuple[str, str]]:
+        """The keys of ORDER BY, or their numbers in SELECT, and the directions.
+
+        It sees the output names first, then the columns of FROM (Trino: SELECT, ORDER BY clause).
+        """
         clause = tree.args.get("order")
         if clause is None:
-            return ""
+            return []
         outputs = tuple(Field(item.name.lower(), item.value) for item in items if item.name is not None)
         scope = replace(rules.scope, fields=outputs, behind=rules.scope.fields)
         grouped = rules.grouped | {item.value.sql for item in items} if rules.grouped is not None else None
@@ -237,8 +254,8 @@ class Queries:
             place = self._order_item(node, items, ordering, distinct=distinct)
             if distinct:
                 self._check_distinct(tree, node, place)
-            parts.append(place + direction(node))
-        return f" ORDER BY {', '.join(parts)}"
+            parts.append((place, direction(node)))
+        return parts
 
     def _order_item(self, node: exp.Ordered, items: Sequence[Item], ordering: Expressions, *, distinct: bool) -> str:
         if isinstance(node.this, exp.Literal) and not node.this.is_string:
@@ -263,6 +280,19 @@ class Queries:
         if any(call.name.lower() in VOLATILE for call in node.find_all(exp.Anonymous)):
             message = "Non deterministic ORDER BY expression is not supported with SELECT DISTINCT"
             raise SqlError("EXPRESSION_NOT_IN_DISTINCT", message, at)
+
+
+def _clause(ordered: Sequence[tuple[str, str]]) -> str:
+    return f" ORDER BY {', '.join(key + way for key, way in ordered)}" if ordered else ""
+
+
+def _ranks(order: str) -> str:
+    return f", rank() OVER ({order.strip()}) AS p, row_number() OVER ({order.strip()}) AS n"
+
+
+def _names(columns: Sequence[OutputColumn]) -> list[str]:
+    """The columns of a query's SQL."""
+    return [name for i, c in enumerate(columns) for name in ([f"c{i}", f"i{i}", f"z{i}"] if c.zoned else [f"c{i}"])]
 
 
 def _converted(query: Query, columns: Sequence[OutputColumn], *, compared: bool) -> str:
