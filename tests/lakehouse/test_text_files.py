@@ -149,6 +149,16 @@ def test_an_empty_line_of_csv_is_a_row_of_nulls(athena: AthenaClient) -> None:
     assert athena.rows("SELECT * FROM empty_lines") == [["1", "a"], [None, None], ["", "b"]]
 
 
+def test_a_nul_as_the_quote_of_csv_stands_for_none(athena: AthenaClient) -> None:
+    write(athena, "unquoted/a.csv", b'1,"a"\n')
+    athena.run(
+        "CREATE EXTERNAL TABLE unquoted (v string, w string) ROW FORMAT SERDE "
+        "'org.apache.hadoop.hive.serde2.OpenCSVSerde' WITH SERDEPROPERTIES ('quoteChar'='\\u0000') "
+        "LOCATION 's3://data/unquoted/'"
+    )
+    assert athena.rows("SELECT * FROM unquoted") == [["1", '"a"']]
+
+
 def test_of_a_map_key_that_comes_twice_the_first_counts_and_the_last_column_can_take_the_rest(
     athena: AthenaClient,
 ) -> None:

@@ -39,6 +39,8 @@ class Delimited:
         escape = parameters.get("escape.delim")
         null = parameters.get("serialization.null.format", "\\N")
         formats = parameters.get("timestamp.formats", "")
+        if any(not "\0" < sign < "\x80" for sign in (field, items, keys, _character(escape or "\\"))):
+            raise Unsupported("a delimited text file with a delimiter that is not of ASCII")
         rest = parameters.get("serialization.last.column.takes.rest", "").lower() == "true"
         return cls((field, items, keys, *more), null, _character(escape) if escape else None, formats, rest)
 

@@ -29,7 +29,9 @@ def open_csv_relation(source: Source) -> str:
     if any(len(character) != 1 for character in (separator, quote, escape)):
         raise Unsupported("OpenCSVSerde with a separator, quote or escape of several characters")
     lines = line_reader(source)
-    fields = f"hw_opencsv(line, {', '.join(map(quote_text, (separator, quote, escape)))})"
+    # DuckDB reads a statement up to a NUL, which as the quote stands for none.
+    signs = ("chr(0)" if sign == "\0" else quote_text(sign) for sign in (separator, quote, escape))
+    fields = f"hw_opencsv(line, {', '.join(signs)})"
     lenient = source.table.parameters.get("use.null.for.invalid.data", "false").strip().lower() == "true"
     columns = []
     for i, kind in enumerate(source.column_types):

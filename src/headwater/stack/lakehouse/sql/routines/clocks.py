@@ -10,7 +10,8 @@ from functools import lru_cache
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 from headwater.stack.lakehouse.sql.zones import FURTHEST, zone_ahead, zone_named
 
-_TOKEN = re.compile(r"'((?:[^']|'')*)'|([A-Za-z])\2*|([^A-Za-z'])", re.DOTALL)
+# Quoted text may lack the quote at its end, as it does in AWS's own examples.
+_TOKEN = re.compile(r"'((?:[^']|'')*)(?:'|$)|([A-Za-z])\2*|([^A-Za-z'])", re.DOTALL)
 _NUMBERS: dict[str, Callable[[datetime], int]] = {
     "C": lambda m: m.year // 100,
     "w": lambda m: m.isocalendar()[1],
@@ -35,7 +36,7 @@ def pattern_tokens(pattern: str) -> tuple[tuple[str, str], ...]:
             break
         position = token.end()
         if token[1] is not None:
-            found.append(("", (token[1] or "'").replace("''", "'")))
+            found.append(("", (token[1] or token[0][1:]).replace("''", "'")))
         else:
             found.append((token[2] or "", token[0]))
     if position != len(pattern):
