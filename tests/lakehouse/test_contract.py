@@ -85,6 +85,20 @@ def test_characters_beyond_the_basic_plane_are_allowed(athena: AthenaClient) -> 
     assert athena.glue("GetDatabase", Name="d")["Database"]["Description"] == "✨🐍\n"
 
 
+def test_members_that_are_null_are_not_given(athena: AthenaClient) -> None:
+    athena.glue("CreateDatabase", DatabaseInput={"Name": "d", "TargetDatabase": None, "Parameters": {"a": None}})
+    found = athena.glue("GetDatabase", Name="d")["Database"]
+    assert (found.get("TargetDatabase", "absent"), found["Parameters"]) == ("absent", {})
+
+
+def test_updates_of_a_work_group_are_shown_by_the_names_of_its_settings(athena: AthenaClient) -> None:
+    updates = {"ManagedQueryResultsConfigurationUpdates": {}, "RemoveCustomerContentEncryptionConfiguration": True}
+    athena.call("UpdateWorkGroup", WorkGroup="primary", ConfigurationUpdates=updates)
+    configuration = athena.call("GetWorkGroup", WorkGroup="primary")["WorkGroup"]["Configuration"]
+    assert configuration["ManagedQueryResultsConfiguration"] == {"Enabled": False}
+    assert not configuration.keys() & updates.keys()
+
+
 def test_data_catalogs_are_registered_tagged_changed_and_deleted(athena: AthenaClient) -> None:
     parameters = {"metadata-function": LAMBDA, "record-function": LAMBDA}
     tags = [{"Key": "team", "Value": "data"}]

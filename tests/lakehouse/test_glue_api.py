@@ -264,7 +264,9 @@ def test_column_statistics_and_tags_come_back(glue: Any) -> None:
 def test_lists_show_the_attributes_and_the_owners_that_are_asked_for(glue: Any) -> None:
     glue.create_table(DatabaseName="lake", TableInput=ORDERS)
     account = {"CatalogId": SCOPE.account}
-    tables = glue.get_tables(DatabaseName="lake", AttributesToGet=["NAME", "TABLE_TYPE"])["TableList"]
+    tables = glue.get_tables(DatabaseName="lake", AttributesToGet=["NAME", "TABLE_TYPE", "LATEST_ICEBERG_METADATA"])[
+        "TableList"
+    ]
     assert tables == [{"Name": "orders", "DatabaseName": "lake", "TableType": ORDERS["TableType"], **account}]
     assert glue.get_databases(AttributesToGet=["NAME"])["DatabaseList"] == [{"Name": "lake", **account}]
     with pytest.raises(glue.exceptions.InvalidInputException, match="NAME"):

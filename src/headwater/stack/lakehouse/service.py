@@ -121,7 +121,8 @@ class Lakehouse:
 
 def _request(body: bytes) -> dict[str, object]:
     try:
-        request = json.loads(body or b"{}")
+        # A member that is null is one that is not given.
+        request = json.loads(body or b"{}", object_hook=lambda found: {k: v for k, v in found.items() if v is not None})
     except ValueError as error:
         raise ApiError("SerializationException", "The request is not valid JSON") from error
     if not isinstance(request, dict):

@@ -155,11 +155,13 @@ def _updated(configuration: GlueJson, updates: GlueJson) -> GlueJson:
     for key, value in updates.items():
         if key == "ResultConfigurationUpdates":
             _update_results(results, value)
-        elif key == "RemoveBytesScannedCutoffPerQuery":
+        elif key.startswith("Remove"):
             if value:
-                changed.pop("BytesScannedCutoffPerQuery", None)
+                changed.pop(key.removeprefix("Remove"), None)
         elif key == "EngineVersion":
             changed[key] = _engine(updates)
+        elif key == "ManagedQueryResultsConfigurationUpdates":
+            changed["ManagedQueryResultsConfiguration"] = {"Enabled": False}
         else:
             changed[key] = value
     changed["ResultConfiguration"] = results

@@ -82,7 +82,7 @@ def attributes(
         return lambda item: item
     if "NAME" not in asked:
         raise invalid_input("AttributesToGet must have NAME in it.")
-    kept = {*always, *(known[attribute] for attribute in asked)}
+    kept = {*always, *(known.get(attribute) for attribute in asked)}
     return lambda item: {key: value for key, value in item.items() if key in kept}
 
 
