@@ -19,7 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from headwater import Headwater
-from headwater.errors import SettingsError
+from headwater.errors import BucketError, SettingsError
 from headwater.stages.query import EXAMPLES, plan, split
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
@@ -63,6 +63,12 @@ def test_without_text_there_are_the_four_examples_and_without_statements_an_erro
     assert [statement.title for statement in plan().statements] == [title for title, _ in EXAMPLES]
     with pytest.raises(SettingsError):
         plan("-- nothing")
+
+
+def test_a_query_before_there_is_a_bucket_says_how_to_make_one(hw: Headwater) -> None:
+    with pytest.raises(BucketError, match="hw-") as raised:
+        hw.query("SELECT 1")
+    assert "headwater bucket" in raised.value.hint
 
 
 def test_the_examples_agree_with_another_engine(lake: Headwater) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from headwater.errors import AwsError, QueryError
+from headwater.errors import AwsError, BucketError, QueryError
 from headwater.services.aws import aws_errors
 
 if TYPE_CHECKING:
@@ -83,7 +83,10 @@ def price(kind: str, bytes_scanned: int, state: str = "SUCCEEDED") -> Decimal:
 
 
 def start(athena: AthenaClient, sql: str, workspace: Workspace) -> str:
-    """Submit a statement; returns its execution id. Raises QueryError for one that Athena cannot parse, AwsError."""
+    """Submit a statement; returns its execution id.
+
+    Raises QueryError for one that Athena cannot parse, BucketError without a place for results, AwsError.
+    """
     context: dict[str, Any] = {"Catalog": "AwsDataCatalog"}
     if workspace.database is not None:
         context["Database"] = workspace.database
@@ -96,10 +99,13 @@ def start(athena: AthenaClient, sql: str, workspace: Workspace) -> str:
                 WorkGroup=workspace.work_group,
             )
         except athena.exceptions.InvalidRequestException as error:
+            message = error.response.get("Error", {}).get("Message", "")
             # What Athena cannot even parse never becomes an execution, but it is the same mistake to its writer.
             if error.response.get("AthenaErrorCode") == "MALFORMED_QUERY":
-                message = error.response.get("Error", {}).get("Message", "")
                 raise QueryError(f"Athena cannot parse the statement: {message} (in: {_shortened(sql)})") from error
+            if "output bucket" in message:
+                hint = "check BUCKET_NAME, or run `headwater bucket` to create it"
+                raise BucketError(f"Athena has no place for results: {message}", hint=hint) from error
             raise
     return answer["QueryExecutionId"]
 
