@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -252,16 +253,62 @@ def test_metadata_flattens_the_storage_of_a_table_and_of_a_view(athena: AthenaCl
     assert [item["Parameters"] for item in listed] == [table, view]
 
 
-def test_managed_query_results_are_refused_when_they_are_asked_for(tmp_path: Path) -> None:
+def test_a_work_group_may_leave_its_results_to_athena(tmp_path: Path) -> None:
     athena = make_client(tmp_path)
     managed = {"ManagedQueryResultsConfiguration": {"Enabled": True}}
-    for operation, name, key in (("Create", "Name", ""), ("Update", "WorkGroup", "Updates")):
-        settings = {f"{setting}{key}": value for setting, value in managed.items()}
-        refused = athena.refused(
-            f"{operation}WorkGroup", **{name: "primary" if key else "w", f"Configuration{key}": settings}
-        )
-        assert "ManagedQueryResultsConfiguration" in refused["message"]
-    athena.call("CreateWorkGroup", Name="w", Configuration={"ManagedQueryResultsConfiguration": {"Enabled": False}})
+    athena.call("CreateWorkGroup", Name="kept", Configuration=managed)
+    athena.run("CREATE DATABASE lake")
+    athena.run("CREATE EXTERNAL TABLE t (a int) STORED AS PARQUET LOCATION 's3://data/t/'")
+    kept: dict[str, Any] = {"WorkGroup": "kept", "ResultConfiguration": {}}
+    for sql, rows in (
+        ("SELECT 1 AS a, CAST(NULL AS varchar) AS b", [["a", "b"], ["1", None]]),
+        ("SHOW TABLES IN lake", [["t"]]),
+        ("INSERT INTO t VALUES 1, 2", []),
+    ):
+        execution = athena.run(sql, **kept)
+        assert execution["ResultConfiguration"] == {}
+        assert execution["ManagedQueryResultsConfiguration"] == {"Enabled": True}
+        assert "DataManifestLocation" not in execution["Statistics"]
+        assert athena.result(execution["QueryExecutionId"]) == rows
+    written = {"QueryExecutionId": execution["QueryExecutionId"], "QueryResultType": "DATA_MANIFEST"}
+    (file,) = athena.call("GetQueryResults", **written)["ResultSet"]["Rows"]
+    assert file["Data"][0]["VarCharValue"].startswith("s3://data/t/")
+    assert "external_location" in athena.failure("CREATE TABLE c AS SELECT 1 AS a", **kept)
+    athena.lakehouse.close()
+
+
+def test_managed_results_are_kept_for_a_day(tmp_path: Path) -> None:
+    later = [0.0]
+    athena = make_client(tmp_path, lambda: time.time() + later[0])
+    managed = {"ManagedQueryResultsConfiguration": {"Enabled": True}}
+    athena.call("CreateWorkGroup", Name="kept", Configuration=managed)
+    identifier = athena.run("SELECT 1", WorkGroup="kept", ResultConfiguration={})["QueryExecutionId"]
+    later[0] = 24 * 3600 - 60
+    assert athena.result(identifier) == [["_col0"], ["1"]]
+    later[0] = 24 * 3600 + 60
+    refused = athena.refused("GetQueryResults", QueryExecutionId=identifier)
+    assert "kept for 24 hours" in refused["message"]
+    athena.lakehouse.close()
+
+
+def test_results_go_to_a_bucket_or_to_athena_but_never_to_both(tmp_path: Path) -> None:
+    athena = make_client(tmp_path)
+    managed = {"ManagedQueryResultsConfiguration": {"Enabled": True}}
+    bucket = {"ResultConfiguration": {"OutputLocation": "s3://results/"}}
+    update = {"ManagedQueryResultsConfigurationUpdates": {"Enabled": True}}
+    athena.call("CreateWorkGroup", Name="w", Configuration=bucket)
+    for operation, request in (
+        ("CreateWorkGroup", {"Name": "both", "Configuration": {**managed, **bucket}}),
+        ("UpdateWorkGroup", {"WorkGroup": "w", "ConfigurationUpdates": update}),
+    ):
+        assert "cannot be set together" in athena.refused(operation, **request)["message"]
+    moved = {**update, "ResultConfigurationUpdates": {"RemoveOutputLocation": True}}
+    athena.call("UpdateWorkGroup", WorkGroup="w", ConfigurationUpdates=moved)
+    started = {"QueryString": "SELECT 1", "WorkGroup": "w", **bucket}
+    assert "cannot be set together" in athena.refused("StartQueryExecution", **started)["message"]
+    back = {"ManagedQueryResultsConfigurationUpdates": {"Enabled": False}}
+    athena.call("UpdateWorkGroup", WorkGroup="w", ConfigurationUpdates=back)
+    assert athena.wait(athena.call("StartQueryExecution", **started)["QueryExecutionId"])["ResultConfiguration"]
     athena.lakehouse.close()
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from headwater.stack.lakehouse.athena.api import AthenaApi
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.job import Statements
+from headwater.stack.lakehouse.athena.managed import FOLDER, ResultStorage
 from headwater.stack.lakehouse.athena.processes import Processes, WorkerSettings
 from headwater.stack.lakehouse.athena.runner import Runner
 from headwater.stack.lakehouse.catalog.store import Catalog
@@ -44,6 +45,7 @@ class Lakehouse:
         self._clock = clock
         self._catalog = Catalog(state / "catalog.sqlite", clock)
         self._store = AthenaStore(state / "athena.sqlite")
+        self._results = ResultStorage(storage, state / FOLDER, clock)
         engine = settings or EngineSettings(scratch / "spill")
         self._statements: Statements
         if files is not None:
@@ -54,10 +56,10 @@ class Lakehouse:
             from headwater.stack.lakehouse.engine import Engine
             from headwater.stack.lakehouse.sql.functions.registry import registry
 
-            resources = Resources(self._store, self._catalog, storage, Engine(engine), registry(), scratch, clock)
-            self._statements = Executor(resources)
+            stores = (self._store, self._catalog, storage, self._results)
+            self._statements = Executor(Resources(*stores, Engine(engine), registry(), scratch, clock))
         self._runner = Runner(self._store, self._statements, clock)
-        self._athena = AthenaApi(self._store, self._runner, self._catalog, storage, clock)
+        self._athena = AthenaApi(self._store, self._runner, self._catalog, self._results, clock)
         self._glue = GlueApi(self._catalog)
         self._contracts = {"AmazonAthena": Contract("athena"), "AWSGlue": Contract("glue")}
         self._scratch = scratch
@@ -66,6 +68,7 @@ class Lakehouse:
         """End what an earlier process left unfinished, and begin to make the engine ready for the first query."""
         for leftover in self._scratch.glob("*.csv"):
             leftover.unlink()
+        self._results.forget_old()
         self._store.fail_unfinished(self._clock())
         threading.Thread(target=self._statements.start, name="athena-warm", daemon=True).start()
 

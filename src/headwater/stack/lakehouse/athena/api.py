@@ -14,6 +14,7 @@ from headwater.stack.lakehouse.athena.catalogs import AWS_CATALOG, DataCatalogs
 from headwater.stack.lakehouse.athena.documents import Documents
 from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore, Stored
 from headwater.stack.lakehouse.athena.job import Job
+from headwater.stack.lakehouse.athena.managed import is_managed
 from headwater.stack.lakehouse.athena.metadata import Metadata
 from headwater.stack.lakehouse.athena.output import manifest_page, result_page, verify_output
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements
@@ -115,7 +116,7 @@ class AthenaApi:
             self._store.save(earlier.execution, earlier.columns, earlier.rows)
         else:
             configuration = group["Configuration"]
-            enforced = bool(configuration.get("EnforceWorkGroupConfiguration"))
+            enforced = bool(configuration.get("EnforceWorkGroupConfiguration")) and not is_managed(configuration)
             cutoff = int(configuration.get("BytesScannedCutoffPerQuery") or 0)
             self._runner.submit(Job(scope, execution, statement, enforced, cutoff))
         return {"QueryExecutionId": started}

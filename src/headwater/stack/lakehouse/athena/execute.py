@@ -48,6 +48,7 @@ class Resources:
     store: AthenaStore
     catalog: Catalog
     storage: Storage
+    results: Storage
     engine: Engine
     registry: Registry
     scratch: Path
@@ -128,6 +129,7 @@ class Executor:
             # CREATE TABLE AS puts its files where it would without EXPLAIN.
             folder, _, name = job.output.removesuffix(".txt").rpartition("/")
             place = f"{folder}/tables/{name}" if isinstance(statement.of, CreateTableAs) else f"{folder}/{name}"
+            place = "" if job.managed else place
             lines, scanned = explain(run, statement, lambda engine: self._write_context(job, engine, place))
         column = "Valid" if statement.kind == "VALIDATE" else "Query Plan"
         return self._text(job, (column, *lines), column, scanned)
@@ -157,7 +159,8 @@ class Executor:
         infos = [column_info("rows", t.BIGINT)]
         began = time.monotonic()
         with r.engine.session() as session, control.attached(session):
-            context = self._write_context(job, self._run_in(job, session), job.output)
+            place = "" if job.managed else job.output
+            context = self._write_context(job, self._run_in(job, session), place)
             self._check_output(job)
             result = execute_write(statement.write, context)
             scanned = session.bytes_read()
@@ -165,7 +168,8 @@ class Executor:
         self._put(job.scope, f"{job.output}.metadata", metadata_object(infos), _BINARY)
         manifest = f"{job.output}-manifest.csv"
         self._put(job.scope, manifest, "".join(f"{uri}\n" for uri in result.files).encode(), "text/csv")
-        return Outcome(infos, result.rows, scanned, time.monotonic() - began, manifest=manifest)
+        shown = "" if job.managed else manifest
+        return Outcome(infos, result.rows, scanned, time.monotonic() - began, manifest=shown)
 
     def _write_context(self, job: Job, engine: QueryEngine, output: str) -> WriteContext:
         r = self.resources
@@ -178,14 +182,14 @@ class Executor:
     def _check_output(self, job: Job) -> None:
         bucket, key = split_s3_uri(job.output)
         try:
-            next(iter(self.resources.storage.objects(job.scope, bucket, key)), None)
+            next(iter(self.resources.results.objects(job.scope, bucket, key)), None)
         except (NoSuchBucket, AccessDenied) as error:
             raise _no_output(bucket) from error
 
     def _put(self, scope: Scope, uri: str, body: bytes | Path, content_type: str) -> None:
         bucket, key = split_s3_uri(uri)
         try:
-            self.resources.storage.put(scope, bucket, key, body, content_type)
+            self.resources.results.put(scope, bucket, key, body, content_type)
         except (NoSuchBucket, AccessDenied) as error:
             raise _no_output(bucket) from error
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from headwater.stack.lakehouse.athena.control import Control, Stopped
+from headwater.stack.lakehouse.athena.managed import is_managed, result_location
 from headwater.stack.lakehouse.athena.statement import Statement
 from headwater.stack.lakehouse.errors import QueryFailed
 from headwater.stack.lakehouse.model import GlueJson, Scope
@@ -35,7 +36,12 @@ class Job:
     @property
     def output(self) -> str:
         """Where the result goes."""
-        return str(self.execution["ResultConfiguration"]["OutputLocation"])
+        return result_location(self.execution)
+
+    @property
+    def managed(self) -> bool:
+        """Whether Athena keeps the result, so that no client is told where it is."""
+        return is_managed(self.execution)
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.athena.executions import Stored
+from headwater.stack.lakehouse.athena.managed import is_managed, manifest_location, result_location
 from headwater.stack.lakehouse.errors import AccessDenied, ApiError, NoSuchBucket, invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, StoredObject, split_s3_uri
 from headwater.stack.lakehouse.results.pages import Page, csv_page, text_page
 
 
 def verify_output(storage: Storage, scope: Scope, results: GlueJson, identifier: str) -> None:
-    """Raise ``InvalidRequestException`` for a bucket that no result can be written to, as Athena does at the start."""
-    bucket, key = split_s3_uri(results["OutputLocation"])
+    """Raise ``InvalidRequestException`` for a bucket that no result can be written to, as Athena does at the start.
+
+    ``results`` are the ``result_settings``.
+    """
+    if is_managed(results):
+        return
+    settings = results["ResultConfiguration"]
+    bucket, key = split_s3_uri(settings["OutputLocation"])
     try:
         # A folder that is not there yet: the results that are need no look.
         next(iter(storage.objects(scope, bucket, f"{key}{identifier}/")), None)
-        if results.get("ExpectedBucketOwner", scope.account) != scope.account:
+        if settings.get("ExpectedBucketOwner", scope.account) != scope.account:
             raise AccessDenied(bucket)
     except (NoSuchBucket, AccessDenied) as error:
         raise invalid_request(f"Unable to verify/create output bucket {bucket}") from error
@@ -23,7 +30,7 @@ def verify_output(storage: Storage, scope: Scope, results: GlueJson, identifier:
 def result_is_there(storage: Storage, stored: Stored) -> bool:
     """Whether nobody has deleted the result of a query."""
     try:
-        _object(storage, stored, stored.execution["ResultConfiguration"]["OutputLocation"])
+        _object(storage, stored, result_location(stored.execution))
     except ApiError:
         return False
     return True
@@ -31,7 +38,7 @@ def result_is_there(storage: Storage, stored: Stored) -> bool:
 
 def result_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Page:
     """Rows of a result from an offset. Raises ``InvalidRequestException`` when the object is gone, as Athena does."""
-    location = stored.execution["ResultConfiguration"]["OutputLocation"]
+    location = result_location(stored.execution)
     if not location.endswith((".csv", ".txt")):
         return Page([], None)  # statements that write leave data, not rows
     found = _object(storage, stored, location)
@@ -42,7 +49,7 @@ def result_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Pa
 
 def manifest_page(storage: Storage, stored: Stored, offset: int, limit: int) -> Page:
     """The names of the files that a statement wrote. Raises ``InvalidRequestException`` for one that writes none."""
-    location = stored.execution["Statistics"].get("DataManifestLocation")
+    location = manifest_location(stored.execution)
     if location is None:
         message = "DATA_MANIFEST is only supported for CREATE TABLE AS SELECT, UNLOAD and INSERT queries"
         raise invalid_request(message)
@@ -58,4 +65,5 @@ def _object(storage: Storage, stored: Stored, location: str) -> StoredObject:
     except (NoSuchBucket, AccessDenied):
         pass
     identifier = stored.execution["QueryExecutionId"]
-    raise invalid_request(f"Could not find results of query {identifier}: {location} does not exist")
+    reason = "they are kept for 24 hours" if is_managed(stored.execution) else f"{location} does not exist"
+    raise invalid_request(f"Could not find results of query {identifier}: {reason}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from headwater.stack.lakehouse.athena.executions import AthenaStore, Stored
+from headwater.stack.lakehouse.athena.managed import is_managed
 from headwater.stack.lakehouse.athena.output import result_is_there
 from headwater.stack.lakehouse.athena.statement import Statement, shape_of
 from headwater.stack.lakehouse.errors import invalid_request
@@ -15,6 +16,7 @@ from headwater.stack.lakehouse.model import GlueJson, Storage, split_s3_uri
 ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE", "CREATE_TABLE_AS_SELECT")
 """The statements whose results have an UpdateCount."""
+TOGETHER = "ManagedQueryResultsConfiguration and ResultConfiguration cannot be set together."
 _NO_REUSE = {"ResultReuseByAgeConfiguration": {"Enabled": False}}
 
 
@@ -26,10 +28,7 @@ def new_record(identifier: str, request: GlueJson, statement: Statement, results
         "QueryExecutionId": identifier,
         "Query": request["QueryString"],
         "StatementType": shape.statement,
-        "ResultConfiguration": {
-            **results,
-            "OutputLocation": f"{results['OutputLocation']}{shape.folder}{identifier}{shape.suffix}",
-        },
+        **results,
         "ResultReuseConfiguration": request.get("ResultReuseConfiguration") or _NO_REUSE,
         # Some clients quote the database as DDL does.
         "QueryExecutionContext": {key: str(value).strip("`").lower() for key, value in context.items() if value},
@@ -38,6 +37,10 @@ def new_record(identifier: str, request: GlueJson, statement: Statement, results
         "WorkGroup": request.get("WorkGroup") or "primary",
         "EngineVersion": ENGINE,
     }
+    if not is_managed(results):
+        settings = results["ResultConfiguration"]
+        name = f"{shape.folder}{identifier}{shape.suffix}"
+        execution["ResultConfiguration"] = {**settings, "OutputLocation": settings["OutputLocation"] + name}
     if shape.substatement:
         execution["SubstatementType"] = shape.substatement
     if request.get("ExecutionParameters"):
@@ -49,7 +52,7 @@ def reused(store: AthenaStore, storage: Storage, request: GlueJson, started: Sto
     """What the execution ends with when a result is young enough for its ResultReuseConfiguration, and still there."""
     wanted: dict[str, Any] = (request.get("ResultReuseConfiguration") or {}).get("ResultReuseByAgeConfiguration") or {}
     execution = started.execution
-    if not wanted.get("Enabled") or execution.get("SubstatementType") != "SELECT":
+    if not wanted.get("Enabled") or execution.get("SubstatementType") != "SELECT" or is_managed(execution):
         return None
     now = execution["Status"]["SubmissionDateTime"]
     youngest = now - 60 * float(wanted.get("MaxAgeInMinutes") or 60)
@@ -87,15 +90,20 @@ def _ended(known: GlueJson, execution: GlueJson) -> GlueJson:
 def _settings(execution: GlueJson) -> GlueJson:
     """How results are stored, and below which place."""
     configuration: GlueJson = execution["ResultConfiguration"]
-    return {**configuration, "OutputLocation": configuration["OutputLocation"].rpartition("/")[0]}
+    return {**configuration, "OutputLocation": configuration.get("OutputLocation", "").rpartition("/")[0]}
 
 
 def result_settings(request: GlueJson, group: GlueJson) -> GlueJson:
-    """Where and how results are stored, with a slash at the end of the place.
+    """What the record says of where and how results are stored, with a slash at the end of the place.
 
     The work group's settings when it insists, otherwise the request's, otherwise the work group's.
     """
     configuration = group["Configuration"]
+    if is_managed(configuration):
+        if request.get("ResultConfiguration"):
+            raise invalid_request(TOGETHER, "INVALID_INPUT")
+        managed = configuration["ManagedQueryResultsConfiguration"]
+        return {"ResultConfiguration": {}, "ManagedQueryResultsConfiguration": managed}
     theirs: GlueJson = configuration.get("ResultConfiguration") or {}
     ours: GlueJson = request.get("ResultConfiguration") or {}
     insists = configuration.get("EnforceWorkGroupConfiguration") and theirs.get("OutputLocation")
@@ -108,7 +116,8 @@ def result_settings(request: GlueJson, group: GlueJson) -> GlueJson:
             "INVALID_INPUT",
         )
     output_bucket(location)
-    return {**settings, "OutputLocation": str(location if location.endswith("/") else location + "/")}
+    place = str(location if location.endswith("/") else location + "/")
+    return {"ResultConfiguration": {**settings, "OutputLocation": place}}
 
 
 def output_bucket(location: str) -> str:

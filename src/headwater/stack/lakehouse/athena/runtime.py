@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from headwater.stack.lakehouse.athena.executions import Stored
+from headwater.stack.lakehouse.athena.managed import manifest_location, result_location
 from headwater.stack.lakehouse.errors import AccessDenied, NoSuchBucket
 from headwater.stack.lakehouse.model import GlueJson, Scope, Storage, StoredObject, split_s3_uri
 
@@ -19,9 +20,8 @@ def runtime_statistics(storage: Storage, scope: Scope, stored: Stored) -> GlueJs
     statistics = execution["Statistics"]
     timeline = {name: statistics.get(name, 0) for name in _TIMES}
     amounts = {"InputBytes": statistics.get("DataScannedInBytes", 0), "OutputRows": stored.rows}
-    manifest = statistics.get("DataManifestLocation")
-    result = execution["ResultConfiguration"]["OutputLocation"]
-    size = _size(storage, scope, result) if manifest is None else _written(storage, scope, manifest)
+    manifest = manifest_location(execution)
+    size = _size(storage, scope, result_location(execution)) if manifest is None else _written(storage, scope, manifest)
     if size is not None:
         amounts["OutputBytes"] = size
     found: GlueJson = {"Timeline": timeline, "Rows": amounts}

@@ -18,6 +18,7 @@ from headwater.stack.lakehouse.athena.control import Control, Stopped
 from headwater.stack.lakehouse.athena.execute import Executor, Resources
 from headwater.stack.lakehouse.athena.executions import AthenaStore
 from headwater.stack.lakehouse.athena.job import Failure, Job, Outcome
+from headwater.stack.lakehouse.athena.managed import FOLDER, ResultStorage
 from headwater.stack.lakehouse.athena.processes import WorkerSettings
 from headwater.stack.lakehouse.catalog.store import Catalog
 from headwater.stack.lakehouse.engine import Engine
@@ -126,7 +127,8 @@ def work(connection: Connection, lifeline: Connection, settings: WorkerSettings)
     engine = Engine(settings.engine)
     catalog = Catalog(settings.state / "catalog.sqlite")
     store = AthenaStore(settings.state / "athena.sqlite")
-    executor = Executor(Resources(store, catalog, storage, engine, registry(), settings.scratch))
+    results = ResultStorage(storage, settings.state / FOLDER)
+    executor = Executor(Resources(store, catalog, storage, results, engine, registry(), settings.scratch))
     executor.start()
     connection.send(("ready", None))
     worker.serve(executor)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 from headwater.stack.lakehouse.athena.documents import NAMED_QUERY
 from headwater.stack.lakehouse.athena.executions import AthenaStore
+from headwater.stack.lakehouse.athena.managed import is_managed
 from headwater.stack.lakehouse.athena.paging import listed
 from headwater.stack.lakehouse.athena.prepared import PREPARED, prepared_key
-from headwater.stack.lakehouse.athena.records import output_bucket
+from headwater.stack.lakehouse.athena.records import TOGETHER, output_bucket
 from headwater.stack.lakehouse.athena.tags import Tags, requested_tags, work_group_arn
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Scope
@@ -62,6 +63,7 @@ class WorkGroups:
         name = request.get("Name") or ""
         configuration, tags = request.get("Configuration") or {}, requested_tags(request)
         _check(configuration)
+        _refuse_two_places(configuration)
         group = _work_group(name, request.get("Description") or "", configuration, self._clock())
         if name == _PRIMARY or not self._store.add_document(_KIND, scope, name, group):
             raise invalid_request("WorkGroup is already created")
@@ -77,7 +79,9 @@ class WorkGroups:
             if group is None:
                 raise invalid_request(f"WorkGroup {name} is not found.")
             changes: GlueJson = {key: request[key] for key in ("State", "Description") if key in request}
-            return {**group, **changes, "Configuration": _updated(group["Configuration"], updates)}
+            configuration = _updated(group["Configuration"], updates)
+            _refuse_two_places(configuration)
+            return {**group, **changes, "Configuration": configuration}
 
         self._store.change_document(_KIND, scope, name, updated)
         return {}
@@ -119,12 +123,11 @@ def _check(configuration: GlueJson) -> None:
     selected = (configuration.get("EngineVersion") or {}).get("SelectedEngineVersion") or "AUTO"
     if selected not in ("AUTO", _VERSION):
         raise invalid_request(f"Engine version {selected} is not supported by Headwater's local Athena.")
-    for name in ("ManagedQueryResultsConfiguration", "ManagedQueryResultsConfigurationUpdates"):
-        if (configuration.get(name) or {}).get("Enabled"):
-            message = (
-                f"{name} is not supported by Headwater's local Athena: give ResultConfiguration an OutputLocation."
-            )
-            raise invalid_request(message)
+
+
+def _refuse_two_places(configuration: GlueJson) -> None:
+    if is_managed(configuration) and (configuration.get("ResultConfiguration") or {}).get("OutputLocation"):
+        raise invalid_request(TOGETHER, "INVALID_INPUT")
 
 
 def _engine(configuration: GlueJson) -> GlueJson:
@@ -152,16 +155,18 @@ def _work_group(name: str, description: str, configuration: GlueJson, now: float
 def _updated(configuration: GlueJson, updates: GlueJson) -> GlueJson:
     changed = {**configuration}
     results = dict(changed.get("ResultConfiguration") or {})
+    managed = dict(changed.get("ManagedQueryResultsConfiguration") or {})
     for key, value in updates.items():
         if key == "ResultConfigurationUpdates":
             _update_results(results, value)
+        elif key == "ManagedQueryResultsConfigurationUpdates":
+            _update_results(managed, value)
+            changed["ManagedQueryResultsConfiguration"] = managed
         elif key.startswith("Remove"):
             if value:
                 changed.pop(key.removeprefix("Remove"), None)
         elif key == "EngineVersion":
             changed[key] = _engine(updates)
-        elif key == "ManagedQueryResultsConfigurationUpdates":
-            changed["ManagedQueryResultsConfiguration"] = {"Enabled": False}
         else:
             changed[key] = value
     changed["ResultConfiguration"] = results

@@ -49,7 +49,8 @@ class QueryEngine(Protocol):
 class WriteContext:
     """Whose data is written and where to.
 
-    ``output`` is the result location without an extension; ``enforced`` says that the work group insists on it.
+    ``output`` is the result location without an extension, empty if Athena keeps results to itself; ``enforced`` says
+    that the work group insists on it.
     """
 
     scope: Scope

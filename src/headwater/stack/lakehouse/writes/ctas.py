@@ -107,6 +107,11 @@ def _bucketing(properties: Mapping[str, Value], columns: Sequence[Column]) -> Bu
 
 def _location(statement: CreateTableAs, context: WriteContext) -> str:
     given = statement.properties.get("external_location")
+    if given is None and not context.output:
+        raise QueryFailed(
+            "INVALID_TABLE_PROPERTY: the work group has Athena keep the results of queries, which is no place for a"
+            " table: give the table an 'external_location'"
+        )
     if given is None:
         return f"{context.output}/"
     if context.enforced:
