@@ -253,3 +253,52 @@ def test_lists_of_files_are_followed_and_never_written_to(athena: AthenaClient) 
     athena.run("ALTER TABLE lists ADD PARTITION (dt='3')")
     refused = "contains non-existent path: s3://data/listed/gone.parquet"
     assert refused in athena.failure("SELECT a FROM lists WHERE dt = '3'")
+
+
+def grok_table(athena: AthenaClient, columns: str, pattern: str, body: str) -> str:
+    """The name of a table over one file whose lines a Grok pattern takes apart."""
+    name = f"grok{len(list((athena.storage.root / 'data').iterdir()))}"
+    write(athena, f"{name}/a.log", body.encode())
+    athena.run(
+        f"CREATE EXTERNAL TABLE {name} ({columns}) ROW FORMAT SERDE 'com.amazonaws.glue.serde.GrokSerDe' "
+        f"WITH SERDEPROPERTIES ('input.format'='{pattern}', "
+        "'input.grokCustomPatterns'='LETTER [a-z]\\nTWO %{LETTER}{2}') "
+        "STORED AS INPUTFORMAT 'org.apache.hadoop.mapred.TextInputFormat' OUTPUTFORMAT "
+        f"'org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat' LOCATION 's3://data/{name}/'"
+    )
+    return name
+
+
+@pytest.mark.parametrize(
+    ("columns", "pattern", "line", "row"),
+    [
+        ("a string, b double", "%{TWO:a}=%{NUMBER:b}", "x: ab=-1.50;", ["ab", "-1.5"]),
+        ("a string, b int", "%{QS:a} %{WORD:b}", '"a b" c', ["a b", None]),
+        ("a string", "%{IP:a}$", "::ffff:192.168.0.1", ["::ffff:192.168.0.1"]),
+        ("a string", "%{TIMESTAMP_ISO8601:a}", "on 2024-02-29T10:20:30.5Z.", ["2024-02-29T10:20:30.5Z"]),
+        ("a string, b string", "%{HOST:a} %{URIPATHPARAM:b}", "a-1.org /x/y?z=1 t", ["a-1.org", "/x/y?z=1"]),
+        ("a string, b string, c string", "%{WORD:a}(?: %{INT:b})? %{LOGLEVEL:c}", "x WARN", ["x", None, "WARN"]),
+        ("p string, q string", "%{WORD:a}(?: %{INT:b})? %{LOGLEVEL:c}", "x WARN", ["x", "WARN"]),
+        ("a string, b string", "%{WORD:a} %{INT:b}", "nothing here", [None, None]),
+        (
+            "clientip string, ident string, auth string, `timestamp` string, verb string, request string, "
+            "httpversion string, rawrequest string, response int, bytes bigint",
+            "%{COMMONAPACHELOG}",
+            'h - me [10/Oct/2000:13:55:36 -0700] "GET /a HTTP/1.0" 200 12',
+            ["h", "-", "me", "10/Oct/2000:13:55:36 -0700", "GET", "/a", "1.0", None, "200", "12"],
+        ),
+    ],
+)
+def test_grok_takes_lines_apart(
+    athena: AthenaClient, columns: str, pattern: str, line: str, row: list[str | None]
+) -> None:
+    assert athena.rows(f"SELECT * FROM {grok_table(athena, columns, pattern, line)}") == [row]
+
+
+def test_grok_refuses_what_it_does_not_know(athena: AthenaClient) -> None:
+    for pattern, reason in (
+        ("%{NOPE:a}", "HIVE_INVALID_METADATA: Grok compilation failure: Pattern NOPE is not defined."),
+        ("%{NUMBER:a;int}", "NOT_SUPPORTED: the types in the Grok pattern"),
+        ("%{WORD}", "HIVE_CURSOR_ERROR: Index 0 out of bounds for length 0"),
+    ):
+        assert athena.failure(f"SELECT a FROM {grok_table(athena, 'a int', pattern, 'x')}").startswith(reason)

@@ -13,6 +13,7 @@ from headwater.stack.lakehouse.sources.avro import avro_relation
 from headwater.stack.lakehouse.sources.buckets import in_wanted_buckets
 from headwater.stack.lakehouse.sources.delimited import lazy_simple_relation
 from headwater.stack.lakehouse.sources.files import data_files
+from headwater.stack.lakehouse.sources.grok import grok_relation
 from headwater.stack.lakehouse.sources.jsonlines import CLOUD_TRAIL, json_relation
 from headwater.stack.lakehouse.sources.keys import empty_relation
 from headwater.stack.lakehouse.sources.links import SYMLINKS, followed
@@ -41,6 +42,7 @@ _TEXT: Mapping[str, Callable[[Source], str]] = {
     "jsonserde": json_relation,
     "cloudtrailserde": json_relation,
     "regexserde": regex_relation,
+    "grokserde": grok_relation,
 }
 _LINES = ("", "org.apache.hadoop.mapred.TextInputFormat", SYMLINKS)
 _THROUGH_PYTHON: Mapping[str, Callable[[Source, Reader], str]] = {"orcserde": orc_relation, "avroserde": avro_relation}
