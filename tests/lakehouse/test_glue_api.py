@@ -70,6 +70,7 @@ def partition(*values: str) -> dict[str, Any]:
 def test_databases_live_through_boto3(glue: Any) -> None:
     found = glue.get_database(Name="LAKE")["Database"]
     assert (found["Name"], found["Description"]) == ("lake", "d")
+    assert [p["Permissions"] for p in found["CreateTableDefaultPermissions"]] == [["ALL"]]
     assert found["CreateTime"] == datetime.fromtimestamp(NOW, timezone.utc)
     glue.update_database(Name="lake", DatabaseInput={"Name": "lake", "Description": "e"})
     assert [item["Description"] for item in glue.get_databases()["DatabaseList"]] == ["e"]

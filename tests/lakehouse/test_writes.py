@@ -143,10 +143,10 @@ def test_a_location_with_data_is_not_written_over(athena: AthenaClient) -> None:
 def test_a_work_group_that_insists_decides_the_place(athena: AthenaClient) -> None:
     place = {"ResultConfiguration": {"OutputLocation": "s3://results/forced/"}}
     athena.call("CreateWorkGroup", Name="strict", Configuration=place)
-    reason = athena.failure(
-        "CREATE TABLE t WITH (external_location = 's3://data/t/') AS SELECT 1 AS a", WorkGroup="strict"
-    )
-    assert "enforces a centralized output location" in reason
+    elsewhere = "CREATE TABLE t WITH (external_location = 's3://data/t/') AS SELECT 1 AS a"
+    refused = athena.refused("StartQueryExecution", QueryString=elsewhere, WorkGroup="strict")
+    assert refused["__type"] == "InvalidRequestException"
+    assert "enforces a centralized output location" in refused["message"]
     execution = athena.run("CREATE TABLE t AS SELECT 1 AS a", WorkGroup="strict")
     assert execution["ResultConfiguration"]["OutputLocation"].startswith("s3://results/forced/tables/")
 

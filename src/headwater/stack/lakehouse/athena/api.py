@@ -14,11 +14,10 @@ from headwater.stack.lakehouse.athena.catalogs import AWS_CATALOG, DataCatalogs
 from headwater.stack.lakehouse.athena.documents import Documents
 from headwater.stack.lakehouse.athena.executions import TERMINAL, AthenaStore, Stored
 from headwater.stack.lakehouse.athena.job import Job
-from headwater.stack.lakehouse.athena.managed import is_managed
 from headwater.stack.lakehouse.athena.metadata import Metadata
 from headwater.stack.lakehouse.athena.output import manifest_page, result_page, verify_output
 from headwater.stack.lakehouse.athena.prepared import PreparedStatements
-from headwater.stack.lakehouse.athena.records import COUNTED, millis, new_record, result_settings, reused
+from headwater.stack.lakehouse.athena.records import COUNTED, check_place, millis, new_record, result_settings, reused
 from headwater.stack.lakehouse.athena.runner import Runner
 from headwater.stack.lakehouse.athena.runtime import runtime_statistics
 from headwater.stack.lakehouse.athena.statement import FailedStatement, read_statement
@@ -100,6 +99,7 @@ class AthenaApi:
         results = result_settings(request, group)
         prepared = partial(self._prepared.text, scope, group["Name"])
         statement = read_statement(text, request.get("ExecutionParameters") or [], prepared)
+        check_place(statement, group)
         trouble = self._data_catalogs.trouble(scope, _catalog_of(request))
         if trouble is not None:
             statement = FailedStatement(QueryFailed(trouble))
@@ -115,10 +115,8 @@ class AthenaApi:
         if earlier is not None:
             self._store.save(earlier.execution, earlier.columns, earlier.rows)
         else:
-            configuration = group["Configuration"]
-            enforced = bool(configuration.get("EnforceWorkGroupConfiguration")) and not is_managed(configuration)
-            cutoff = int(configuration.get("BytesScannedCutoffPerQuery") or 0)
-            self._runner.submit(Job(scope, execution, statement, enforced, cutoff))
+            cutoff = int(group["Configuration"].get("BytesScannedCutoffPerQuery") or 0)
+            self._runner.submit(Job(scope, execution, statement, cutoff))
         return {"QueryExecutionId": started}
 
     def _prepare_default(self, scope: Scope) -> None:

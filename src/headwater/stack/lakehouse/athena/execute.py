@@ -175,7 +175,6 @@ class Executor:
         r = self.resources
         return WriteContext(
             *(job.scope, r.catalog, r.storage, engine, r.scratch, job.identifier, output, job.database),
-            enforced=job.enforced,
             clock=r.clock,
         )
 

@@ -20,7 +20,6 @@ class Job:
     scope: Scope
     execution: GlueJson
     statement: Statement
-    enforced: bool = False
     cutoff: int = 0
 
     @property

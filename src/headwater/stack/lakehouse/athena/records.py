@@ -9,9 +9,10 @@ from typing import Any
 from headwater.stack.lakehouse.athena.executions import AthenaStore, Stored
 from headwater.stack.lakehouse.athena.managed import is_managed
 from headwater.stack.lakehouse.athena.output import result_is_there
-from headwater.stack.lakehouse.athena.statement import Statement, shape_of
+from headwater.stack.lakehouse.athena.statement import Statement, WriteStatement, shape_of
 from headwater.stack.lakehouse.errors import invalid_request
 from headwater.stack.lakehouse.model import GlueJson, Storage, split_s3_uri
+from headwater.stack.lakehouse.writes.ast import CreateTableAs
 
 ENGINE = {"SelectedEngineVersion": "AUTO", "EffectiveEngineVersion": "Athena engine version 3"}
 COUNTED = ("INSERT", "UPDATE", "DELETE", "MERGE", "CREATE_TABLE_AS_SELECT")
@@ -118,6 +119,19 @@ def result_settings(request: GlueJson, group: GlueJson) -> GlueJson:
     output_bucket(location)
     place = str(location if location.endswith("/") else location + "/")
     return {"ResultConfiguration": {**settings, "OutputLocation": place}}
+
+
+def check_place(statement: Statement, group: GlueJson) -> None:
+    """Raise ``InvalidRequestException`` for a table that is to lie elsewhere than its work group insists on."""
+    write = statement.write if isinstance(statement, WriteStatement) else None
+    elsewhere = isinstance(write, CreateTableAs) and write.properties.get("external_location") is not None
+    configuration = group["Configuration"]
+    if elsewhere and configuration.get("EnforceWorkGroupConfiguration") and not is_managed(configuration):
+        raise invalid_request(
+            "The Create Table As Select query failed because it was submitted with an 'external_location' property to"
+            " an Athena Workgroup that enforces a centralized output location for all queries. Please remove the"
+            " 'external_location' property and resubmit the query."
+        )
 
 
 def output_bucket(location: str) -> str:

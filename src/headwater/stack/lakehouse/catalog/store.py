@@ -19,6 +19,8 @@ from headwater.stack.lakehouse.catalog.pruning import Selection, select_partitio
 from headwater.stack.lakehouse.catalog.sqlite import Connections
 from headwater.stack.lakehouse.model import GlueJson, KeyFilter, Partition, Scope
 
+_EVERYTHING = [{"Principal": {"DataLakePrincipalIdentifier": "IAM_ALLOWED_PRINCIPALS"}, "Permissions": ["ALL"]}]
+"""What may be done with new tables of a database, unless it says something else."""
 _NONE: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
@@ -327,4 +329,4 @@ def _name(value: GlueJson) -> str:
 
 def _database_json(scope: Scope, created: float, body: str) -> GlueJson:
     stored: GlueJson = json.loads(body)
-    return {"CreateTableDefaultPermissions": [], **stored, "CreateTime": created, "CatalogId": scope.account}
+    return {"CreateTableDefaultPermissions": _EVERYTHING, **stored, "CreateTime": created, "CatalogId": scope.account}

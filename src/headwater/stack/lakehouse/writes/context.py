@@ -49,8 +49,7 @@ class QueryEngine(Protocol):
 class WriteContext:
     """Whose data is written and where to.
 
-    ``output`` is the result location without an extension, empty if Athena keeps results to itself; ``enforced`` says
-    that the work group insists on it.
+    ``output`` is the result location without an extension, empty if Athena keeps results to itself.
     """
 
     scope: Scope
@@ -61,7 +60,6 @@ class WriteContext:
     identifier: str
     output: str
     database: str = DEFAULT_DATABASE
-    enforced: bool = False
     clock: Callable[[], float] = time.time
 
     def database_of(self, table: TableName) -> str:

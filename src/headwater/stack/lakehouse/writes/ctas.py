@@ -114,12 +114,6 @@ def _location(statement: CreateTableAs, context: WriteContext) -> str:
         )
     if given is None:
         return f"{context.output}/"
-    if context.enforced:
-        raise QueryFailed(
-            "The Create Table As Select query failed because it was submitted with an 'external_location' property to"
-            " an Athena Workgroup that enforces a centralized output location for all queries. Please remove the"
-            " 'external_location' property and resubmit the query."
-        )
     location = str(given)
     if not location.startswith("s3://") or len(location) <= len("s3://"):
         raise QueryFailed(f"INVALID_TABLE_PROPERTY: external_location is not a valid S3 path: {location}")
