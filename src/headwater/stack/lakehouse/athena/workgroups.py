@@ -155,7 +155,7 @@ def _work_group(name: str, description: str, configuration: GlueJson, now: float
 def _updated(configuration: GlueJson, updates: GlueJson) -> GlueJson:
     changed = {**configuration}
     results = dict(changed.get("ResultConfiguration") or {})
-    managed = dict(changed.get("ManagedQueryResultsConfiguration") or {})
+    managed = {"Enabled": False, **(changed.get("ManagedQueryResultsConfiguration") or {})}
     for key, value in updates.items():
         if key == "ResultConfigurationUpdates":
             _update_results(results, value)
