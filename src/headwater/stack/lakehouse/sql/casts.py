@@ -87,6 +87,8 @@ def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Exp
         raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
     if target.name == "json" and source.name in _JSON_SCALARS and source.name not in ("double", "real", "decimal"):
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN to_json({value}) END", t.JSON)
+    if target.name == "json" and not _is_json_key(source):
+        raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
     if target.name == "json":
         written = json_text(value.sql, source)
         return Expr(f"CASE WHEN {value} IS NOT NULL THEN CAST({written} AS JSON) END", t.JSON)
@@ -96,6 +98,14 @@ def _json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Exp
     if source.name != "json" or target.name not in _JSON_SCALARS:
         raise SqlError("TYPE_MISMATCH", f"Cannot cast {source} to {target}", position)
     return _scalar_of_json(value, target, safe=safe, position=position)
+
+
+_JSON_KEYS = ("unknown", "boolean", "real", "double", "decimal", "varchar", *t.INTEGERS)
+
+
+def _is_json_key(kind: t.Type) -> bool:
+    """Whether all maps inside of a type have keys that a JSON object can have."""
+    return (kind.name != "map" or kind.items[0].name in _JSON_KEYS) and all(map(_is_json_key, kind.items))
 
 
 def _scalar_of_json(value: Expr, target: t.Type, *, safe: bool, position: Position) -> Expr:
@@ -114,6 +124,11 @@ def _scalar_of_json(value: Expr, target: t.Type, *, safe: bool, position: Positi
         message = f"'INVALID_CAST_ARGUMENT: Cannot cast ' || chr(39) || {written} || chr(39) || ' to {target}'"
         long = "NULL" if safe else fail(message, t.VARCHAR, written)
         checked = f"CASE WHEN length({checked}) > {target.params[0]} THEN {long} ELSE {checked} END"
+    if target.name == "decimal" and not safe:
+        converted = cast(Expr(f"({checked})", t.VARCHAR), target, safe=True, position=position).sql
+        wanted = _decimal_name(target).replace(", ", ",")
+        refusal = fail(f"'INVALID_CAST_ARGUMENT: Cannot cast input json to {wanted}'", target, checked)
+        return Expr(f"CASE WHEN {checked} IS NOT NULL THEN coalesce({converted}, {refusal}) END", target)
     return cast(Expr(f"({checked})", t.VARCHAR), target, safe=safe, position=position)
 
 

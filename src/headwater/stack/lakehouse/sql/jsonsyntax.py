@@ -16,10 +16,11 @@ Parser = Any
 
 @dataclass(frozen=True)
 class Format:
-    """``FORMAT JSON [ENCODING …]`` behind an expression; ``json`` is whether it is there."""
+    """``FORMAT JSON [ENCODING …]`` behind an expression; ``json`` and ``named`` are whether they are there."""
 
     json: bool = False
     encoding: str = "UTF8"
+    named: bool = False
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def _format(parser: Parser) -> Format:
         return Format(True)
     for encoding in ("UTF8", "UTF16", "UTF32"):
         if parser._match_text_seq(encoding):
-            return Format(True, encoding)
+            return Format(True, encoding, named=True)
     parser.raise_error("an encoding is expected")
     return Format(True)
 

@@ -55,20 +55,35 @@ def decoded(text: str) -> Any:
     return _DECODER.decode(text)
 
 
-def written(value: Any, *, sort: bool = False, once: bool = False) -> str:
-    """JSON without spaces, with doubles as Java writes them; of equal keys all stay, or the last ``once``."""
+def json_items(text: str) -> list[str]:
+    """The elements of an array, or the values of an object, with their numbers as they are written.
+
+    >>> json_items('[1.50, {"a": 2}]')
+    ['1.50', '{"a":2}']
+    """
+    value = decoded(text)
+    return [written(item, plain=True) for item in (value.values() if isinstance(value, dict) else value)]
+
+
+def written(value: Any, *, sort: bool = False, once: bool = False, plain: bool = False) -> str:
+    """JSON without spaces, with doubles as Java writes them, or as they are, ``plain``.
+
+    Of equal keys all stay, or the last ``once``.
+    """
+    if plain and isinstance(value, Number):
+        return value.text
     if isinstance(value, float):
         text = double_text(value)
         return text if text[-1].isdigit() else f'"{text}"'
     if isinstance(value, dict):
         pairs = value.pairs if isinstance(value, Repeated) and not once else list(_last(value).items())
         parts = [
-            f"{json.dumps(k, ensure_ascii=False)}:{written(v, sort=sort, once=once)}"
+            f"{json.dumps(k, ensure_ascii=False)}:{written(v, sort=sort, once=once, plain=plain)}"
             for k, v in (sorted(pairs, key=lambda pair: pair[0]) if sort else pairs)
         ]
         return "{" + ",".join(parts) + "}"
     if isinstance(value, list):
-        return "[" + ",".join(written(v, sort=sort, once=once) for v in value) + "]"
+        return "[" + ",".join(written(v, sort=sort, once=once, plain=plain) for v in value) + "]"
     return json.dumps(value, ensure_ascii=False)
 
 
@@ -241,6 +256,7 @@ def _canonical(text: str) -> str:
 
 _TEXTS = ["VARCHAR", "VARCHAR"]
 ROUTINES = (
+    Routine("hw_json_items", json_items, ["VARCHAR"], "VARCHAR[]"),
     Routine("hw_json_extract", _extract, _TEXTS, "JSON"),
     Routine("hw_json_extract_scalar", _extract_scalar, _TEXTS, "VARCHAR"),
     Routine("hw_json_size", _size, _TEXTS, "BIGINT"),

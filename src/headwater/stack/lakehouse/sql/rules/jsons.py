@@ -31,7 +31,8 @@ def json_call_rule(self: Expressions, node: exp.Expression) -> Expr:
         return _array(self, node, clauses, values)
     if name == "json_object":
         return _object(self, node, clauses, values)
-    source = f"hw_{name}({_input(values[0], clauses.formats[0])}, {_path(self, node)}, {_passed(node, values)}, "
+    read = _input(self, values[0], node.expressions[0], clauses.formats[0])
+    source = f"hw_{name}({read}, {_path(self, node)}, {_passed(self, node, values)}, "
     if name == "json_exists":
         return _exists(clauses, f"{source}'')")
     if name == "json_value":
@@ -39,7 +40,7 @@ def json_call_rule(self: Expressions, node: exp.Expression) -> Expr:
     return _query(self, node, clauses, source)
 
 
-def _input(value: Expr, form: Format) -> str:
+def _input(self: Expressions, value: Expr, node: exp.Expression, form: Format) -> str:
     """The text of a JSON input; bytes are decoded."""
     if value.type.name == "varbinary":
         return f"hw_json_text({value}, '{form.encoding}')"
@@ -48,6 +49,9 @@ def _input(value: Expr, form: Format) -> str:
     if not t.is_text(value.type):
         # Trino's JSON type is no input of these functions: JSON there is text.
         raise Unsupported(f"SQL/JSON functions on a value of type {value.type}")
+    if form.named:
+        message = f"Cannot read input of type {value.type} as JSON using formatting JSON ENCODING {form.encoding}"
+        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
     return value.sql
 
 
@@ -68,7 +72,7 @@ def _path(self: Expressions, node: exp.Expression) -> str:
     return quote_text(path.name)
 
 
-def _passed(node: exp.Expression, values: list[Expr]) -> str:
+def _passed(self: Expressions, node: exp.Expression, values: list[Expr]) -> str:
     """PASSING as one JSON object by name."""
     clauses: Clauses = node.args["clauses"]
     if not clauses.names:
@@ -76,7 +80,10 @@ def _passed(node: exp.Expression, values: list[Expr]) -> str:
     parts = []
     for place, name in enumerate(clauses.names, 2):
         value, form = values[place], clauses.formats[place]
-        text = f"CAST(to_json({_input(value, form)}) AS VARCHAR)" if form.json else _scalar(value)
+        if form.json:
+            text = f"CAST(to_json({_input(self, value, node.expressions[place], form)}) AS VARCHAR)"
+        else:
+            text = _scalar(value)
         label = json.dumps(name) + (':{"j":' if form.json else ':{"v":')
         parts.append(f"{quote_text(label)} || coalesce({text}, 'null') || '}}'")
     return f"('{{' || {' || chr(44) || '.join(parts)} || '}}')"
@@ -149,14 +156,14 @@ def _returned(self: Expressions, node: exp.Expression, clauses: Clauses, sql: st
         return Expr(f"hw_json_bytes({sql}, '{clauses.encoding}')", t.VARBINARY)
     if not t.is_text(kind):
         message = f"Cannot output JSON value as {kind} using formatting JSON"
-        raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+        raise SqlError("TYPE_MISMATCH", message, self.context.before(node.expressions[0], rf"\b{node.this}\b"))
     return cast(Expr(f"({sql})", t.VARCHAR), kind, safe=False, position=self.context.position(node))
 
 
-def _member(value: Expr, node: exp.Expression, form: Format) -> str:
+def _member(self: Expressions, value: Expr, node: exp.Expression, form: Format) -> str:
     """An element or a value as JSON text; NULL stays NULL."""
     if form.json:
-        return f"hw_json_plain({_input(value, form)})"
+        return f"hw_json_plain({_input(self, value, node, form)})"
     if isinstance(node, JsonCall) and node.this in _JSON_RESULTS and value.type.name == "varchar":
         return value.sql
     if value.type.name == "unknown":
@@ -169,7 +176,7 @@ def _member(value: Expr, node: exp.Expression, form: Format) -> str:
 
 
 def _array(self: Expressions, node: exp.Expression, clauses: Clauses, values: list[Expr]) -> Expr:
-    parts = [_member(v, e, f) for v, e, f in zip(values, node.expressions, clauses.formats, strict=True)]
+    parts = [_member(self, v, e, f) for v, e, f in zip(values, node.expressions, clauses.formats, strict=True)]
     if clauses.on_null == "NULL":
         parts = [f"coalesce({part}, 'null')" for part in parts]
     listed = f"CAST([{', '.join(parts)}] AS VARCHAR[])"
@@ -187,7 +194,7 @@ def _object(self: Expressions, node: exp.Expression, clauses: Clauses, values: l
             message = f"Invalid type of JSON object key: {key.type}"
             raise SqlError("INVALID_FUNCTION_ARGUMENT", message, self.context.position(node))
     places = range(1, len(values), 2)
-    parts = [_member(values[i], node.expressions[i], clauses.formats[i]) for i in places]
+    parts = [_member(self, values[i], node.expressions[i], clauses.formats[i]) for i in places]
     options = quote_text(json.dumps({"on_null": clauses.on_null or "NULL", "unique": clauses.unique}))
     listed = (f"CAST([{', '.join(items)}] AS VARCHAR[])" for items in ([key.sql for key in keys], parts))
     return _returned(self, node, clauses, f"hw_json_object({', '.join(listed)}, {options})")

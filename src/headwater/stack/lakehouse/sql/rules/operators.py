@@ -80,6 +80,7 @@ def concat_rule(self: Expressions, node: exp.Expression) -> Expr:
 
 def _concatenated(self: Expressions, node: exp.Expression, left: Expr) -> Expr:
     right = self.translate(node.expression)
+    _refuse_ambiguous(self, node, left.type, right.type)
     if "array" in (left.type.name, right.type.name) or "char" in (left.type.name, right.type.name):
         return self.call("concat", [left, right], node, Clauses())
     for side in (left, right):
@@ -89,6 +90,16 @@ def _concatenated(self: Expressions, node: exp.Expression, left: Expr) -> Expr:
     return Expr(
         f"({coerce(left, kind).sql} || {coerce(right, kind).sql})", kind, constant=left.constant and right.constant
     )
+
+
+def _refuse_ambiguous(self: Expressions, node: exp.Expression, left: t.Type, right: t.Type) -> None:
+    """``ARRAY[ARRAY[1]] || ARRAY[NULL]``: an array of arrays, or one more element."""
+    if not left.name == right.name == "array":
+        return
+    inner = {left.items[0].name, right.items[0].name}
+    if inner == {"array", "unknown"}:
+        message = "Could not choose a best candidate operator. Explicit type casts must be added."
+        raise SqlError("AMBIGUOUS_FUNCTION_CALL", message, self.context.position(node))
 
 
 def paren_rule(self: Expressions, node: exp.Expression) -> Expr:
