@@ -329,6 +329,14 @@ def test_what_is_not_answered_is_refused_by_name(glue: Any) -> None:
             {"DatabaseName": "lake", "TableInput": {"Name": "t", "StorageDescriptor": {"Columns": [5]}}},
             "SerializationException",
         ),
+        (
+            "CreateTable",
+            {
+                "DatabaseName": "lake",
+                "TableInput": {"Name": "t", "PartitionKeys": [{"Name": "p", "Parameters": {"a": "b"}}]},
+            },
+            "InvalidInputException",
+        ),
         ("GetPartitions", {"DatabaseName": "lake", "TableName": "t"}, "EntityNotFoundException"),
         ("GetTags", {"ResourceArn": "x"}, "ValidationException"),
     ],

@@ -218,7 +218,8 @@ class _Reader:
         self._position += 1
         key = self._keys.get(name.lower())
         if key is None:
-            raise invalid_input(f"Unknown column '{name}'")
+            # Glue does not say more: https://github.com/getmoto/moto/pull/9306
+            raise invalid_input("Invalid partition expression!")
         return key
 
     def _literal(self) -> str:

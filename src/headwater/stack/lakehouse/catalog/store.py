@@ -141,7 +141,7 @@ class Catalog:
             if version_id is not None and version_id != str(row.version):
                 raise errors.ApiError(
                     "ConcurrentModificationException",
-                    f"Update table failed due to concurrent modifications: version {version_id} was expected,"
+                    f"Update table failed due to concurrent modifications. Version {version_id} was expected,"
                     f" the table is at version {row.version}.",
                 )
             table_rows.replace_table(connection, row, body, self._clock(), archive=not skip_archive)

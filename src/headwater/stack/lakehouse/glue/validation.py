@@ -92,6 +92,8 @@ def table_input(request: Mapping[str, Any], name: str = "TableInput") -> GlueJso
     text(given, "Name")
     _optional(given, "Parameters", dict)
     _check_columns(given, "PartitionKeys")
+    if any(key.get("Parameters") for key in given.get("PartitionKeys") or []):
+        raise invalid_input("Parameters not supported for partition columns")
     _check_descriptor(given)
     return given
 
