@@ -253,6 +253,9 @@ def test_column_statistics_and_tags_come_back(glue: Any) -> None:
     found = glue.get_column_statistics_for_table(**names, ColumnNames=["id", "nope"])
     assert found["ColumnStatisticsList"] == [statistics]
     assert [error["ColumnName"] for error in found["Errors"]] == ["nope"]
+    for _ in range(2):
+        glue.delete_column_statistics_for_table(**names, ColumnName="Id")
+    assert glue.get_column_statistics_for_table(**names, ColumnNames=["id"])["ColumnStatisticsList"] == []
     arn = "arn:aws:glue:us-east-1:000000000000:table/lake/orders"
     glue.tag_resource(ResourceArn=arn, TagsToAdd={"team": "data", "x": "y"})
     glue.untag_resource(ResourceArn=arn, TagsToRemove=["x"])

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 
-from headwater.stack.lakehouse import errors
 from headwater.stack.lakehouse.catalog.partitions import find_partition, statistics_owner
 from headwater.stack.lakehouse.catalog.tables import TableRow
 from headwater.stack.lakehouse.model import GlueJson
@@ -36,14 +35,12 @@ def write_statistics(
 def delete_statistics(
     connection: sqlite3.Connection, table: TableRow, values: Sequence[str] | None, column: str
 ) -> None:
-    """Forget one column's. Raises ``EntityNotFoundException``."""
+    """Forget one column's, if there are any: Glue does not complain (https://github.com/floci-io/floci/issues/1319)."""
     _require(connection, table, values)
-    deleted = connection.execute(
+    connection.execute(
         "DELETE FROM column_statistics WHERE table_id = ? AND owner = ? AND column_name = ?",
         (table.id, statistics_owner(values), column.lower()),
-    ).rowcount
-    if not deleted:
-        raise errors.not_found(f"Column statistics of {column} not found.")
+    )
 
 
 def _require(connection: sqlite3.Connection, table: TableRow, values: Sequence[str] | None) -> None:

@@ -270,7 +270,7 @@ class Catalog:
     def delete_column_statistics(
         self, scope: Scope, database: str, table: str, column: str, values: Sequence[str] | None = None
     ) -> None:
-        """Forget the statistics of one column. Raises ``EntityNotFoundException``."""
+        """Forget the statistics of one column. Raises ``EntityNotFoundException`` for the table or the partition."""
         with self._connections.write() as connection:
             row = table_rows.find_table(connection, scope, database, table)
             statistics.delete_statistics(connection, row, values, column)

@@ -51,7 +51,7 @@ def _get(catalog: Catalog, scope: Scope, request: GlueJson, partition: list[str]
     return {
         "ColumnStatisticsList": [known[name.lower()] for name in wanted if name.lower() in known],
         "Errors": [
-            {"ColumnName": name, "Error": detail_of(not_found(f"Column statistics of {name} not found."))}
+            {"ColumnName": name, "Error": detail_of(not_found("Statistics do not exist for this column"))}
             for name in missing
         ],
     }
