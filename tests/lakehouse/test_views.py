@@ -95,11 +95,16 @@ def test_a_view_that_does_not_fit_its_tables_any_more_says_so(athena: AthenaClie
     assert athena.failure("INSERT INTO v VALUES ('x')").startswith("NOT_SUPPORTED: line 1:1: Inserting into views")
 
 
+def test_what_is_wrong_with_a_view_is_told_with_its_place_in_the_statement(athena: AthenaClient) -> None:
+    assert athena.failure("CREATE VIEW v AS\nSELECT nope FROM base").startswith("COLUMN_NOT_FOUND: line 2:8:")
+    assert athena.failure("CREATE VIEW v AS SELECT 1 AS a, nope").startswith("COLUMN_NOT_FOUND: line 1:33:")
+
+
 def test_a_view_of_itself_is_refused(athena: AthenaClient) -> None:
     athena.run("CREATE VIEW v AS SELECT 1 AS a")
     athena.run("CREATE VIEW w AS SELECT * FROM v")
     assert "View is recursive" in athena.failure("CREATE OR REPLACE VIEW v AS SELECT * FROM w")
-    assert athena.failure("CREATE OR REPLACE VIEW v AS SELECT * FROM v").startswith("VIEW_IS_RECURSIVE: line 1:15:")
+    assert athena.failure("CREATE OR REPLACE VIEW v AS SELECT * FROM v").startswith("VIEW_IS_RECURSIVE: line 1:43:")
     assert athena.rows("SELECT * FROM w") == [["1"]]
 
 

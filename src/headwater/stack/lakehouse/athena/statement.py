@@ -211,8 +211,8 @@ def _read(word: str, sql: str, text: str, parameters: Sequence[str]) -> Statemen
     ddl = parse_ddl(text.lstrip())
     if isinstance(ddl, ast.CreateView):
         head = text[: text.rindex(ddl.query)].lstrip()
-        ddl = replace(ddl, query=without_end(ddl.query))
-        parse_query(_IN_LINE.sub(" ", head) + ddl.query)  # syntax errors at their places in the statement
+        ddl = replace(ddl, query=without_end(ddl.query), before=_IN_LINE.sub(" ", head))
+        parse_query(ddl.before + ddl.query)  # syntax errors at their places in the statement
     if ddl is not None:
         return DdlStatement(ddl)
     if word == "CREATE":

@@ -113,11 +113,15 @@ class CreateTable:
 
 @dataclass(frozen=True)
 class CreateView:
-    """``CREATE [OR REPLACE] VIEW``: ``query`` is the text after AS."""
+    """``CREATE [OR REPLACE] VIEW``: ``query`` is the text after AS.
+
+    ``before`` has a blank for each character before it, and the line ends, so that errors have their places.
+    """
 
     view: TableName
     query: str
     or_replace: bool = False
+    before: str = ""
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def create_view(statement: CreateView, context: DdlContext) -> DdlResult:
         raise Unsupported("CREATE VIEW")
     database, name = context.database_of(statement.view), statement.view.name
     full_name = f"awsdatacatalog.{database}.{name}"
-    columns = tuple(context.view_columns(statement.query, context.database, full_name))
+    columns = tuple(context.view_columns(statement.before + statement.query, context.database, full_name))
     stored = _view_input(name, View(kept_text(statement.query), context.database, columns), context.clock())
     try:
         context.catalog.create_table(context.scope, database, stored)
