@@ -36,6 +36,30 @@ def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
             raise SyntaxRefused(message, position(sql, this.start))
         if this.token_type in (TokenType.COMMA, TokenType.OFFSET) and _ends_limit(tokens, place):
             raise SyntaxRefused(f"mismatched input '{this.text}'. Expecting: <EOF>", position(sql, this.start))
+        if this.text.upper() == "LISTAGG" and following is not None and following.token_type is TokenType.L_PAREN:
+            _check_listagg(sql, tokens[place + 2 :])
+
+
+def _check_listagg(sql: str, tokens: list[Token]) -> None:
+    """``LISTAGG(value, 'separator' …) WITHIN GROUP``: the separator is a text that is written out."""
+    depth, commas = 0, 0
+    for this, after in zip(tokens, [*tokens[1:], None], strict=True):
+        depth += (this.token_type in _OPEN) - (this.token_type in _CLOSE)
+        shown, place = (after.text, after.start) if after is not None else ("<EOF>", len(sql))
+        if depth == 0 and this.token_type is TokenType.COMMA:
+            commas += 1
+            if commas > 1:
+                raise SyntaxRefused("mismatched input ','. Expecting: ')', 'ON'", position(sql, this.start))
+            if after is None or after.token_type is not TokenType.STRING:
+                raise SyntaxRefused(f"mismatched input '{shown}'. Expecting: <string>", position(sql, place))
+        if depth < 0:
+            if shown.upper() != "WITHIN":
+                raise SyntaxRefused(f"mismatched input '{shown}'. Expecting: 'WITHIN'", position(sql, place))
+            return
+
+
+_OPEN = (TokenType.L_PAREN, TokenType.L_BRACKET)
+_CLOSE = (TokenType.R_PAREN, TokenType.R_BRACKET)
 
 
 def _glued(number: Token, following: Token | None) -> bool:

@@ -242,6 +242,10 @@ def _listagg(self: Expressions, node: exp.Expression, condition: str) -> Expr:
     if isinstance(value, exp.Distinct):
         distinct, value = "DISTINCT ", value.expressions[0]
     separator = node.args.get("separator") or exp.Literal.string("")
+    kind = inner.translate(value).type
+    if not t.is_text(kind) and kind.name != "unknown":
+        message = f"Expected expression of varchar, but '{shown(value)}' has {kind} type"
+        raise SqlError("TYPE_MISMATCH", message, self.context.before(value, r"\blistagg\b"))
     listed = self.call("listagg", [value, separator], node, Clauses(distinct, order, condition))
     if isinstance(node.args.get("on_overflow"), exp.OverflowTruncateBehavior):
         message = "'NOT_SUPPORTED: a truncated result of listagg is not supported by the local Athena'"
