@@ -68,8 +68,14 @@ MACROS: tuple[str, ...] = (
     """CREATE MACRO hw_round_nanos(x, n) AS
          epoch_ns(x) + n // 2 - ((epoch_ns(x) + n // 2) % n + n) % n""",
     # Before the year 1 DuckDB counts years before Christ; ISO 8601 has a year 0.
-    """CREATE MACRO hw_date_text(x) AS
-         CASE WHEN x < DATE '0001-01-01' THEN strftime(x, '%Y-%m-%d') ELSE CAST(x AS VARCHAR) END""",
+    """CREATE MACRO hw_date_text(x) AS CASE WHEN x >= DATE '0001-01-01' THEN CAST(x AS VARCHAR)
+         WHEN x >= DATE '0001-01-01 (BC)' THEN strftime(x, '%Y-%m-%d')
+         ELSE format('{:05d}', year(x)) || strftime(x, '-%m-%d') END""",
+    # Years in a timestamp's text have four digits, or a sign and more (the pattern uuuu of java.time).
+    """CREATE MACRO hw_year_text(x, s) AS
+         CASE WHEN x >= TIMESTAMP '0001-01-01 (BC)' AND x < TIMESTAMP '10000-01-01' THEN s
+              WHEN x > TIMESTAMP '0001-01-01' THEN '+' || s
+              ELSE format('{:05d}', year(x)) || substr(s, length(CAST(year(x) AS VARCHAR)) + 1) END""",
     # The same for milliseconds; from 1970 on a cast does it, at a tenth of the cost.
     """CREATE MACRO hw_milliseconds(x) AS CASE WHEN x >= TIMESTAMP '1970-01-01' THEN
          CAST(CAST(x AS TIMESTAMP_MS) AS TIMESTAMP) WHEN x IS NOT NULL THEN hw_round_timestamp(x, 1000) END""",

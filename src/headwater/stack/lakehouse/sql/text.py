@@ -72,12 +72,18 @@ def timestamp_text(sql: str, kind: t.Type) -> str:
         whole = f"left({text}, 8)"
         fraction = f"left(rpad(substr({text}, 10), 9, '0'), {digits})"
         return whole if digits == 0 else f"{whole} || '.' || {fraction}"
-    if digits == 0:
-        return f"strftime({sql}, '%Y-%m-%d %H:%M:%S')"
-    if digits == 3:
-        return f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%g')"
-    text = f"strftime({sql}, '%Y-%m-%d %H:%M:%S.%f')"
-    return text if digits == 6 else f"left({text}, {digits - 6})"
+    return stamp_text(sql, " ", digits)
+
+
+def stamp_text(sql: str, between: str, digits: int) -> str:
+    """A timestamp's text with so many fractional digits (up to six) and what stands between date and time.
+
+    >>> stamp_text("x", "T", 3)
+    "hw_year_text(x, strftime(x, '%Y-%m-%dT%H:%M:%S.%g'))"
+    """
+    fraction = {0: "", 3: ".%g"}.get(digits, ".%f")
+    text = f"hw_year_text({sql}, strftime({sql}, '%Y-%m-%d{between}%H:%M:%S{fraction}'))"
+    return text if digits in (0, 3, 6) else f"left({text}, {digits - 6})"
 
 
 def _zoned_text(sql: str, kind: t.Type) -> str:

@@ -19,6 +19,7 @@ from headwater.stack.lakehouse.sql.functions.model import Call, Function, family
 from headwater.stack.lakehouse.sql.routines.clockreads import joda_parts, parse_datetime
 from headwater.stack.lakehouse.sql.routines.clocks import iso_timestamp
 from headwater.stack.lakehouse.sql.routines.model import RoutineFailed
+from headwater.stack.lakehouse.sql.text import stamp_text
 from headwater.stack.lakehouse.sql.zones import instant, zone_or_refused
 
 _f = family("date and time")
@@ -143,9 +144,9 @@ def _to_iso8601(call: Call) -> Expr:
     """Trino leaves room for a sign and six more digits of the year, and for the offset of a zone."""
     value = call.arguments[0]
     if value.type.name == "date":
-        return Expr(f"CAST({value} AS VARCHAR)", t.varchar(16))
+        return Expr(f"hw_date_text({value})", t.varchar(16))
     digits = t.precision_of(value.type)
-    text = f"left(strftime({local_clock(value)}, '%Y-%m-%dT%H:%M:%S.%f'), {20 + digits if digits else 19})"
+    text = stamp_text(local_clock(value), "T", digits)
     length = 22 + (1 + digits if digits else 0)
     if value.type.name == "timestamp":
         return Expr(text, t.varchar(length))
