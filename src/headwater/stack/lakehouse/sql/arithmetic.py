@@ -8,7 +8,7 @@ from headwater.stack.lakehouse.sql.coerce import as_decimal, coerce, common_type
 from headwater.stack.lakehouse.sql.datazones import at_clock, at_instant, at_other_instant, wall_clock_of
 from headwater.stack.lakehouse.sql.expression import Expr, fail
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
-from headwater.stack.lakehouse.sql.nanoseconds import refuse_nanos
+from headwater.stack.lakehouse.sql.nanoseconds import in_microseconds, is_nano, refuse_nanos, with_nanoseconds
 
 _DIVISION_BY_ZERO = "'DIVISION_BY_ZERO: Division by zero'"
 
@@ -192,7 +192,8 @@ def _shifted(operator: str, moment: Expr, interval: Expr) -> Expr:
     sign = "" if operator == "+" else "-"
     if t.to_duckdb(moment.type) == "TIME_NS":
         raise Unsupported(f"arithmetic with {moment.type} (more than six fractional digits)")
-    refuse_nanos("arithmetic", moment.type)
+    if is_nano(moment.type):
+        return with_nanoseconds(_shifted(operator, in_microseconds(moment), interval), moment)
     if interval.type == t.YEAR_TO_MONTH:
         shifted = f"{moment.sql} + to_months({sign}{interval.sql})"
         if moment.type.name == "timestamptz":

@@ -17,10 +17,12 @@ from headwater.stack.lakehouse.sql.failures import Position, SqlError
 from headwater.stack.lakehouse.sql.functions.absent import is_absent
 from headwater.stack.lakehouse.sql.functions.model import Call, Function, Variables, translate
 from headwater.stack.lakehouse.sql.functions.signature import Bindings, Pattern, concrete, describe, match, result_type
-from headwater.stack.lakehouse.sql.nanoseconds import refuse_nanos
+from headwater.stack.lakehouse.sql.nanoseconds import in_microseconds, is_nano, refuse_nanos, with_nanoseconds
 
 _MOST_ARGUMENTS = 127
 _READ_AS_MICROSECONDS = ("checksum", "format", "sequence")
+_KEEP_NANOSECONDS = ("date", "at_timezone")
+_LOSE_NANOSECONDS = ("from_unixtime", "to_iso8601", "with_timezone", *_READ_AS_MICROSECONDS)
 Registry = Mapping[str, tuple[Function, ...]]
 LambdaCompiler = Callable[[exp.Lambda, Sequence[t.Type], Variables], tuple[str, Expr]]
 
@@ -103,8 +105,9 @@ def _translate(
     compile_lambda: LambdaCompiler,
 ) -> Expr:
     arguments = _arguments(function, parameters, bindings, request, compile_lambda)
+    given = arguments
     if function.family == "date and time" or request.name in _READ_AS_MICROSECONDS:
-        refuse_nanos(request.name, *(a.type for a in arguments if request.name not in ("date", "at_timezone")))
+        arguments = _with_fewer_digits(request.name, arguments)
     clauses = request.clauses
     if function.kind == "scalar":
         _refuse_clauses(request)
@@ -122,7 +125,27 @@ def _translate(
     )
     if function.kind != "scalar":
         return translate(function, written)
-    return once(arguments, lambda values: translate(function, replace(written, arguments=tuple(values))))
+    made = once(arguments, lambda values: translate(function, replace(written, arguments=tuple(values))))
+    if given is not arguments and made.type.name in ("timestamp", "timestamptz"):
+        last = given[-1]
+        return with_nanoseconds(made, last if request.name == "date_add" else _cut(last))
+    return made
+
+
+def _with_fewer_digits(name: str, arguments: list[Expr]) -> list[Expr]:
+    """Times are read to the microsecond; where more digits would count, they are refused."""
+    if name in _KEEP_NANOSECONDS or not any(is_nano(argument.type) for argument in arguments):
+        return arguments
+    if name in _LOSE_NANOSECONDS:
+        refuse_nanos(name, *(argument.type for argument in arguments))
+    return [in_microseconds(argument) for argument in arguments]
+
+
+def _cut(value: Expr) -> Expr:
+    """The value without its nanoseconds, in its type."""
+    micros = in_microseconds(value)
+    beside = micros.zoned and replace(micros.zoned, instant=f"CAST({micros.zoned.instant} AS TIMESTAMP_NS)")
+    return replace(value, sql=f"CAST({micros} AS TIMESTAMP_NS)", zoned=beside)
 
 
 def _arguments(

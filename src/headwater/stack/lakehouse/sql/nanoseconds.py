@@ -1,12 +1,16 @@
 """Timestamps of seven to nine fractional digits: DuckDB's TIMESTAMP_NS, which its functions read as microseconds.
 
-So only what is here reads them; functions and arithmetic refuse them. They are of the years 1677 to 2262.
+So what reads them says here how: in microseconds, or with the nanoseconds put back, or not at all. They are of the
+years 1677 to 2262.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
+from headwater.stack.lakehouse.sql.expression import Expr, Zoned
 from headwater.stack.lakehouse.sql.zones import wall_clock
 
 MOST_DIGITS = 9
@@ -22,6 +26,28 @@ def refuse_nanos(what: str, *kinds: t.Type) -> None:
     for kind in kinds:
         if is_nano(kind):
             raise Unsupported(f"{what} of {kind} (more than six fractional digits)")
+
+
+def in_microseconds(value: Expr) -> Expr:
+    """A timestamp without what is smaller than a microsecond; any other value as it is."""
+    if value.type.items or not is_nano(value.type):
+        return value
+    beside = value.zoned and Zoned(f"hw_micros({value.zoned.instant})", value.zoned.zone)
+    kind = t.Type(value.type.name, (6,), zone=value.type.zone)
+    return Expr(f"hw_micros({value})", kind, constant=value.constant, zoned=beside)
+
+
+def with_nanoseconds(made: Expr, value: Expr) -> Expr:
+    """What was made of the microseconds of a value, with its nanoseconds."""
+
+    def exact(micros: str, nanos: str) -> str:
+        rest = f"epoch_ns({nanos}) - epoch_us(hw_micros({nanos})) * 1000"
+        return f"make_timestamp_ns(epoch_ns(CAST({micros} AS TIMESTAMP_NS)) + {rest})"
+
+    beside = made.zoned
+    if made.zoned is not None and value.zoned is not None:
+        beside = Zoned(exact(made.zoned.instant, value.zoned.instant), made.zoned.zone)
+    return Expr(exact(made.sql, value.sql), replace(made.type, params=value.type.params), zoned=beside)
 
 
 def with_digits(sql: str, source: t.Type, target: t.Type) -> str:
