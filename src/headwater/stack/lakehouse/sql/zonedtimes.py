@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.clocktimes import MICROSECONDS, rounded_time, time_from_text
 from headwater.stack.lakehouse.sql.expression import Expr, quote_text
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
-from headwater.stack.lakehouse.sql.zones import instant, wall_clock
+from headwater.stack.lakehouse.sql.zones import (
+    instant,
+    offset_at,
+    wall_clock,
+    zone_ahead_or_refused,
+    zone_or_refused,
+)
 
 _TEXT = re.compile(r"(\d{1,2}:\d{2}(?::\d{2}(?:\.\d+)?)?) ?([+-]\d{2}:\d{2})?")
 _UTC = "+00:00"
@@ -42,6 +49,17 @@ def to_time_with_zone(value: Expr, target: t.Type, position: Position) -> Expr |
     zone = found[2] or _UTC
     local = time_from_text(quote_text(found[1]), clock, safe=False)
     return Expr(instant(local, zone), t.Type("timetz", target.params, zone=zone), constant=True)
+
+
+def time_at_zone(value: Expr, zone: Expr, now: datetime) -> Expr:
+    """A time of day at another offset, or in a zone with the offset that it has when the query begins."""
+    if zone.type == t.DAY_TO_SECOND and isinstance(zone.literal, int):
+        ahead = zone_ahead_or_refused(int(zone.literal / 60_000))
+    elif isinstance(zone.literal, str):
+        ahead = zone_or_refused(zone.literal)
+    else:
+        raise Unsupported("a time at a zone that is not a literal")
+    return Expr(value.sql, t.Type("timetz", value.type.params, zone=offset_at(ahead, now)))
 
 
 def local_time_of_day(sql: str, kind: t.Type) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from functools import cache
 
 import duckdb
@@ -82,6 +83,21 @@ def zone_or_refused(text: str, position: Position | None = None) -> str:
     if zone is None:
         raise SqlError("INVALID_FUNCTION_ARGUMENT", f"'{text}' is not a valid time zone", position)
     return zone
+
+
+def offset_at(zone: str, moment: datetime) -> str:
+    """How far a zone is ahead at an instant in UTC.
+
+    >>> offset_at("Europe/Berlin", datetime(2020, 7, 1)), offset_at("UTC", datetime(2020, 7, 1))
+    ('+02:00', '+00:00')
+    """
+    if _OFFSET.fullmatch(zone):
+        return zone
+    with duckdb.connect() as connection:
+        shown = "SELECT timezone(?, timezone('UTC', ?::TIMESTAMP))"
+        clock: datetime = connection.execute(shown, [zone, moment]).fetchall()[0][0]
+    ahead = round((clock - moment).total_seconds() / 60)
+    return zone_ahead(ahead) if ahead else "+00:00"
 
 
 @cache

@@ -19,7 +19,7 @@ from headwater.stack.lakehouse.sql.datazones import (
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text, refused
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
-from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day
+from headwater.stack.lakehouse.sql.zonedtimes import local_time_of_day, time_at_zone
 from headwater.stack.lakehouse.sql.zones import instant, wall_clock, zone_ahead_or_refused, zone_or_refused
 
 _f = family("date and time")
@@ -221,6 +221,11 @@ def _with_timezone(call: Call) -> Expr:
     return Expr(instant(value.sql, named), t.Type("timestamptz", value.type.params, zone=named))
 
 
+def _time_at_timezone(call: Call) -> Expr:
+    value, zone = call.arguments
+    return time_at_zone(value, zone, call.now)
+
+
 def _zone_field(divisor: int) -> Builder:
     """``timezone_hour`` and ``timezone_minute``: how far the zone is ahead, with the sign of the whole."""
 
@@ -335,4 +340,6 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("with_timezone(timestamp, varchar) -> timestamptz", _with_timezone),
     _f("at_timezone(timestamptz, varchar) -> timestamptz", _with_timezone),
     _f("at_timezone(timestamptz, L) -> timestamptz", _with_timezone),
+    _f("at_timezone(timetz, varchar) -> timetz", _time_at_timezone),
+    _f("at_timezone(timetz, L) -> timetz", _time_at_timezone),
 )

@@ -21,6 +21,7 @@ from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.literals import interval, is_literal_of, number
 from headwater.stack.lakehouse.sql.parse import TYPED
+from headwater.stack.lakehouse.sql.zonedtimes import time_at_zone
 from headwater.stack.lakehouse.sql.zones import zone_ahead_or_refused, zone_or_refused
 
 ARITHMETIC: Mapping[type[exp.Expression], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
@@ -135,10 +136,8 @@ def interval_rule(self: Expressions, node: exp.Expression) -> Expr:
 def at_time_zone_rule(self: Expressions, node: exp.Expression) -> Expr:
     """A timestamp gets the session's zone (UTC) first; then the same instant is shown in the other zone."""
     value, zone = self.translate(node.this), self.translate(node.args["zone"])
-    if value.type.name in ("time", "timetz") and isinstance(zone.literal, str):
-        if not re.fullmatch(r"[+-]\d{2}:\d{2}", zone.literal):
-            raise Unsupported("AT TIME ZONE of a time with a zone that is not an offset")
-        return Expr(value.sql, t.Type("timetz", value.type.params, zone=zone.literal))
+    if value.type.name in ("time", "timetz"):
+        return time_at_zone(value, zone, self.context.now)
     if value.type.name not in ("timestamp", "timestamptz"):
         message = f"Type of value must be a time or timestamp with or without time zone (actual {value.type})"
         raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
