@@ -107,6 +107,12 @@ def test_data_catalogs_are_registered_tagged_changed_and_deleted(athena: AthenaC
     assert (found["Type"], found["Parameters"], found["Status"]) == ("LAMBDA", parameters, "CREATE_COMPLETE")
     arn = "arn:aws:athena:us-east-1:000000000000:datacatalog/cloud"
     assert athena.call("ListTagsForResource", ResourceARN=arn)["Tags"] == tags
+    for other in (arn.replace("us-east-1", "eu-west-1"), arn.replace("000000000000", "111122223333")):
+        assert athena.refused("ListTagsForResource", ResourceARN=other)["__type"] == "ResourceNotFoundException"
+    athena.call("CreateDataCatalog", Name="one", Type="LAMBDA", Parameters={"function": LAMBDA})
+    expanded = athena.call("GetDataCatalog", Name="one")["DataCatalog"]["Parameters"]
+    assert expanded == {"catalog": "one", **parameters}
+    athena.call("DeleteDataCatalog", Name="one")
     athena.call("UpdateDataCatalog", Name="cloud", Type="HIVE", Parameters={"metadata-function": LAMBDA})
     page = athena.call("ListDataCatalogs", MaxResults=2)
     assert [(c["CatalogName"], c["Type"]) for c in page["DataCatalogsSummary"]] == [

@@ -287,6 +287,9 @@ def test_tags_live_and_die_with_what_they_are_on(glue: Any) -> None:
     assert glue.get_tags(ResourceArn=f"{prefix}:database/tagged")["Tags"] == {"team": "data"}
     glue.create_table(DatabaseName="tagged", TableInput=ORDERS)
     glue.tag_resource(ResourceArn=f"{prefix}:table/tagged/orders", TagsToAdd={"a": "b"})
+    assert glue.get_tags(ResourceArn=f"{prefix}:table/tagged/ORDERS")["Tags"] == {"a": "b"}
+    with pytest.raises(glue.exceptions.EntityNotFoundException, match="does not belong"):
+        glue.get_tags(ResourceArn="arn:aws:glue:us-east-1:111122223333:database/tagged")
     glue.delete_database(Name="tagged")
     with pytest.raises(glue.exceptions.EntityNotFoundException):
         glue.get_tags(ResourceArn=f"{prefix}:database/tagged")

@@ -121,5 +121,8 @@ def _data_catalog(request: GlueJson) -> GlueJson:
         raise invalid_request(f"Parameters of a data catalog of type {kind} must be {needs}")
     if kind == "GLUE" and not re.fullmatch(r"\d{12}", parameters["catalog-id"]):
         raise invalid_request(f"catalog-id {parameters['catalog-id']} is not an account of 12 digits")
+    if "function" in parameters:  # Athena answers the two roles that one function has
+        roles = dict.fromkeys(("metadata-function", "record-function"), parameters["function"])
+        parameters = {"catalog": request["Name"], **roles}
     described = {"Description": request["Description"]} if request.get("Description") else {}
     return {"Name": request["Name"], "Type": kind, "Parameters": parameters, "Status": "CREATE_COMPLETE", **described}

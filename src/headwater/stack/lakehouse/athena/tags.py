@@ -65,13 +65,15 @@ class Tags:
             raise invalid_request(f"Invalid ResourceARN: {arn}")
         kind, _, name = arn.rsplit(":", 1)[-1].partition("/")
         if kind == "workgroup":
-            known = name == "primary" or self._store.document("work-group", scope, name) is not None
+            known = {"Name": name} if name == "primary" else self._store.document("work-group", scope, name)
+            own = work_group_arn(scope, name)
         else:
-            known = self._store.document("data-catalog", scope, name.lower()) is not None
-        if not known:
+            known = self._store.document("data-catalog", scope, name.lower())
+            own = data_catalog_arn(scope, known["Name"] if known else name)
+        if known is None or arn.lower() != own.lower():
             what = "WorkGroup" if kind == "workgroup" else "DataCatalog"
             raise ApiError("ResourceNotFoundException", f"{what} {name} is not found.", ResourceName=arn)
-        return arn
+        return own
 
 
 def requested_tags(request: GlueJson) -> dict[str, str]:

@@ -12,7 +12,7 @@ from headwater.stack.lakehouse.glue.validation import items, structure
 from headwater.stack.lakehouse.model import GlueJson, Scope
 
 _MOST = 50
-_ARN = re.compile(r"arn:aws[\w-]*:glue:[\w-]*:\d*:(\w+)/([^/]+)(?:/(.+))?")
+_ARN = re.compile(r"arn:aws[\w-]*:glue:([\w-]*):(\d*):(\w+)/([^/]+)(?:/(.+))?")
 
 
 def get_tags(catalog: Catalog, scope: Scope, request: GlueJson) -> GlueJson:
@@ -58,11 +58,13 @@ def _arn(catalog: Catalog, scope: Scope, request: GlueJson) -> str:
     found = _ARN.fullmatch(arn) if isinstance(arn, str) else None
     if found is None:
         raise invalid_member("ResourceArn", arn, "Member must be an ARN of Glue")
-    kind, first, second = found.groups()
+    region, account, kind, first, second = found.groups()
+    if (region, account) != (scope.region, scope.account):
+        raise not_found(f"{found[0]} does not belong to account {scope.account} in {scope.region}.")
     if kind == "database":
         catalog.get_database(scope, first)
     elif kind == "table" and second:
         catalog.get_table(scope, first, second)
     else:
         raise not_found(f"{kind} {first} not found.")
-    return found[0]
+    return found[0].lower()
