@@ -158,6 +158,15 @@ def test_a_column_chunk_larger_than_the_memory_is_read_page_by_page(tmp_path: Pa
     assert counted == (6_000_000, True)
 
 
+def test_a_timestamp_column_hides_no_relation_of_the_query_around_it(athena: AthenaClient) -> None:
+    folder = athena.storage.root / "data" / "stamped"
+    folder.mkdir()
+    sql = "SELECT 1 AS id, TIMESTAMP '2025-01-02' AS at"
+    duckdb.connect().execute(f"COPY ({sql}) TO '{folder / 'part.parquet'}'")
+    athena.run("CREATE EXTERNAL TABLE stamped (id int, at timestamp) STORED AS PARQUET LOCATION 's3://data/stamped/'")
+    assert athena.rows("SELECT (SELECT max(x.id + y.id) FROM stamped y) FROM stamped x") == [["2"]]
+
+
 def test_conditions_on_timestamps_skip_row_groups(athena: AthenaClient) -> None:
     path = athena.storage.root / "data" / "timed" / "part.parquet"
     path.parent.mkdir(parents=True)

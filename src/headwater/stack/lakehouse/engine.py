@@ -125,6 +125,7 @@ class Session:
             "SET autoload_known_extensions = false",
             "SET python_enable_replacements = false",
             "SET default_null_order = 'nulls_last'",
+            "SET order_by_non_integer_literal = true",
             "SET ieee_floating_point_ops = true",
             "SET integer_division = false",
             # A WITH query that uses the one before takes two levels: enough for 500 of them.

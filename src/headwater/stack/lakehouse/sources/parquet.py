@@ -88,13 +88,13 @@ def _select(source: Source, reader: Reader, more: list[str], *, by_place: bool =
             value = _incompatible(source, column.name, str(found[1]), wanted)
         columns.append(f"{value} AS c{i}")
         if wanted == t.TIMESTAMP:
-            columns.append(f"{quote_name(found[0]) if found[1].id == 'timestamp' else value} AS r{i}")
+            columns.append(f"{quote_name(found[0]) if found[1].id == 'timestamp' else value} AS raw{i}")
     return f"SELECT {', '.join([*columns, *more])} FROM {files}"
 
 
 def _names(index: int, wanted: t.Type) -> list[str]:
     """A column's names in the relation: a timestamp is there rounded and as the file has it."""
-    return [f"c{index}", f"r{index}"] if wanted == t.TIMESTAMP else [f"c{index}"]
+    return [f"c{index}", f"raw{index}"] if wanted == t.TIMESTAMP else [f"c{index}"]
 
 
 def _incompatible(source: Source, name: str, physical: str, wanted: t.Type) -> str:

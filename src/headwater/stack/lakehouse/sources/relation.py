@@ -97,7 +97,7 @@ def _read(table: Table, source: Source, reader: Reader) -> str:
 
 def _with_raw(relation: str, source: Source) -> str:
     """With each timestamp once more, under the name that conditions on the file's own values use."""
-    raw = [f"c{i} AS r{i}" for i, kind in enumerate(source.column_types) if kind == t.TIMESTAMP]
+    raw = [f"c{i} AS raw{i}" for i, kind in enumerate(source.column_types) if kind == t.TIMESTAMP]
     return f"(SELECT {', '.join(['*', *raw])} FROM {relation})" if raw else relation
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
@@ -13,7 +15,16 @@ def position(sql: str, offset: int) -> Position:
     return sql.count("\n", 0, offset) + 1, offset - (sql.rfind("\n", 0, offset) + 1) + 1
 
 
-_ENDS_LIST = (TokenType.FROM, TokenType.R_PAREN, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY)
+_ENDS_LIST = (
+    *(TokenType.FROM, TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.WHERE, TokenType.GROUP_BY, TokenType.ORDER_BY),
+    *(TokenType.COMMA, TokenType.ON),
+)
+_BEFORE_VALUES = (
+    *(TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.COMMA, TokenType.SELECT, TokenType.WHERE, TokenType.IN),
+    *(TokenType.AND, TokenType.OR, TokenType.NOT, TokenType.WHEN, TokenType.THEN, TokenType.ELSE, TokenType.ARROW),
+    *(TokenType.EQ, TokenType.NEQ, TokenType.LT, TokenType.LTE, TokenType.GT, TokenType.GTE, TokenType.DPIPE),
+    *(TokenType.PLUS, TokenType.DASH, TokenType.STAR, TokenType.SLASH, TokenType.MOD),
+)
 
 
 def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
@@ -29,6 +40,8 @@ def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
             text = following.text if following else "<EOF>"
             offset = following.start if following else len(sql)
             raise SyntaxRefused(f"mismatched input '{text}'", position(sql, offset))
+        if _never_follows(this.token_type, following.token_type if following is not None else TokenType.FROM):
+            raise _mismatch(sql, following.start if following is not None else len(sql))
         if this.token_type is TokenType.EQ and this.text == "==":
             raise SyntaxRefused("mismatched input '='", position(sql, this.start + 1))
         if this.token_type is TokenType.UNKNOWN and this.text == "`":
@@ -38,6 +51,30 @@ def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
             raise SyntaxRefused(f"mismatched input '{this.text}'. Expecting: <EOF>", position(sql, this.start))
         if this.text.upper() == "LISTAGG" and following is not None and following.token_type is TokenType.L_PAREN:
             _check_listagg(sql, tokens[place + 2 :])
+    _refuse_unclosed(sql, tokens)
+
+
+def _never_follows(this: TokenType, following: TokenType) -> bool:
+    """``f(, 1)``, ``x AS )``, ``BETWEEN BETWEEN`` and ``[1]`` without ARRAY before it."""
+    if following is TokenType.COMMA:
+        return this in _OPEN
+    if this is TokenType.ALIAS:
+        return following in (*_ENDS_LIST, TokenType.PLACEHOLDER)
+    if following is TokenType.L_BRACKET:
+        return this in _BEFORE_VALUES
+    return this is following is TokenType.BETWEEN
+
+
+def _refuse_unclosed(sql: str, tokens: list[Token]) -> None:
+    """sqlglot takes the parenthesis that ends a row type for that of the CAST around it."""
+    expected: list[TokenType] = []
+    for token in tokens:
+        if token.token_type in _OPEN:
+            expected.append(_CLOSE[_OPEN.index(token.token_type)])
+        elif token.token_type in _CLOSE and (not expected or expected.pop() is not token.token_type):
+            raise SyntaxRefused(f"mismatched input '{token.text}'. Expecting: <EOF>", position(sql, token.start))
+    if expected:
+        raise SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql.rstrip())))
 
 
 def _check_listagg(sql: str, tokens: list[Token]) -> None:
@@ -73,10 +110,46 @@ def _ends_limit(tokens: list[Token], place: int) -> bool:
 
 
 def refuse_foreign_trees(sql: str, tree: exp.Expression) -> None:
-    """``SELECT FROM t`` selects nothing."""
-    for query in tree.find_all(exp.Select):
-        if not query.expressions:
-            raise SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql.rstrip())))
+    """sqlglot takes ``SELECT FROM t``, ``GROUP BY`` without a column and other clauses of which a part is missing."""
+    for node in tree.walk():
+        nested = node.expressions if isinstance(node, exp.GroupingSets) else ()
+        inner = next((part for part in nested if isinstance(part, (exp.GroupingSets, exp.Cube, exp.Rollup))), None)
+        if inner is not None:
+            raise _mismatch(sql, sql.upper().rfind(inner.key.upper(), 0, _end(sql, inner)))
+        if _lacks_part(node):
+            raise _mismatch(sql, _end(sql, node))
+
+
+def _lacks_part(node: exp.Expr) -> bool:
+    if isinstance(node, exp.Select):
+        return not node.expressions
+    if isinstance(node, exp.Group):
+        return not any(node.args.values())
+    if isinstance(node, exp.In):
+        return not any(part for name, part in node.args.items() if name != "this")
+    if isinstance(node, exp.WindowSpec):
+        sides = ((node.args.get(side), node.args.get(f"{side}_side")) for side in ("start", "end"))
+        return any(isinstance(bound, exp.Expression) and not direction for bound, direction in sides)
+    if isinstance(node, exp.TableAlias):
+        return isinstance(node.this, exp.Placeholder)
+    return any(part is None for parts in node.args.values() if isinstance(parts, list) for part in parts)
+
+
+_TOKEN = re.compile(r"\s*(\w+|\S)")
+
+
+def _mismatch(sql: str, offset: int) -> SyntaxRefused:
+    """The refusal of the token at an offset or behind it."""
+    found = _TOKEN.match(sql, max(offset, 0))
+    if found is None:
+        return SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql.rstrip())))
+    return SyntaxRefused(f"mismatched input '{found[1]}'", position(sql, found.start(1)))
+
+
+def _end(sql: str, node: exp.Expr) -> int:
+    """Where the last token below a node ends; of the text, if there is none."""
+    ends = (found.meta.get("end") for found in node.walk())
+    return max((end + 1 for end in ends if end is not None), default=len(sql.rstrip()))
 
 
 # https://docs.aws.amazon.com/athena/latest/ug/reserved-words.html, those in SELECT statements

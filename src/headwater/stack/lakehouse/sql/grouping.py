@@ -108,9 +108,9 @@ def _element(
         return f"{word} ({', '.join(_set(e, rules, items, found) for e in node.expressions)})"
     if isinstance(node, exp.Tuple):
         return f"({', '.join(_element(e, rules, items, found) for e in node.expressions)})"
-    if isinstance(node, exp.Literal) and not node.is_string and not _is_in_set(node):
+    if isinstance(node, exp.Literal) and not node.is_string and node.name.isdigit() and not _is_in_set(node):
         selected = items()
-        index = int(node.name) if node.name.isdigit() else 0
+        index = int(node.name)
         if not 1 <= index <= len(selected):
             message = f"GROUP BY position {node.name} is not in select list"
             raise SqlError("INVALID_COLUMN_REFERENCE", message, rules.context.position(node))

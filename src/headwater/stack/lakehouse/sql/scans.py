@@ -79,7 +79,7 @@ def _columns(table: Table, alias: str, qualifier: tuple[str, ...], scan: Scan) -
     found = []
     for i, (name, kind) in enumerate((column.name.lower(), column_type(column)) for column in table.columns):
         origins = frozenset({(scan.number, name)} if name in scan.bucket_types else ())
-        raw = f"{alias}.r{i}" if kind == t.TIMESTAMP else ""
+        raw = f"{alias}.raw{i}" if kind == t.TIMESTAMP else ""
         found.append(Field(name, Expr(f"{alias}.c{i}", kind), qualifier, origins, raw=raw))
     return found
 

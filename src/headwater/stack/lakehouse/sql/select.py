@@ -258,8 +258,8 @@ class Queries:
         return parts
 
     def _order_item(self, node: exp.Ordered, items: Sequence[Item], ordering: Expressions, *, distinct: bool) -> str:
-        if isinstance(node.this, exp.Literal) and not node.this.is_string:
-            index = int(node.this.name) if node.this.name.isdigit() else 0
+        if isinstance(node.this, exp.Literal) and not node.this.is_string and node.this.name.isdigit():
+            index = int(node.this.name)
             if not 1 <= index <= len(items):
                 message = f"ORDER BY position {node.this.name} is not in select list"
                 raise SqlError("INVALID_COLUMN_REFERENCE", message, self.context.position(node))
