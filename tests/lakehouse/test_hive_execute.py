@@ -123,6 +123,8 @@ def test_a_second_table_of_a_name_is_refused_unless_if_not_exists(context: DdlCo
         ("DROP VIEW t", "View 'awsdatacatalog.d.t' does not exist"),
         ("MSCK REPAIR TABLE t", "Table not found d.t"),
         ("SHOW TABLES IN nope", "Database does not exist: nope"),
+        ("ALTER TABLE nope DROP COLUMN a", "Table not found d.nope"),
+        ("ALTER TABLE nope RENAME TO b", "Table not found d.nope"),
         ("DESCRIBE t", "Table not found d.t"),
         ("SHOW PARTITIONS flat", "Table flat is not a partitioned table"),
         ("MSCK REPAIR TABLE flat", "Table flat is not a partitioned table"),

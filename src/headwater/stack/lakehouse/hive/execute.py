@@ -49,6 +49,8 @@ def execute(statement: ast.Statement, context: DdlContext) -> DdlResult:
         return changed
     run = STATEMENTS.get(type(statement))
     if run is None:  # only Iceberg tables have it
+        if isinstance(statement, ast.DropColumn | ast.RenameTable):
+            context.table(statement.table)
         raise Unsupported(f"{ast.words(statement)} of a Hive table")
     try:
         return run(statement, context)
