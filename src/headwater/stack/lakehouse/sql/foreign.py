@@ -29,6 +29,8 @@ _BEFORE_VALUES = (
 
 def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
     """sqlglot forgives ``SELECT a, FROM t`` and knows ``x::int``; Trino doesn't."""
+    if not tokens:
+        raise SyntaxRefused("mismatched input '<EOF>'", position(sql, len(sql)))
     for place, (this, following) in enumerate(zip(tokens, [*tokens[1:], None], strict=True)):
         if this.token_type is TokenType.DCOLON:
             raise SyntaxRefused("mismatched input '::'", position(sql, this.start))
@@ -54,14 +56,22 @@ def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
     _refuse_unclosed(sql, tokens)
 
 
+_BEFORE_LISTS = (
+    *(TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.SELECT, TokenType.DISTINCT, TokenType.FROM, TokenType.WHERE),
+    *(TokenType.GROUP_BY, TokenType.ORDER_BY, TokenType.PARTITION_BY, TokenType.HAVING, TokenType.VALUES),
+)
+
+
 def _never_follows(this: TokenType, following: TokenType) -> bool:
     """``f(, 1)``, ``x AS )``, ``BETWEEN BETWEEN`` and ``[1]`` without ARRAY before it."""
     if following is TokenType.COMMA:
-        return this in _OPEN
+        return this in _BEFORE_LISTS
     if this is TokenType.ALIAS:
         return following in (*_ENDS_LIST, TokenType.PLACEHOLDER)
     if following is TokenType.L_BRACKET:
         return this in _BEFORE_VALUES
+    if this is TokenType.DISTINCT:
+        return following is TokenType.R_PAREN
     return this is following is TokenType.BETWEEN
 
 

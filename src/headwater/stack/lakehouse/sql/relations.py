@@ -17,6 +17,7 @@ from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.information import SCHEMA
 from headwater.stack.lakehouse.sql.limits import sampled
+from headwater.stack.lakehouse.sql.outerjoins import Sides, without_subqueries
 from headwater.stack.lakehouse.sql.parse import COMMA
 from headwater.stack.lakehouse.sql.parts import check_parts
 from headwater.stack.lakehouse.sql.placement import refuse_grouped
@@ -207,7 +208,14 @@ class Relations:
         if condition is None:
             return Relation(f"{left.sql} CROSS JOIN {right.sql}", both.fields)
         refuse_grouped(condition, "JOIN clause", self.queries.registry, self.queries.context)
-        on = self.queries.expressions(both).typed(condition, t.BOOLEAN, "JOIN ON clause")
+        rules = self.queries.expressions(both)
+        if side:
+            moved = without_subqueries(Sides(left, right, condition), rules)
+            if moved.condition is not condition:
+                left, right, condition = moved.left, moved.right, moved.condition
+                both = Scope((*left.fields, *right.fields), outer)
+                rules = self.queries.expressions(both)
+        on = rules.typed(condition, t.BOOLEAN, "JOIN ON clause")
         optional = {"": both.fields, "LEFT": right.fields, "RIGHT": left.fields}.get(side, ())
         note_conditions(condition, both, self.queries, optional)
         fields = (*_after(left.fields, side in ("RIGHT", "FULL")), *_after(right.fields, side in ("LEFT", "FULL")))

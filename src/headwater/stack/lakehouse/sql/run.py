@@ -67,6 +67,24 @@ _WORDS: tuple[tuple[re.Pattern[str], Callable[[re.Match[str]], str]], ...] = (
         re.compile("could not convert blob to UTF8 string"),
         lambda _: "NOT_SUPPORTED: text that is not UTF-8 is not supported by Headwater's local Athena",
     ),
+    (
+        re.compile("Cannot perform non-inner join on subquery"),
+        lambda _: (
+            "NOT_SUPPORTED: a sub-query that uses both sides of an outer join in its ON clause is not supported by"
+            " Headwater's local Athena"
+        ),
+    ),
+    (
+        re.compile("flattening correlated subquery"),
+        lambda _: "NOT_SUPPORTED: Given correlated subquery is not supported",
+    ),
+    (
+        re.compile(r'Referenced table "r\d+" not found'),
+        lambda _: (
+            "NOT_SUPPORTED: a lambda in a sub-query that uses the outer query's columns is not supported by Headwater's"
+            " local Athena"
+        ),
+    ),
     (re.compile("Map keys must be unique"), lambda _: "INVALID_FUNCTION_ARGUMENT: Duplicate map keys are not allowed"),
     (re.compile("Map keys can not be NULL"), lambda _: "INVALID_FUNCTION_ARGUMENT: map key cannot be null"),
     (

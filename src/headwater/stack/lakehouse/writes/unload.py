@@ -44,5 +44,7 @@ def plan_unload(statement: Unload, context: WriteContext) -> tuple[Prepared, Tar
         message = "Partition keys must be the last columns in the table and in the same order as the table properties"
         raise QueryFailed(f"HIVE_COLUMN_ORDER_MISMATCH: {message}: [{', '.join(keys)}]")
     split = len(columns) - len(keys)
+    if not split:
+        raise QueryFailed("INVALID_TABLE_PROPERTY: Table contains only partition columns")
     data, key_columns = tuple(columns[:split]), tuple(columns[split:])
     return prepared, Target(form, data, key_columns, lambda key: directory(location, keys, key))
