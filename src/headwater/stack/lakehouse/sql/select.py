@@ -132,7 +132,7 @@ class Queries:
         items = [Item(f.value, f.name) for f in fields]
         rules = self.expressions(Scope(fields, outer))
         names = ", ".join(f"{alias}.{name}" for name in _names(query.columns))
-        sql = f"SELECT {names}{self._places(tree, items, rules)} FROM ({query.sql}) AS {alias}"
+        sql = f"SELECT {names}{self._keys(tree, items, rules)} FROM ({query.sql}) AS {alias}"
         columns = _without_origins(query.columns, tree)
         return Query(self._limited(sql, tree, items, rules, columns), columns)
 
@@ -173,7 +173,7 @@ class Queries:
             values = [with_sorted_keys(item.value.sql, item.value.type) for item in items]
         zones = [] if tree.args.get("distinct") else _beside(items)
         parts.append(", ".join([*(f"{value} AS c{i}" for i, value in enumerate(values)), *zones]))
-        parts.append("" if tree.args.get("distinct") else self._places(tree, items, rules))
+        parts.append("" if tree.args.get("distinct") else self._keys(tree, items, rules))
         parts.append(f" FROM {relation.sql}" if relation else "")
         parts.append(where)
         parts.append(f" GROUP BY {grouping.sql}" if grouping else "")
@@ -199,21 +199,22 @@ class Queries:
         count = ties(tree, self.context)
         if count is None:
             return f"{sql}{_clause(self._order_by(tree, items, rules))}{limit_clause(tree, self.context)}"
-        if tree.args.get("distinct") and isinstance(tree, exp.Select):
-            ordered = self._order_by(tree, items, rules)
-            named = _clause([(f"q.c{int(place) - 1}", way) for place, way in ordered])
-            sql = f"SELECT q.*{_ranks(named)} FROM ({sql}) AS q"
+        ordered = self._order_by(tree, items, rules)
+        distinct = tree.args.get("distinct") and isinstance(tree, exp.Select)
+        keys = [f"c{int(place) - 1}" if distinct else f"o{i}" for i, (place, _) in enumerate(ordered)]
+        order = _clause([(f"q.{key}", way) for key, (_, way) in zip(keys, ordered, strict=True)]).strip()
+        sql = f"SELECT q.*, rank() OVER ({order}) AS p, row_number() OVER ({order}) AS n FROM ({sql}) AS q"
         first = skipped(tree, self.context)
         names = ", ".join(f"q.{name}" for name in _names(columns))
         return f"SELECT {names} FROM ({sql}) AS q WHERE q.p <= {count + first} AND q.n > {first} ORDER BY q.n"
 
-    def _places(self, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
-        """The place of each row in the order, where rows that tie with the last one stay; more columns of SELECT."""
+    def _keys(self, tree: exp.Expression, items: Sequence[Item], rules: Expressions) -> str:
+        """What rows are sorted by, as more columns of SELECT, where those that tie with the last one stay."""
         if ties(tree, self.context) is None:
             return ""
-        ordered = self._order_by(tree, items, rules)
-        keys = [at_instant(items[int(place) - 1].value).sql if place.isdigit() else place for place, _ in ordered]
-        return _ranks(_clause([(key, way) for key, (_, way) in zip(keys, ordered, strict=True)]))
+        places = [place for place, _ in self._order_by(tree, items, rules)]
+        keys = [at_instant(items[int(place) - 1].value).sql if place.isdigit() else place for place in places]
+        return "".join(f", {key} AS o{i}" for i, key in enumerate(keys))
 
     def _items(self, tree: exp.Select, rules: Expressions) -> list[Item]:
         items: list[Item] = []
@@ -284,10 +285,6 @@ class Queries:
 
 def _clause(ordered: Sequence[tuple[str, str]]) -> str:
     return f" ORDER BY {', '.join(key + way for key, way in ordered)}" if ordered else ""
-
-
-def _ranks(order: str) -> str:
-    return f", rank() OVER ({order.strip()}) AS p, row_number() OVER ({order.strip()}) AS n"
 
 
 def _names(columns: Sequence[OutputColumn]) -> list[str]:
