@@ -31,6 +31,16 @@ def test_the_forms_of_all_types(athena: AthenaClient) -> None:
     )
 
 
+def test_a_result_may_have_thousands_of_columns(athena: AthenaClient) -> None:
+    (row,) = athena.rows("SELECT " + ", ".join(f"{i}, NULL" for i in range(1500)))
+    assert row == [value for i in range(1500) for value in (str(i), None)]
+    fields = ", ".join(f"f{i} int" for i in range(700))
+    value = f"CAST(ROW({', '.join('1' for _ in range(700))}) AS ROW({fields}))"
+    shown = [f"f{i}" for i in range(700)]
+    assert athena.value(value) == "{" + ", ".join(f"{name}=1" for name in shown) + "}"
+    assert athena.value(f"CAST({value} AS JSON)") == "{" + ",".join(f'"{name}":1' for name in shown) + "}"
+
+
 def test_an_empty_result_is_a_header(athena: AthenaClient) -> None:
     execution = athena.run("SELECT 1 AS a WHERE false")
     assert athena.stored(execution) == b'"a"\n'

@@ -137,3 +137,13 @@ def test_a_view_keeps_the_types_of_intervals_and_rows_without_names(athena: Athe
         "array<string>",
         "struct<field0:int,field1:date>",
     ]
+
+
+def test_names_of_fields_keep_their_case_in_views_and_are_lower_case_in_tables(athena: AthenaClient) -> None:
+    value = """CAST(ROW(1, 2) AS ROW("userId" integer, "A b" integer)) AS r"""
+    athena.run(f"CREATE VIEW named AS SELECT {value}")
+    assert athena.rows("SELECT CAST(r AS JSON), r.userid FROM named") == [['{"userId":1,"A b":2}', "1"]]
+    shown = athena.glue("GetTable", DatabaseName="lake", Name="named")["Table"]["StorageDescriptor"]["Columns"]
+    assert shown == [{"Name": "r", "Type": "struct<userid:int,a b:int>"}]
+    athena.run('CREATE TABLE stored AS SELECT CAST(ROW(1) AS ROW("userId" integer)) AS r')
+    assert athena.rows("SELECT r, typeof(r) FROM stored") == [["{userid=1}", "row(userid integer)"]]

@@ -184,6 +184,26 @@ def test_values_of_a_wider_type_are_converted_when_they_are_inserted(athena: Ath
     assert athena.failure("INSERT INTO t (a) VALUES (DATE '2025-01-02')").startswith("TYPE_MISMATCH")
 
 
+def test_text_files_have_timestamps_without_zeros_at_the_end_and_any_number_of_columns(athena: AthenaClient) -> None:
+    wide = [f"c{i}" for i in range(600)]
+    for format_clause, line in (
+        ("STORED AS TEXTFILE", "2025-01-02 03:04:05\x01" + "\x01".join("0" for _ in wide)),
+        (
+            "ROW FORMAT SERDE 'org.apache.hive.hcatalog.data.JsonSerDe'",
+            '{"t":"2025-01-02 03:04:05",' + ",".join(f'"{name}":0' for name in wide) + "}",
+        ),
+    ):
+        columns = ", ".join(["t timestamp", *(f"{name} int" for name in wide)])
+        athena.run(f"CREATE EXTERNAL TABLE t ({columns}) {format_clause} LOCATION 's3://data/t/'")
+        values = "TIMESTAMP '2025-01-02 03:04:05'" + ", 0" * len(wide)
+        execution = athena.run(f"INSERT INTO t VALUES ({values})")
+        manifest = athena.storage.root / execution["Statistics"]["DataManifestLocation"].removeprefix("s3://")
+        (uri,) = manifest.read_text().splitlines()
+        written = gzip.decompress((athena.storage.root / uri.removeprefix("s3://")).read_bytes())
+        assert written.decode() == f"{line}\n"
+        athena.run("DROP TABLE t")
+
+
 def test_unloaded_rows_are_files_named_by_the_manifest(athena: AthenaClient) -> None:
     execution = athena.run(
         "UNLOAD (SELECT 1 AS id, 'a' AS name, 'p' AS part) TO 's3://data/out/' "

@@ -34,7 +34,7 @@ class Analysis:
         """Translate a query, and note it."""
         translation = self.run.translation(query)
         self.seen.append(translation)
-        return Prepared(self.run.sources(translation) if self.files else translation.sql, translation.columns)
+        return Prepared(self.run.sources(translation) if self.files else translation.sql, translation.stored_columns)
 
     def batches(self, sql: str) -> Iterator[pa.RecordBatch]:
         """EXPLAIN has no rows."""

@@ -21,6 +21,7 @@ from headwater.stack.lakehouse.model import Column, GlueJson, Scope, Storage
 from headwater.stack.lakehouse.results.columns import column_info
 from headwater.stack.lakehouse.results.encode import csv_header, csv_query
 from headwater.stack.lakehouse.sources.relation import Lake
+from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.bind import CatalogTables, CatalogTrouble
 from headwater.stack.lakehouse.sql.calls import Registry
 from headwater.stack.lakehouse.sql.context import Context, Moment, Snapshot
@@ -59,7 +60,7 @@ class SelectRun:
         """A query that another statement runs."""
         translation = self.translation(query)
         with reported(self.session):
-            return Prepared(self.sources(translation), translation.columns)
+            return Prepared(self.sources(translation), translation.stored_columns)
 
     def materialize(self, sql: str) -> str:
         """Run it and keep its rows until the statement ends."""
@@ -140,7 +141,7 @@ def view_columns(run: SelectRun) -> Callable[[str, str, str], Sequence[Column]]:
         context = Context(sql, tables_of(run, database.lower()), run.now, views=(name,))
         found = translate(parse_query(sql), context, run.registry).columns
         check_columns(found)
-        return [Column((column.name or "").lower(), str(column.type)) for column in found]
+        return [Column((column.name or "").lower(), t.definition(column.type)) for column in found]
 
     return columns
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,7 @@ from headwater.stack.lakehouse.sql.layout import kept_text
 _PREFIX = "/* Presto View: "
 _SUFFIX = " */"
 _CATALOG = "awsdatacatalog"
+_QUOTED = re.compile(r'"((?:[^"]|"")*)"\s+')
 _TAILS = ("with time zone", "day to second", "year to month")
 
 
@@ -108,8 +110,8 @@ def _view_input(name: str, view: View, now: float) -> GlueJson:
 def hive_type_of(trino_type: str) -> str:
     """The Hive type in which the catalog shows a view's column of a Trino type.
 
-    >>> hive_type_of("array(row(a integer, b varchar))"), hive_type_of("timestamp(3)")
-    ('array<struct<a:int,b:string>>', 'timestamp')
+    >>> hive_type_of('array(row("A b" integer, b varchar))'), hive_type_of("timestamp(3)")
+    ('array<struct<a b:int,b:string>>', 'timestamp')
     """
     text = trino_type.strip()
     name, _, inside = text.partition("(")
@@ -133,10 +135,13 @@ def hive_type_of(trino_type: str) -> str:
 
 def _field(place: int, text: str) -> tuple[str, str]:
     """Name and type of a row's field; one without a name is called as results call it."""
+    quoted = _QUOTED.match(text)
+    if quoted is not None:
+        return quoted[1].replace('""', '"').lower(), text[quoted.end() :]
     name, _, kind = text.partition(" ")
     if not kind or "(" in name or kind in _TAILS:
         return f"field{place}", text
-    return name.strip('"'), kind
+    return name, kind
 
 
 def _split(text: str) -> Sequence[str]:

@@ -9,7 +9,7 @@ from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.datazones import moment_text
 from headwater.stack.lakehouse.sql.expression import Zoned
 from headwater.stack.lakehouse.sql.query import OutputColumn
-from headwater.stack.lakehouse.sql.text import display_text
+from headwater.stack.lakehouse.sql.text import display_text, separated
 
 # The text of these types never holds a quote.
 _BARE = (
@@ -32,7 +32,7 @@ def csv_query(sql: str, columns: Sequence[OutputColumn]) -> str:
 
     Every value is quoted; NULL is empty and unquoted, which is how a reader tells it from ``""``.
     """
-    values = " || ',' || ".join(_value(i, column) for i, column in enumerate(columns))
+    values = separated([_value(i, column) for i, column in enumerate(columns)], ",")
     return f"SELECT {values} || chr(10) AS line FROM ({sql}) AS q"
 
 

@@ -84,7 +84,8 @@ def type_named(text: str) -> t.Type:
 
 def _field(node: exp.Expression) -> tuple[str | None, t.Type]:
     if isinstance(node, exp.ColumnDef):
-        return node.name.lower(), type_of(node.args["kind"])
+        # A quoted name keeps its case, which casts to JSON show; it is found in any case.
+        return node.name if node.this.args.get("quoted") else node.name.lower(), type_of(node.args["kind"])
     if isinstance(node, exp.DataType):
         return None, type_of(node)
     raise Unsupported(f"row field {node.sql(dialect='trino')}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_text
-from headwater.stack.lakehouse.sql.text import display_text
+from headwater.stack.lakehouse.sql.text import display_text, separated
 
 
 def json_text(sql: str, kind: t.Type, depth: int = 0) -> str:
@@ -39,5 +39,5 @@ def json_text(sql: str, kind: t.Type, depth: int = 0) -> str:
             inner = json_text(f"struct_extract({sql}, 'f{i}')", inner_kind, depth + 1)
             label = '"' + (name or "").replace("\\", "\\\\").replace('"', '\\"') + '":'
             parts.append(f"{quote_text(label)} || coalesce({inner}, 'null')")
-        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {' || chr(44) || '.join(parts)} || '}}' END"
+        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {separated(parts, ',')} || '}}' END"
     raise Unsupported(f"CAST from {kind} to json")

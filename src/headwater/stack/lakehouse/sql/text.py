@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import bound, quote_text
@@ -116,9 +118,17 @@ def _nested_text(sql: str, kind: t.Type, depth: int) -> str:
             inner = display_text(f"struct_extract({sql}, 'f{i}')", inner_kind, depth + 1)
             label = quote_text((name or f"field{i}") + "=")
             parts.append(f"{label} || coalesce({inner}, 'null')")
-        joined = " || ', ' || ".join(parts)
-        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {joined} || '}}' END"
+        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {separated(parts, ', ')} || '}}' END"
     raise Unsupported(f"showing values of type {kind}")
+
+
+def separated(texts: Sequence[str], between: str) -> str:
+    """Texts, none of them NULL, with another between them; ``||`` would nest as deep as there are texts.
+
+    >>> separated(["a", "b"], ",")
+    "concat_ws(',', a, b)"
+    """
+    return f"concat_ws({quote_text(between)}, {', '.join(texts)})"
 
 
 def _joined(texts: str, depth: int) -> str:

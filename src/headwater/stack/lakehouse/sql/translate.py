@@ -31,6 +31,11 @@ class Translation:
         return _PLACEHOLDER.sub(lambda found: sources[int(found[1])], self.sql)
 
     @property
+    def stored_columns(self) -> tuple[OutputColumn, ...]:
+        """The columns as a table can hold them."""
+        return tuple(replace(column, type=column.type.stored()) for column in self.columns)
+
+    @property
     def names(self) -> Sequence[str]:
         """The column names of the result; a column without a name is ``_col0``, by its position."""
         return [column.name or f"_col{i}" for i, column in enumerate(self.columns)]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.hive import types as hive
@@ -28,13 +29,35 @@ class Type:
     zone: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
+        return self.text(lambda name: name)
+
+    def text(self, named: Callable[[str], str]) -> str:
+        """The type as SQL writes it, with the names of fields as ``named`` writes them."""
         if self.name == "row":
             pairs = zip(self.names, self.items, strict=True)
-            return f"row({', '.join(f'{n} {t}' if n else str(t) for n, t in pairs)})"
+            return f"row({', '.join(f'{named(n)} {t.text(named)}' if n else t.text(named) for n, t in pairs)})"
         if self.name in ("timestamptz", "timetz"):
             return f"{self.name[:-2]}({self.params[0] if self.params else 3}) with time zone"
-        inner = ", ".join(map(str, self.items)) or ",".join(map(str, self.params))
+        inner = ", ".join(item.text(named) for item in self.items) or ",".join(map(str, self.params))
         return f"{self.name}({inner})" if inner else self.name
+
+    def stored(self) -> Type:
+        """As the catalog can hold it: the names of fields in lower case.
+
+        >>> str(Type("row", items=(INTEGER,), names=("userId",)).stored())
+        'row(userid integer)'
+        """
+        names = tuple(name and name.lower() for name in self.names)
+        return replace(self, names=names, items=tuple(item.stored() for item in self.items))
+
+
+def definition(kind: Type) -> str:
+    """A type as a view's definition keeps it, to be read again.
+
+    >>> definition(Type("row", items=(INTEGER,), names=("userId",)))
+    'row("userId" integer)'
+    """
+    return kind.text(lambda name: '"' + name.replace('"', '""') + '"')
 
 
 BOOLEAN = Type("boolean")

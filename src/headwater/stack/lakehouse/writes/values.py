@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_name, quote_text
-from headwater.stack.lakehouse.sql.text import display_text, timestamp_text
+from headwater.stack.lakehouse.sql.text import display_text, separated
 from headwater.stack.lakehouse.writes.formats import FileFormat
 
 _PARTITIONABLE = (*t.INTEGERS, "varchar", "char", "date", "timestamp", "boolean", "decimal", "real", "double")
@@ -40,22 +40,18 @@ def partition_text(sql: str, kind: t.Type) -> str:
     """The value as a partition directory shows it; NULL stays NULL."""
     if kind.name not in _PARTITIONABLE:
         raise QueryFailed(f"NOT_SUPPORTED: Unsupported type [{kind}] for partition")
-    if kind.name == "timestamp":
-        return _without_zeros(timestamp_text(sql, kind))
-    return display_text(sql, kind)
-
-
-def _without_zeros(text: str) -> str:
-    return f"regexp_replace({text}, '\\.?0*$', '')" if text.endswith("'%Y-%m-%d %H:%M:%S.%g')") else text
+    text = display_text(sql, kind)
+    without_zeros = kind.name == "timestamp" and t.precision_of(kind) == 3
+    return f"regexp_replace({text}, '\\.?0*$', '')" if without_zeros else text
 
 
 def line(values: Sequence[tuple[str, str, t.Type]], form: FileFormat) -> str:
     """One text or JSON line of named values, without its end."""
     if form.name == "json":
         parts = [f"{quote_text(_json_name(name))} || coalesce({json(sql, kind)}, 'null')" for name, sql, kind in values]
-        return "'{' || " + " || ',' || ".join(parts) + " || '}'"
+        return f"'{{' || {separated(parts, ',')} || '}}'"
     parts = [f"coalesce({delimited(sql, kind)}, '\\N')" for _, sql, kind in values]
-    return f" || {quote_text(form.delimiter)} || ".join(parts)
+    return separated(parts, form.delimiter)
 
 
 def delimited(sql: str, kind: t.Type, level: int = 2) -> str:
@@ -72,7 +68,7 @@ def delimited(sql: str, kind: t.Type, level: int = 2) -> str:
     if kind.name == "row":
         fields = (_field(sql, i) for i in range(len(kind.items)))
         parts = [f"coalesce({delimited(f, k, level + 1)}, '\\N')" for f, k in zip(fields, kind.items, strict=True)]
-        return f"CASE WHEN {sql} IS NOT NULL THEN {f' || {separator} || '.join(parts)} END"
+        return f"CASE WHEN {sql} IS NOT NULL THEN {separated(parts, chr(level))} END"
     if kind.name == "varbinary":
         return f"base64({sql})"
     return partition_text(sql, kind)
@@ -102,7 +98,7 @@ def json(sql: str, kind: t.Type, depth: int = 0) -> str:
             f"coalesce({json(_field(sql, i), inner, depth + 1)}, 'null')"
             for i, (name, inner) in enumerate(zip(kind.names, kind.items, strict=True))
         )
-        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {' || chr(44) || '.join(parts)} || '}}' END"
+        return f"CASE WHEN {sql} IS NOT NULL THEN '{{' || {separated([*parts], ',')} || '}}' END"
     if kind.name == "varbinary":
         raise Unsupported("type varbinary in a JSON file")
     text = partition_text(sql, kind)
