@@ -21,6 +21,12 @@ def athena(tmp_path: Path) -> Iterator[AthenaClient]:
     client.lakehouse.close()
 
 
+def test_a_view_has_no_columns_or_partitions_to_alter(athena: AthenaClient) -> None:
+    athena.run("CREATE OR REPLACE VIEW unaltered AS SELECT 1 AS a")
+    for action in ("ADD COLUMNS (b int)", "CHANGE a b int", "SET LOCATION 's3://data/x/'", "ADD PARTITION (a = 1)"):
+        assert "[Error 10131]: To alter a view" in athena.failure(f"ALTER TABLE unaltered {action}")
+
+
 def test_a_view_is_its_query_in_the_database_it_was_made_in(athena: AthenaClient) -> None:
     athena.run("CREATE VIEW other.v AS SELECT id + 1 AS more, b.name FROM base b")
     context = {"Database": "other"}

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, ModuleType
 from typing import Any
 
-from headwater.stack.lakehouse.errors import ApiError, Unsupported
+from headwater.stack.lakehouse.errors import ApiError, QueryFailed, Unsupported
 from headwater.stack.lakehouse.hive import ast, databases, describe, partitions, repair, tables, views
 from headwater.stack.lakehouse.hive.context import DdlContext, DdlResult, task_failed
 
@@ -42,6 +42,13 @@ STATEMENTS: Mapping[type, Callable[[Any, DdlContext], DdlResult]] = MappingProxy
 )
 
 
+_OF_TABLES = (
+    *(ast.AddColumns, ast.ReplaceColumns, ast.ChangeColumn, ast.SetLocation),
+    *(ast.AddPartitions, ast.DropPartitions, ast.RenamePartition),
+)
+"""What a view has none of: files, and columns of its own."""
+
+
 def execute(statement: ast.Statement, context: DdlContext) -> DdlResult:
     """Run one statement. Raises ``QueryFailed`` with the reason as Athena words it."""
     changed = _iceberg(statement, context)
@@ -59,7 +66,10 @@ def execute(statement: ast.Statement, context: DdlContext) -> DdlResult:
 
 
 def _iceberg(statement: ast.Statement, context: DdlContext) -> DdlResult | None:
-    """The result of a statement that creates or changes an Iceberg table; ``None`` for all others."""
+    """The result of a statement that creates or changes an Iceberg table; ``None`` for all others.
+
+    What changes tables only is refused for views.
+    """
     if isinstance(statement, ast.CreateTable):
         return _iceberg_ddl().create(statement, context) if statement.iceberg else None
     named = getattr(statement, "table", None)
@@ -69,6 +79,9 @@ def _iceberg(statement: ast.Statement, context: DdlContext) -> DdlResult | None:
         found = context.catalog.get_table(context.scope, context.database_of(named), named.name)
     except ApiError:
         return None
+    if found.get("TableType") == "VIRTUAL_VIEW" and isinstance(statement, _OF_TABLES):
+        message = "To alter a view you need to use the ALTER VIEW command."
+        raise QueryFailed(f"FAILED: SemanticException [Error 10131]: {message}")
     if str((found.get("Parameters") or {}).get("table_type", "")).upper() != "ICEBERG":
         return None
     try:
