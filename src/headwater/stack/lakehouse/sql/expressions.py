@@ -49,8 +49,9 @@ class Expressions:
     """Translates expressions in one scope.
 
     ``grouped`` is the SQL of the GROUP BY expressions when the query aggregates: outside of aggregates nothing else may
-    be used. ``lambda_depth`` numbers lambda variables by depth, so that equal text gives equal SQL. ``known`` are the
-    nodes that are translated: rules look at a node more than once, and at each level that would double the work.
+    be used; ``grouped_queries`` are those that contain queries, with their values. ``lambda_depth`` numbers lambda
+    variables by depth, so that equal text gives equal SQL. ``known`` are the nodes that are translated: rules look at a
+    node more than once, and at each level that would double the work.
     """
 
     context: Context
@@ -59,6 +60,7 @@ class Expressions:
     rules: Mapping[type[exp.Expression], Rule]
     scope: Scope
     grouped: frozenset[str] | None = None
+    grouped_queries: tuple[tuple[exp.Expression, Expr], ...] = ()
     lambda_depth: int = 0
     known: dict[tuple[int, int, frozenset[str] | None, int], Known] = field(default_factory=dict, compare=False)
 
@@ -81,6 +83,9 @@ class Expressions:
 
     def _ungrouped(self, node: exp.Expression) -> Expr | None:
         """What is grouped by as a whole, or the same in each row."""
+        for grouped, value in self.grouped_queries:
+            if grouped == node:
+                return replace(value, sql=with_sorted_keys(value.sql, value.type))
         if isinstance(node, (exp.Literal, exp.Star)) or self.needs_groups(node):
             return None
         value = replace(self, grouped=None).translate(node)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol
@@ -31,11 +31,15 @@ class HasValue(Protocol):
 
 @dataclass(frozen=True)
 class Grouping:
-    """The clause's SQL and the expressions that may be used outside of aggregates; ``plain`` = one grouping set."""
+    """The clause's SQL and the expressions that may be used outside of aggregates; ``plain`` = one grouping set.
+
+    ``queries`` are those that contain a query: each translation gives it other names, so the same tree tells it.
+    """
 
     sql: str
     expressions: frozenset[str]
     plain: bool
+    queries: tuple[tuple[exp.Expression, Expr], ...] = ()
 
 
 # Written out, because a query may aggregate without an aggregate being left in its SQL: SELECT typeof(sum(x)).
@@ -58,7 +62,19 @@ def group_by(tree: exp.Select, rules: Expressions, items: Callable[[], Sequence[
         return _distinct_sets(elements, rules, items)
     parts = [_element(element, rules, items, found) for element in elements]
     plain = all(not isinstance(e, (exp.GroupingSets, exp.Cube, exp.Rollup)) for e in elements)
-    return Grouping(", ".join(parts), frozenset(found), plain)
+    return Grouping(", ".join(parts), frozenset(found), plain, tuple(_with_queries(tree, elements, rules, items)))
+
+
+def _with_queries(
+    tree: exp.Select, elements: Sequence[exp.Expression], rules: Expressions, items: Callable[[], Sequence[HasValue]]
+) -> Iterator[tuple[exp.Expression, Expr]]:
+    for element in elements:
+        if isinstance(element, exp.Literal) and element.name.isdigit() and not any(map(is_star, tree.expressions)):
+            chosen = tree.expressions[int(element.name) - 1].unalias()
+            if chosen.find(exp.Query) is not None:
+                yield chosen, items()[int(element.name) - 1].value
+        elif element.find(exp.Query) is not None:
+            yield element, rules.translate(element)
 
 
 def _distinct_sets(

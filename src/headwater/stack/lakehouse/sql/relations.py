@@ -119,7 +119,7 @@ class Relations:
         return scan_relation(context, table, parts, node, moment(node, self.queries.expressions(Scope(()))))
 
     def _subquery(self, node: exp.Subquery, scope: Scope) -> Relation:
-        if isinstance(node.this, exp.Table) or (node.args.get("joins") and not isinstance(node.this, exp.Query)):
+        if _is_item(node) or (node.args.get("joins") and not isinstance(node.this, exp.Query)):
             if node.args.get("alias"):
                 raise Unsupported("an alias on a parenthesised join")
             return self._item(node.this, scope)
@@ -252,6 +252,14 @@ class Relations:
             *_after([f for f in right.fields if f.name not in names], side in ("LEFT", "FULL")),
         )
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {' AND '.join(conditions)}", (*merged, *others))
+
+
+def _is_item(node: exp.Subquery) -> bool:
+    """Whether the parentheses are around an item of FROM, such as a join, and not around a query."""
+    inside = node.this
+    if isinstance(inside, exp.Subquery):
+        return bool(inside.args.get("joins") or inside.args.get("alias")) or _is_item(inside)
+    return isinstance(inside, exp.Table)
 
 
 def _beside(before: Relation, group: Relation) -> Relation:

@@ -162,7 +162,7 @@ class Queries:
         if grouping is None and is_aggregated(tree, self.registry):
             grouping = ONE_GROUP
         if grouping is not None:
-            rules = replace(rules, grouped=grouping.expressions)
+            rules = replace(rules, grouped=grouping.expressions, grouped_queries=grouping.queries)
         items = self._items(tree, rules)
         for window in tree.args.get("windows") or []:
             window_body(rules, window)
@@ -246,7 +246,9 @@ class Queries:
         outputs = tuple(Field(item.name.lower(), item.value) for item in items if item.name is not None)
         scope = replace(rules.scope, fields=outputs, behind=rules.scope.fields)
         grouped = rules.grouped | {item.value.sql for item in items} if rules.grouped is not None else None
-        ordering = replace(rules, scope=scope, grouped=grouped)
+        names = {item.name.lower() for item in items if item.name is not None}
+        queries = tuple((tree, value) for tree, value in rules.grouped_queries if not _mentions(tree, names))
+        ordering = replace(rules, scope=scope, grouped=grouped, grouped_queries=queries)
         parts = []
         for node in clause.expressions:
             if not isinstance(node, exp.Ordered):
@@ -285,6 +287,10 @@ class Queries:
 
 def _clause(ordered: Sequence[tuple[str, str]]) -> str:
     return f" ORDER BY {', '.join(key + way for key, way in ordered)}" if ordered else ""
+
+
+def _mentions(tree: exp.Expression, names: set[str]) -> bool:
+    return any(column.name.lower() in names for column in tree.find_all(exp.Column))
 
 
 def _names(columns: Sequence[OutputColumn]) -> list[str]:
