@@ -23,12 +23,15 @@ MACROS: tuple[str, ...] = (
          WHEN isinf(x) THEN CASE WHEN x > 0 THEN 'Infinity' ELSE '-Infinity' END
          WHEN x = 0 OR (abs(x) >= 1e-3 AND abs(x) < 1e7) THEN s
          WHEN x < 0 THEN '-' || hw_scientific(s[2:]) ELSE hw_scientific(s) END""",
-    "CREATE MACRO hw_double_text(x) AS hw_java(x, CAST(x AS VARCHAR))",
+    # Java writes at least two digits, of which the second is not always 0 in the smallest numbers that there are.
+    """CREATE MACRO hw_tiny_text(x, tiny) AS hw_java(x, CASE WHEN abs(x) <= tiny AND x <> 0
+         THEN printf('%.1e', CAST(x AS DOUBLE)) ELSE CAST(x AS VARCHAR) END)""",
+    "CREATE MACRO hw_double_text(x) AS hw_tiny_text(x, CAST('1e-322' AS DOUBLE))",
     # DuckDB writes large reals out, in digits that they do not have, and keeps nine digits where eight are as near.
     """CREATE MACRO hw_real_text(x) AS CASE
          WHEN isfinite(x) AND (abs(x) >= 1e7
               OR (abs(x) >= 1e-3 AND length(ltrim(CAST(abs(x) AS VARCHAR), '0')) > 9)) THEN hw_short_real(x)
-         ELSE hw_double_text(x) END""",
+         ELSE hw_tiny_text(x, CAST(1e-43 AS REAL)) END""",
     # Athena shows varbinary as hex pairs with spaces between them.
     "CREATE MACRO hw_hex_pairs(b) AS rtrim(regexp_replace(lower(hex(b)), '(..)', '\\1 ', 'g'))",
     # Interval values travel as milliseconds and as months.
