@@ -67,7 +67,7 @@ def call(registry: Registry, request: Request, compile_lambda: LambdaCompiler) -
     for place, argument in enumerate(request.arguments):
         if isinstance(argument, exp.Lambda):
             _check_variables(argument, place, candidates, request)
-    given = ", ".join(str(a.type) if isinstance(a, Expr) else "function" for a in request.arguments)
+    given = ", ".join(str(a.type) if isinstance(a, Expr) else "<function>" for a in request.arguments)
     expected = ", ".join(f"{f.name}({describe(f.signature.parameters)})" for f in candidates)
     message = f"Unexpected parameters ({given}) for function {request.name}. Expected: {expected}"
     raise SqlError("FUNCTION_NOT_FOUND", message, request.position)

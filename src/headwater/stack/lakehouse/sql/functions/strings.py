@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
 from headwater.stack.lakehouse.sql.failures import SqlError
+from headwater.stack.lakehouse.sql.functions.formatting import format_text
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
 _f = family("string")
@@ -122,20 +122,6 @@ def _split_to_multimap(call: Call) -> str:
     return f"hw_split_to_multimap({text}, {entry}, {pair})"
 
 
-_FORMATTED = ("boolean", *t.INTEGERS, "double", "decimal", "varchar", "char", "date", "timestamp", "unknown")
-
-
-def _format(call: Call) -> str:
-    """Java's ``String.format``; conversions that mean something else in Java are refused when a row has them."""
-    if call.arguments[0].type.name not in ("varchar", "unknown"):
-        message = f"Type of first argument to format() must be VARCHAR (actual: {call.arguments[0].type})"
-        raise SqlError("TYPE_MISMATCH", message, call.position)
-    for argument in call.arguments[1:]:
-        if argument.type.name not in _FORMATTED:
-            raise Unsupported(f"format() of a {argument.type}")
-    return f"hw_format({', '.join(a.sql for a in call.arguments)})"
-
-
 def _data_size(call: Call) -> Expr:
     return Expr(f"hw_data_size({call.arguments[0]})", t.decimal(38, 0))
 
@@ -223,7 +209,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("substring(S, bigint, bigint) -> S", _substr),
     _f("translate(varchar, varchar, varchar) -> varchar", "translate({0}, {1}, {2})"),
     _v("typeof(any) -> varchar", _typeof),
-    _v("format(any, any...) -> varchar", _format),
+    _v("format(any, any...) -> varchar", format_text),
     _v("format_number(double) -> varchar", "hw_format_number({0})"),
     _v("parse_data_size(varchar) -> any", _data_size),
     # Behind those of varchar, which converts to char.

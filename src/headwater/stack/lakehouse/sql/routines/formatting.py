@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import date, datetime
+from collections.abc import Mapping
+from datetime import date, datetime, time
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Context, Decimal
 from fractions import Fraction
 
-from headwater.stack.lakehouse.sql.routines.javanumbers import double_text
+from headwater.stack.lakehouse.sql.routines.javanumbers import double_text, real_text
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
 
 _SPECIFIER = re.compile(r"%(?:(\d+)\$)?([-#+ 0,(<]*)(\d+)?(?:\.(\d+))?([tT]?)([a-zA-Z%])", re.DOTALL)
@@ -30,7 +31,7 @@ def java_format(pattern: str | None, *arguments: object) -> str | None:
     found, position, following = [], 0, 0
     for mark in _SPECIFIER.finditer(pattern):
         literal = pattern[position : mark.start()]
-        _no_specifier(literal)
+        _no_specifier(literal, pattern)
         found.append(literal)
         position = mark.end()
         _check_flags(mark, pattern)
@@ -44,9 +45,9 @@ def java_format(pattern: str | None, *arguments: object) -> str | None:
         else:
             index, following = following, following + 1
         if not 0 <= index < len(arguments):
-            raise RoutineFailed(f"Invalid format string: {pattern} (Format specifier '{mark[0]}')")
-        found.append(_converted(mark, arguments[index]))
-    _no_specifier(pattern[position:])
+            raise _invalid(pattern, "MissingFormatArgument", f"Format specifier '{mark[0]}'")
+        found.append(_converted(mark, arguments[index], pattern))
+    _no_specifier(pattern[position:], pattern)
     return "".join([*found, pattern[position:]])
 
 
@@ -60,44 +61,70 @@ _ALLOWED_FLAGS = {
     "E": "-#+ 0(",
     "n": "",
 }
+_CONVERSIONS = "bBhHsScCdoxXeEfgGaAt%n"
+_JAVA_CLASSES: tuple[tuple[type, str], ...] = (
+    (bool, "java.lang.Boolean"),
+    (int, "java.lang.Long"),
+    (float, "java.lang.Double"),
+    (Decimal, "java.math.BigDecimal"),
+    (str, "java.lang.String"),
+    (datetime, "java.time.LocalDateTime"),
+    (date, "java.time.LocalDate"),
+    (time, "java.time.LocalTime"),
+)
 
 
 def _check_flags(mark: re.Match[str], pattern: str) -> None:
     """What Java's formatter refuses before it looks at the value."""
     flags, width, kind = mark[2].replace("<", ""), mark[3], mark[6] if not mark[5] else "t"
-    wrong = next(
-        (
-            name
-            for name, found in (
-                ("DuplicateFormatFlags", len(set(flags)) < len(flags)),
-                ("IllegalFormatWidth", kind == "n" and width is not None),
-                ("IllegalFormatFlags", {"-", "0"} <= set(flags) or {"+", " "} <= set(flags)),
-                ("MissingFormatWidth", width is None and bool(set(flags) & {"-", "0"})),
-                ("IllegalFormatPrecision", mark[4] is not None and kind in "dxXocC%nt"),
-                ("FormatFlagsConversionMismatch", bool(set(flags) - set(_ALLOWED_FLAGS.get(kind, "-")))),
-            )
-            if found
-        ),
-        None,
-    )
-    if wrong is not None:
-        raise RoutineFailed(f"Invalid format string: {pattern} ({wrong}: {mark[0]})")
+    shown = f"Flags = '{''.join(flag for flag in '-#+ 0,(' if flag in flags)}'"
+    twice = next((flag for flag in flags if flags.count(flag) > 1), None)
+    strange = next((flag for flag in "+ 0,(#" if flag in flags and flag not in _ALLOWED_FLAGS.get(kind, "-")), None)
+    if kind not in _CONVERSIONS:
+        raise _invalid(pattern, "UnknownFormatConversion", f"Conversion = '{kind}'")
+    if twice is not None:
+        raise _invalid(pattern, "DuplicateFormatFlags", f"Flags = '{twice}'")
+    if kind == "n" and width is not None:
+        raise _invalid(pattern, "IllegalFormatWidth", width)
+    if {"-", "0"} <= set(flags) or {"+", " "} <= set(flags):
+        raise _invalid(pattern, "IllegalFormatFlags", shown)
+    if width is None and set(flags) & {"-", "0"}:
+        raise _invalid(pattern, "MissingFormatWidth", mark[0])
+    if mark[4] is not None and kind in "dxXocC%nt":
+        raise _invalid(pattern, "IllegalFormatPrecision", mark[4])
+    if strange is not None:
+        raise _invalid(pattern, "FormatFlagsConversionMismatch", f"Conversion = {mark[6]}, Flags = {strange}")
 
 
-def _no_specifier(text: str) -> None:
+def _invalid(pattern: str, wrong: str, message: str) -> RoutineFailed:
+    return RoutineFailed(f"Invalid format string: {pattern} ({wrong}: {message})")
+
+
+def _no_specifier(text: str, pattern: str) -> None:
     if "%" in text:
-        raise RoutineFailed(f"Invalid format string: UnknownFormatConversionException: '{text}'")
+        following = text.partition("%")[2][:1] or "%"
+        raise _invalid(pattern, "UnknownFormatConversion", f"Conversion = '{following}'")
 
 
 def _refused(mark: re.Match[str], value: object) -> RoutineFailed:
-    message = f"format() of {type(value).__name__} as '{mark[0]}' is not supported by Headwater's local Athena"
+    message = f"format() of a {_java_class(value)} as '{mark[0]}' is not supported by Headwater's local Athena"
     return RoutineFailed(message, "NOT_SUPPORTED")
 
 
-def _converted(mark: re.Match[str], value: object) -> str:
+def _java_class(value: object) -> str:
+    if isinstance(value, dict):
+        return "java.lang.Float" if "real" in value else "java.time.ZonedDateTime"
+    return next(name for kind, name in _JAVA_CLASSES if isinstance(value, kind))
+
+
+def _converted(mark: re.Match[str], value: object, pattern: str) -> str:
     flags, width, precision, kind = mark[2], mark[3], mark[4], mark[6]
+    if isinstance(value, dict) and "real" in value and kind in "feE" and not mark[5]:
+        value = value["real"]
+    if mark[5] and isinstance(value, (bool, float, Decimal, str)):
+        raise _invalid(pattern, "IllegalFormatConversion", f"{kind} != {_java_class(value)}")
     if mark[5]:
-        text = _time(mark, value)
+        text = "null" if value is None else _time(mark, value)
     elif kind in "sS":
         text = _text(mark, value)
         text = text[: int(precision)] if precision else text
@@ -116,7 +143,7 @@ def _converted(mark: re.Match[str], value: object) -> str:
     elif kind in "eE" and isinstance(value, (float, Decimal)):
         text = _scientific(value, mark)
     elif kind in "dxXofeEc":
-        raise RoutineFailed(f"Invalid format string: IllegalFormatConversionException for '{mark[0]}'")
+        raise _invalid(pattern, "IllegalFormatConversion", f"{kind} != {_java_class(value)}")
     else:
         raise _refused(mark, value)
     return _fitted(text.upper() if mark[5] == "T" or (kind.isupper() and not mark[5]) else text, width, flags)
@@ -131,14 +158,28 @@ def _text(mark: re.Match[str], value: object) -> str:
         return str(value)
     if isinstance(value, float):
         return double_text(value)
-    if isinstance(value, datetime):
-        return _local_date_time(value)
+    if isinstance(value, (datetime, time)):
+        return _local(value)
+    if isinstance(value, dict) and "real" in value:
+        return real_text(value["real"])
+    if isinstance(value, dict):
+        ahead, zone = _ahead(value), value["zone"]
+        return f"{_local(value['clock'])}{ahead or 'Z'}{f'[{zone}]' if zone[0] not in '+-' else ''}"
     raise _refused(mark, value)
 
 
-def _local_date_time(moment: datetime) -> str:
-    """Java's ``LocalDateTime.toString``: seconds and their fraction only where there are any, in groups of three."""
-    text = moment.strftime("%Y-%m-%dT%H:%M")
+def _ahead(moment: Mapping[str, datetime]) -> str:
+    """The offset as Java writes it, which is empty in UTC."""
+    minutes, seconds = divmod(abs(int((moment["clock"] - moment["instant"]).total_seconds())), 60)
+    if not minutes and not seconds:
+        return ""
+    text = f"{'-' if moment['clock'] < moment['instant'] else '+'}{minutes // 60:02d}:{minutes % 60:02d}"
+    return f"{text}:{seconds:02d}" if seconds else text
+
+
+def _local(moment: datetime | time) -> str:
+    """Java's ``toString`` of local times: seconds and their fraction only where there are any, in groups of three."""
+    text = moment.strftime("%Y-%m-%dT%H:%M") if isinstance(moment, datetime) else moment.strftime("%H:%M")
     if moment.second or moment.microsecond:
         text += moment.strftime(":%S")
     fraction = f"{moment.microsecond:06d}"
@@ -146,9 +187,22 @@ def _local_date_time(moment: datetime) -> str:
 
 
 def _time(mark: re.Match[str], value: object) -> str:
+    if isinstance(value, dict) and "clock" in value:
+        if mark[6] == "z":
+            return (_ahead(value) or "+00:00").replace(":", "")
+        if mark[6] in "Zc" and value["zone"][0] not in "+-" and value["zone"] != "UTC":
+            raise _refused(mark, value)
+        if mark[6] in "Zc":
+            zone = value["zone"]
+            return str(zone) if mark[6] == "Z" else value["clock"].strftime(f"%a %b %d %H:%M:%S {zone} %Y")
+        value = value["clock"]
+    if isinstance(value, time) and mark[6] in "HIMSpTRrklLN":
+        value = datetime.combine(date(1970, 1, 1), value)
     if not isinstance(value, date):
         raise _refused(mark, value)
     moment = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    if mark[6] == "N":
+        return f"{moment.microsecond * 1000:09d}"
     if mark[6] == "e":
         return str(moment.day)
     if mark[6] in "kl":
