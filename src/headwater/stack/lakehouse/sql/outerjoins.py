@@ -17,6 +17,7 @@ from headwater.stack.lakehouse.sql.query import Relation
 from headwater.stack.lakehouse.sql.scope import Field
 
 _ALIAS = re.compile(r"\br\d+(?=\.)")
+_DEFINED = re.compile(r"\bAS (r\d+)\b")
 _WHAT = "JOIN ON clause"
 
 
@@ -32,10 +33,10 @@ class Sides:
 def without_subqueries(sides: Sides, rules: Expressions) -> Sides:
     """The same join, with the predicates that contain queries as columns of the sides.
 
-    What speaks of both sides stays where it is, as does what is beside a LATERAL item, which has to see its neighbours.
+    What speaks of both sides stays where it is, as does what is beside a LATERAL item that sees its neighbours.
     """
     found = [(node, rules.typed(node, t.BOOLEAN, _WHAT).sql) for node in _predicates(sides.condition)]
-    if not found or any("LATERAL" in side.sql for side in (sides.left, sides.right)):
+    if not found or not all(_stands_alone(side.sql) for side in (sides.left, sides.right)):
         return sides
     condition = sides.condition.copy()
     nodes = list(_predicates(condition))
@@ -52,6 +53,10 @@ def without_subqueries(sides: Sides, rules: Expressions) -> Sides:
         computed[side].append(sql)
     left = _beside(sides.left, computed[0], 0, rules.context)
     return Sides(left, _beside(sides.right, computed[1], 1, rules.context), condition)
+
+
+def _stands_alone(sql: str) -> bool:
+    return "LATERAL" not in sql or set(_ALIAS.findall(sql)) <= set(_DEFINED.findall(sql))
 
 
 def _predicates(node: exp.Expression) -> Iterator[exp.Expression]:
