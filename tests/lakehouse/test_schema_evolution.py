@@ -70,3 +70,12 @@ def test_partition_values_are_of_their_keys_type_or_refused(athena: AthenaClient
         refused = f"HIVE_INVALID_PARTITION_VALUE: Invalid partition value '{bad}' for {kind.upper()} partition key: k"
         assert athena.failure(f"SELECT * FROM {name}") == refused
         assert athena.failure(f'SELECT * FROM "{name}$partitions"') == refused
+
+
+@pytest.mark.parametrize("form", ["ORC", "AVRO", "PARQUET"])
+def test_what_is_no_file_of_the_format_is_bad_data(athena: AthenaClient, form: str) -> None:
+    path = athena.storage.root / f"data/broken_{form}/a"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"these are no columns")
+    athena.run(f"CREATE EXTERNAL TABLE broken_{form} (a int) STORED AS {form} LOCATION 's3://data/broken_{form}/'")
+    assert athena.failure(f"SELECT a FROM broken_{form}").startswith("HIVE_BAD_DATA: Not ")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import zlib
 from collections.abc import Iterator
 
 import pyarrow as pa
@@ -130,6 +132,20 @@ def test_snappy_and_lz4_are_read_in_the_blocks_of_hadoop(athena: AthenaClient) -
     assert athena.rows(sql) == [["36000", str(4 * sum(range(9000))), "7", "4"]]
     write(athena, "blocks/e.csv.snappy", b"\0\0\1\0\0\0")
     assert athena.failure(sql) == "HIVE_BAD_DATA: Not a valid compressed file: s3://data/blocks/e.csv.snappy"
+
+
+@pytest.mark.parametrize("suffix", ["gz", "zst", "bz2", "deflate"])
+def test_a_compressed_file_that_is_cut_off_fails(athena: AthenaClient, suffix: str) -> None:
+    lines = b"".join(b"%d,%x\n" % (i, i**9) for i in range(20_000))
+    pack = {"gz": gzip.compress, "zst": zstandard.compress, "bz2": bz2.compress, "deflate": zlib.compress}[suffix]
+    packed = pack(lines)
+    write(athena, f"cut{suffix}/a.csv.{suffix}", packed)
+    athena.run(TABLE.format(name=f"cut_{suffix}", columns="v int", folder=f"cut{suffix}", properties="'a'='b'"))
+    assert athena.rows(f"SELECT count(*), sum(v) FROM cut_{suffix}") == [["20000", "199990000"]]
+    for kept in (len(packed) // 2, len(packed) - 3):
+        write(athena, f"cut{suffix}/a.csv.{suffix}", packed[:kept])
+        refused = f"HIVE_BAD_DATA: Not a valid compressed file: s3://data/cut{suffix}/a.csv.{suffix}"
+        assert athena.failure(f"SELECT count(*) FROM cut_{suffix}") == refused
 
 
 def test_lines_of_many_mebibytes_are_read(athena: AthenaClient) -> None:

@@ -36,8 +36,17 @@ def _bzip2(path: Path) -> Iterator[bytes]:
 
 
 def _zstd(path: Path) -> Iterator[bytes]:
-    with path.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed, read_across_frames=True) as s:
-        yield from _chunks(s)
+    frame, whole = zstandard.ZstdDecompressor().decompressobj(), True
+    with path.open("rb") as packed:
+        for chunk in _chunks(packed):
+            data = chunk
+            while data:
+                if frame.eof:
+                    frame = zstandard.ZstdDecompressor().decompressobj()
+                yield frame.decompress(data)
+                data, whole = frame.unused_data, frame.eof
+    if not whole:
+        raise EOFError("the file ends inside of a frame")
 
 
 def _deflate(path: Path) -> Iterator[bytes]:
@@ -46,6 +55,8 @@ def _deflate(path: Path) -> Iterator[bytes]:
         for chunk in _chunks(packed):
             yield engine.decompress(chunk)
     yield engine.flush()
+    if not engine.eof:
+        raise EOFError("the file ends inside of its data")
 
 
 def _snappy(path: Path) -> Iterator[bytes]:
@@ -112,5 +123,3 @@ CODECS: Mapping[str, Callable[[Path], Iterator[bytes]]] = MappingProxyType(
     {".gz": _gzip, ".zst": _zstd, ".bz2": _bzip2, ".deflate": _deflate, ".snappy": _snappy, ".lz4": _lz4}
 )
 """Other ends of names say nothing: such files are plain, as in Athena, where the end has to be in lower case."""
-READ_BY_DUCKDB: Mapping[str, str] = MappingProxyType({".gz": "gzip", ".zst": "zstd"})
-"""What DuckDB calls those that it reads itself."""

@@ -6,9 +6,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from headwater.stack.lakehouse.errors import Unsupported
-from headwater.stack.lakehouse.sources.codecs import READ_BY_DUCKDB
 from headwater.stack.lakehouse.sources.keys import path_list
-from headwater.stack.lakehouse.sources.model import DataFile, Source
+from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sources.unpack import Margins
 from headwater.stack.lakehouse.sql.expression import quote_text
 
@@ -22,24 +21,19 @@ _LONG_LINES = f", max_line_size={16 * 1024**2}, buffer_size={32 * 1024**2}"
 def line_reader(source: Source) -> str:
     """A relation with ``line`` and ``file_index``: every line of every (unpacked) file, without the header lines."""
     skip = Margins.of(source.table).header
-    kinds = sorted({_kind(file) for file in source.files})
-    return f"({' UNION ALL '.join(_group(source, kind, skip) for kind in kinds)})"
+    kinds = sorted({file.long_lines for file in source.files})
+    return f"({' UNION ALL '.join(_group(source, long, skip) for long in kinds)})"
 
 
-def _kind(file: DataFile) -> tuple[str, bool]:
-    suffix = "." + file.stored.key.rpartition(".")[2]
-    return READ_BY_DUCKDB.get(suffix, "none"), file.long_lines
-
-
-def _group(source: Source, kind: tuple[str, bool], skip: int) -> str:
-    """The lines of the files of one compression; a file keeps its number among all files."""
-    numbers = [i for i, file in enumerate(source.files) if _kind(file) == kind]
+def _group(source: Source, long: bool, skip: int) -> str:
+    """The lines of the files with lines of one size; a file keeps its number among all files."""
+    numbers = [i for i, file in enumerate(source.files) if file.long_lines == long]
     some = replace(source, files=[source.files[i] for i in numbers])
     number = f"list_extract({numbers}, CAST(file_index AS BIGINT) + 1)"
     number = "file_index" if len(numbers) == len(source.files) else number
     options = f"delim={quote_text(_NEVER)}, quote='', escape='', header=false, skip={skip}, auto_detect=false, "
     options += f"encoding={quote_text(_encoding(source))}, strict_mode=true, "
-    options += f"compression={quote_text(kind[0])}, hive_partitioning=false{_LONG_LINES if kind[1] else ''}"
+    options += f"compression='none', hive_partitioning=false{_LONG_LINES if long else ''}"
     reader = f"read_csv({path_list(some)}, columns={{'line': 'VARCHAR'}}, {options})"
     return f"SELECT coalesce(line, '') AS line, {number} AS file_index FROM {reader}"
 

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - writing SQL is what this module is for; values and names in it are quoted or fixed
 from __future__ import annotations
 
+from headwater.stack.lakehouse.errors import QueryFailed
 from headwater.stack.lakehouse.sources.keys import per_file_columns
 from headwater.stack.lakehouse.sources.model import Reader, Source
 from headwater.stack.lakehouse.sources.parquet import converted
@@ -17,7 +18,10 @@ def orc_relation(source: Source, reader: Reader) -> str:
     by_name = source.table.serde_parameters.get("orc.column.index.access", "true").lower() == "false"
     parts = []
     for number, file in enumerate(source.files):
-        view = reader.register(dataset.dataset(str(file.stored.path), format="orc"))
+        try:
+            view = reader.register(dataset.dataset(str(file.stored.path), format="orc"))
+        except OSError as error:
+            raise QueryFailed(f"HIVE_BAD_DATA: Not a valid ORC file: {file.uri}") from error
         reader.count(file.stored.size)
         described = reader.connection.execute(f"SELECT * FROM {view} LIMIT 0").description or []
         places = {str(name).lower(): place for place, (name, *_) in enumerate(described)}

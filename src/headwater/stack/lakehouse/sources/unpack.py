@@ -1,14 +1,17 @@
 """Text files that DuckDB would not read line by line as Hive does, as plain files beside the spilled data.
 
-DuckDB 1.5.5 reads gzip and zstd, but no other compression; it skips the wrong header lines, or fails, where the lines
-of one file end in different ways. Hive takes a line feed, a carriage return and both together for the same.
+DuckDB 1.5.5 takes what is left of a damaged gzip or zstd file for all of it, and reads no other compression; it skips
+the wrong header lines, or fails, where the lines of one file end in different ways. Hive takes a line feed, a carriage
+return and both together for the same.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,7 +19,7 @@ import zstandard
 
 from headwater.stack.lakehouse.errors import QueryFailed, Unsupported
 from headwater.stack.lakehouse.model import Table
-from headwater.stack.lakehouse.sources.codecs import CODECS, READ_BY_DUCKDB
+from headwater.stack.lakehouse.sources.codecs import CODECS
 from headwater.stack.lakehouse.sources.model import DataFile, Reader, Source
 
 _CHUNK = 512 * 1024  # a line of 1 MiB has a whole piece without a line end
@@ -45,7 +48,10 @@ def _lines(table: Table, name: str) -> int:
 def unpacked(source: Source, reader: Reader) -> Source:
     """The source with a plain copy of each file that needs it; the bytes that count are those of the object."""
     margins = Margins.of(source.table)
-    return replace(source, files=[_readable(file, reader, margins) for file in source.files])
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        files = list(threads.map(lambda file: _readable(file, reader, margins), source.files))
+    reader.count(sum(old.stored.size for old, new in zip(source.files, files, strict=True) if new.stored != old.stored))
+    return replace(source, files=files)
 
 
 def _readable(file: DataFile, reader: Reader, margins: Margins) -> DataFile:
@@ -53,8 +59,6 @@ def _readable(file: DataFile, reader: Reader, margins: Margins) -> DataFile:
     if suffix == ".lzo":
         raise Unsupported(f"text compressed as {suffix}")
     packed = suffix in CODECS
-    if packed and suffix in READ_BY_DUCKDB and margins == Margins(0, 0):
-        return replace(file, long_lines=True)  # its size does not tell
     shape = _Shape() if packed else _Shape.of(file.stored.path)
     if not packed and not shape.mixed and not margins.footer:
         return replace(file, long_lines=shape.long)
@@ -64,8 +68,9 @@ def _readable(file: DataFile, reader: Reader, margins: Margins) -> DataFile:
         with plain.open("wb") as target:
             target.writelines(_with_one_line_end(chunks))
     except (OSError, EOFError, ValueError, zlib.error, zstandard.ZstdError) as error:
+        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+            raise QueryFailed(f"EXCEEDED_LOCAL_MEMORY_LIMIT: No space is left to unpack {file.uri}") from error
         raise QueryFailed(f"HIVE_BAD_DATA: Not a valid compressed file: {file.uri}") from error
-    reader.count(file.stored.size)
     _cut_last_lines(plain, margins.footer)
     key = file.stored.key.rpartition(".")[0] if packed else file.stored.key
     return replace(file, stored=replace(file.stored, key=key, path=plain), long_lines=_Shape.of(plain).long)

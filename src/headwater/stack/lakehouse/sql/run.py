@@ -157,9 +157,6 @@ def _invalid_input(body: str, clean: str) -> QueryFailed:
         return QueryFailed(routine[1].strip())
     if "is not utf-8 encoded" in body:
         return QueryFailed("NOT_SUPPORTED: text that is not UTF-8 is not supported by Headwater's local Athena")
-    if "The CSV Parser state machine reached an invalid state" in body:
-        message = "a compressed text file whose lines end in different ways"
-        return QueryFailed(f"NOT_SUPPORTED: {message} is not supported by Headwater's local Athena")
     if "Maximum line size of" in body:
         message = "a line of more than 16 MiB in a text file"
         return QueryFailed(f"NOT_SUPPORTED: {message} is not supported by Headwater's local Athena")
