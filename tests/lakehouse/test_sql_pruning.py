@@ -198,6 +198,8 @@ def test_only_registered_partitions_are_visible_and_values_come_from_the_catalog
     rows = athena.rows('SELECT DISTINCT year, month, day, "$path" FROM placed')
     assert rows == [["2024", "12", "31", "s3://data/elsewhere/year=2025/month=1/day=09/part.parquet"]]
     assert athena.rows('SELECT * FROM "placed$partitions"') == [["2024", "12", "31"]]
+    athena.run("CREATE EXTERNAL TABLE whole (a int) STORED AS PARQUET LOCATION 's3://data/whole/'")
+    assert athena.failure('SELECT * FROM "whole$partitions"').startswith("TABLE_NOT_FOUND: line 1:15: Table 'awsdata")
 
 
 def test_hidden_and_empty_objects_are_no_data(athena: AthenaClient) -> None:

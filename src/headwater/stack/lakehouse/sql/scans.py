@@ -45,6 +45,9 @@ def scan_relation(context: Context, table: Table, parts: Sequence[str], node: ex
     names = [column.name.lower() for column in node.args["alias"].columns] if node.args.get("alias") else []
     partitions_only = parts[-1].endswith(PARTITIONS_SUFFIX)
     keys = {key.name.lower(): column_type(key) for key in table.partition_keys}
+    if partitions_only and not keys:
+        missing = f"Table 'awsdatacatalog.{table.database.lower()}.{parts[-1]}' does not exist"
+        raise SqlError("TABLE_NOT_FOUND", missing, context.position(node))
     snapshot = context.tables.snapshot(table, at, context.position(node))
     scan = Scan(len(context.scans), table, keys, partitions_only=partitions_only, snapshot=snapshot)
     bucketing = Bucketing.of(table)
