@@ -238,3 +238,15 @@ def test_a_number_that_a_column_cannot_take_is_named_with_its_type(athena: Athen
     athena.run("CREATE EXTERNAL TABLE far (t timestamp) STORED AS ORC LOCATION 's3://data/far/'")
     athena.run("INSERT INTO far VALUES TIMESTAMP '9999-12-31 00:00:00'")
     assert athena.failure("SELECT * FROM far").startswith("NOT_SUPPORTED: an ORC timestamp outside of the years")
+
+
+@pytest.mark.parametrize(("compression", "suffix"), [("BZIP2", ".bz2"), ("SNAPPY", ".snappy"), ("ZSTD", ".zst")])
+@pytest.mark.parametrize("form", ["JSON", "TEXTFILE"])
+def test_compressed_text_reads_back(athena: AthenaClient, form: str, compression: str, suffix: str) -> None:
+    query = (
+        "SELECT x, CAST(x * x AS varchar) AS y FROM UNNEST(sequence(1, 9000)) AS t(x), UNNEST(sequence(1, 4)) AS u(z)"
+    )
+    name = f"packed_{form}_{compression}".lower()
+    athena.run(f"CREATE TABLE {name} WITH (format = '{form}', write_compression = '{compression}') AS {query}")
+    sql = f"SELECT count(*), sum(x), count(DISTINCT y), bool_and(\"$path\" LIKE '%{suffix}') FROM {name}"
+    assert athena.rows(sql) == [["36000", str(4 * sum(range(9001))), "9000", "true"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 from collections.abc import Sequence
 from pathlib import Path
@@ -138,9 +139,46 @@ class LineSink:
         self._file.close()
 
 
-def _open_text(path: Path, compression: str) -> BinaryIO | gzip.GzipFile:
+class _Text(Protocol):
+    def write(self, data: bytes, /) -> object: ...
+
+    def close(self) -> None: ...
+
+
+class _HadoopSnappy:
+    """Snappy in Hadoop's blocks: how long a block is when unpacked, how long packed, and its data."""
+
+    _BLOCK = 256 * 1024
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("wb")
+        self._kept = bytearray()
+
+    def write(self, data: bytes, /) -> None:
+        """Add bytes; whole blocks go to the file."""
+        self._kept += data
+        while len(self._kept) >= self._BLOCK:
+            self._put(self._BLOCK)
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._kept:
+            self._put(len(self._kept))
+        self._file.close()
+
+    def _put(self, size: int) -> None:
+        packed = bytes(pa.Codec("snappy").compress(bytes(self._kept[:size])))
+        self._file.write(size.to_bytes(4, "big") + len(packed).to_bytes(4, "big") + packed)
+        del self._kept[:size]
+
+
+def _open_text(path: Path, compression: str) -> _Text:
     if compression == "gzip":
         return gzip.open(path, "wb", compresslevel=6)
+    if compression == "bzip2":
+        return bz2.open(path, "wb")
+    if compression == "snappy":
+        return _HadoopSnappy(path)
     if compression == "zstd":
         return cast(BinaryIO, zstandard.open(path, "wb"))
     return path.open("wb")

@@ -19,13 +19,13 @@ _CODECS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "parquet": ("gzip", "snappy", "zstd", "none"),
         "orc": ("zlib", "snappy", "lz4", "zstd", "none"),
         "avro": ("deflate", "snappy", "none"),
-        "json": ("gzip", "zstd", "none"),
-        "textfile": ("gzip", "zstd", "none"),
+        "json": ("gzip", "bzip2", "snappy", "zstd", "none"),
+        "textfile": ("gzip", "bzip2", "snappy", "zstd", "none"),
     }
 )
 """The compressions of each format; the first is what Athena takes when nothing is said."""
 _SYNONYMS = {"uncompressed": "none"}
-_SUFFIXES = {"gzip": ".gz", "zstd": ".zst", "none": ""}
+_SUFFIXES = {"gzip": ".gz", "bzip2": ".bz2", "snappy": ".snappy", "zstd": ".zst", "none": ""}
 
 
 @dataclass(frozen=True)
