@@ -8,6 +8,7 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
 from headwater.stack.lakehouse.sql.failures import Position, SyntaxRefused
+from headwater.stack.lakehouse.sql.known import span
 
 
 def position(sql: str, offset: int) -> Position:
@@ -54,6 +55,7 @@ def refuse_foreign_syntax(sql: str, tokens: list[Token]) -> None:
         if this.text.upper() == "LISTAGG" and following is not None and following.token_type is TokenType.L_PAREN:
             _check_listagg(sql, tokens[place + 2 :])
     _refuse_unclosed(sql, tokens)
+    _refuse_skipped_words(sql, tokens)
 
 
 _BEFORE_LISTS = (
@@ -67,12 +69,32 @@ def _never_follows(this: TokenType, following: TokenType) -> bool:
     if following is TokenType.COMMA:
         return this in _BEFORE_LISTS
     if this is TokenType.ALIAS:
-        return following in (*_ENDS_LIST, TokenType.PLACEHOLDER)
+        return following in (*_ENDS_LIST, TokenType.PLACEHOLDER, TokenType.STRING)
     if following is TokenType.L_BRACKET:
         return this in _BEFORE_VALUES
     if this is TokenType.DISTINCT:
         return following is TokenType.R_PAREN
     return this is following is TokenType.BETWEEN
+
+
+_FETCH = re.compile(r"(FIRST|NEXT)( (\d+|\?))? ROWS?( (ONLY|WITH TIES))( |$|\))")
+
+
+def _refuse_skipped_words(sql: str, tokens: list[Token]) -> None:
+    """``CASE WHEN x 1 END``, ``sum(x) FILTER (x > 1)`` and ``FETCH 2 ROWS``: sqlglot does without some words."""
+    open_cases = 0
+    for place, token in enumerate(tokens):
+        if token.token_type in (TokenType.WHEN, TokenType.THEN):
+            open_cases += 1 if token.token_type is TokenType.WHEN else -1
+        coming = [following.text.upper() for following in tokens[place + 1 : place + 6]]
+        after_call = place > 0 and tokens[place - 1].token_type is TokenType.R_PAREN
+        if token.token_type is TokenType.FILTER and after_call and coming[:1] == ["("] and coming[1:2] != ["WHERE"]:
+            raise _mismatch(sql, tokens[place + 1].end + 1)
+        counts = coming[:1] in (["FIRST"], ["NEXT"]) or "".join(coming[:1]).isdigit()
+        if token.token_type is TokenType.FETCH and counts and not _FETCH.match(" ".join(coming)):
+            raise _mismatch(sql, token.end + 1)
+    if open_cases:
+        raise _mismatch(sql, len(sql))
 
 
 def _refuse_unclosed(sql: str, tokens: list[Token]) -> None:
@@ -126,11 +148,14 @@ def refuse_foreign_trees(sql: str, tree: exp.Expression) -> None:
         inner = next((part for part in nested if isinstance(part, (exp.GroupingSets, exp.Cube, exp.Rollup))), None)
         if inner is not None:
             raise _mismatch(sql, sql.upper().rfind(inner.key.upper(), 0, _end(sql, inner)))
-        if _lacks_part(node):
+        if _lacks_part(sql, node):
             raise _mismatch(sql, _end(sql, node))
 
 
-def _lacks_part(node: exp.Expr) -> bool:
+_AND = re.compile(r"\band\b", re.IGNORECASE)
+
+
+def _lacks_part(sql: str, node: exp.Expr) -> bool:
     if isinstance(node, exp.Select):
         return not node.expressions
     if isinstance(node, exp.Group):
@@ -140,6 +165,9 @@ def _lacks_part(node: exp.Expr) -> bool:
     if isinstance(node, exp.WindowSpec):
         sides = ((node.args.get(side), node.args.get(f"{side}_side")) for side in ("start", "end"))
         return any(isinstance(bound, exp.Expression) and not direction for bound, direction in sides)
+    if isinstance(node, exp.Between):
+        low, high = span(node.args["low"]), span(node.args["high"])
+        return low is not None and high is not None and not _AND.search(sql, low[1] + 1, high[0])
     if isinstance(node, exp.TableAlias):
         return isinstance(node.this, exp.Placeholder)
     return any(part is None for parts in node.args.values() if isinstance(parts, list) for part in parts)

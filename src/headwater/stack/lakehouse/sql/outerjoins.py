@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from sqlglot import exp
@@ -35,24 +35,48 @@ def without_subqueries(sides: Sides, rules: Expressions) -> Sides:
 
     What speaks of both sides stays where it is, as does what is beside a LATERAL item that sees its neighbours.
     """
-    found = [(node, rules.typed(node, t.BOOLEAN, _WHAT).sql) for node in _predicates(sides.condition)]
-    if not found or not all(_stands_alone(side.sql) for side in (sides.left, sides.right)):
+    if next(_predicates(sides.condition), None) is None:
+        return sides
+    if not all(_stands_alone(side.sql) for side in (sides.left, sides.right)):
         return sides
     condition = sides.condition.copy()
-    nodes = list(_predicates(condition))
-    computed: tuple[list[str], list[str]] = ([], [])
+    computed: tuple[list[Expr], list[Expr]] = ([], [])
     aliases = [_aliases(side) for side in (sides.left, sides.right)]
-    for node, (_, sql) in zip(nodes, found, strict=True):
-        used = set(_ALIAS.findall(sql))
-        if used & aliases[0] and used & aliases[1]:
-            return sides
-        side = 1 if used & aliases[1] else 0
-        column = exp.column(exp.to_identifier(_name(side, len(computed[side])), quoted=True))
-        condition = column if node is condition else condition
-        node.replace(column)
-        computed[side].append(sql)
+    for node in list(_predicates(condition)):
+        for part, value, used in _parts(node, aliases, rules):
+            if used & aliases[0] and used & aliases[1]:
+                return sides
+            side = 1 if used & aliases[1] else 0
+            column = exp.column(exp.to_identifier(_name(side, len(computed[side])), quoted=True))
+            condition = column if part is condition else condition
+            part.replace(column)
+            computed[side].append(value)
     left = _beside(sides.left, computed[0], 0, rules.context)
     return Sides(left, _beside(sides.right, computed[1], 1, rules.context), condition)
+
+
+def _parts(
+    node: exp.Expression, aliases: Sequence[set[str]], rules: Expressions
+) -> Iterator[tuple[exp.Expression, Expr, set[str]]]:
+    """A condition with its value and the relations that it uses; of one that uses both sides, the queries in it."""
+    value = rules.typed(node, t.BOOLEAN, _WHAT)
+    used = set(_ALIAS.findall(value.sql))
+    if not all(used & side for side in aliases) or _is_membership(node):
+        yield node, value, used
+        return
+    for part in list(node.walk(prune=lambda below: isinstance(below, exp.Query) or _is_membership(below))):
+        if isinstance(part, exp.Expression) and (isinstance(part, exp.Subquery) or _is_membership(part)):
+            inner = rules.translate(part)
+            yield part, inner, set(_ALIAS.findall(inner.sql))
+
+
+def _is_membership(node: exp.Expr) -> bool:
+    """What compares with the rows of a query, and is true or false as a whole."""
+    if isinstance(node, exp.Exists):
+        return True
+    if isinstance(node, exp.In):
+        return node.args.get("query") is not None
+    return any(isinstance(side, (exp.Any, exp.All)) for side in (node.args.get("this"), node.args.get("expression")))
 
 
 def _stands_alone(sql: str) -> bool:
@@ -78,9 +102,9 @@ def _aliases(side: Relation) -> set[str]:
     return {alias for field in side.fields for alias in _ALIAS.findall(field.value.sql)}
 
 
-def _beside(side: Relation, conditions: list[str], number: int, context: Context) -> Relation:
-    """A side with the values of conditions as columns that only the join's condition names."""
-    if not conditions:
+def _beside(side: Relation, values: Sequence[Expr], number: int, context: Context) -> Relation:
+    """A side with values as columns that only the join's condition names."""
+    if not values:
         return side
     alias = context.relation_name()
     written, fields = [], []
@@ -92,7 +116,7 @@ def _beside(side: Relation, conditions: list[str], number: int, context: Context
             zoned = Zoned(f"{alias}.i{i}", f"{alias}.z{i}")
         value = Expr(f"{alias}.c{i}", field.value.type, zoned=zoned)
         fields.append(replace(field, value=value, raw=""))
-    for i, sql in enumerate(conditions):
-        written.append(f"{sql} AS s{i}")
-        fields.append(Field(_name(number, i), Expr(f"{alias}.s{i}", t.BOOLEAN), hidden=True))
+    for i, value in enumerate(values):
+        written.append(f"{value.sql} AS s{i}")
+        fields.append(Field(_name(number, i), Expr(f"{alias}.s{i}", value.type), hidden=True))
     return Relation(f"(SELECT {', '.join(written)} FROM {side.sql}) AS {alias}", tuple(fields))

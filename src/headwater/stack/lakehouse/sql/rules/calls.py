@@ -193,7 +193,8 @@ def _grouping(self: Expressions, node: exp.Expression) -> Expr:
             raise SqlError("INVALID_ARGUMENTS", message, place)
     kind = t.INTEGER if len(node.expressions) <= _BITS_OF_INTEGER else t.BIGINT
     keys = ", ".join(at_instant(inner.translate(e)).sql for e in node.expressions)
-    return Expr(f"CAST(grouping({keys}) AS {kind})", kind)
+    # DuckDB has NULL for the grand total of no rows in a correlated query; there all arguments are left out.
+    return Expr(f"CAST(coalesce(grouping({keys}), {2 ** len(node.expressions) - 1}) AS {kind})", kind)
 
 
 def _has_group_by(node: exp.Expression) -> bool:
