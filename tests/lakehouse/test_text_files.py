@@ -175,6 +175,16 @@ def test_a_nul_as_the_quote_of_csv_stands_for_none(athena: AthenaClient) -> None
     assert athena.rows("SELECT * FROM unquoted") == [["1", '"a"']]
 
 
+def test_escaped_characters_are_themselves(athena: AthenaClient) -> None:
+    write(athena, "escapes/a.csv", b"a\\,b,\x1cx\x1dy\nc\\\\,\\N\nd\\ne,f\\gh\n\\\\N,end\\")
+    athena.run(
+        "CREATE EXTERNAL TABLE escapes (v string, w string) ROW FORMAT DELIMITED FIELDS TERMINATED BY ',' "
+        "ESCAPED BY '\\\\' LOCATION 's3://data/escapes/'"
+    )
+    rows = [["a,b", "\x1cx\x1dy"], ["c\\", None], ["d\ne", "fgh"], ["\\N", "end\\"]]
+    assert athena.rows("SELECT * FROM escapes") == rows
+
+
 def test_of_a_map_key_that_comes_twice_the_first_counts_and_the_last_column_can_take_the_rest(
     athena: AthenaClient,
 ) -> None:

@@ -14,8 +14,6 @@ from headwater.stack.lakehouse.sources.model import Source
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.expression import quote_text
 
-# They stand for an escaped escape character and an escaped delimiter while a line is split.
-_ESCAPE_MARK, _DELIMITER_MARK = "\x1c", "\x1d"
 _MAX_LEVELS = 8
 
 
@@ -53,7 +51,8 @@ def lazy_simple_relation(source: Source) -> str:
         value = f"list_extract(v, {i + 1})"
         if form.last_takes_rest and i == len(source.column_types) - 1:
             value = f"CASE WHEN len(v) > {i} THEN array_to_string(v[{i + 1}:], {quote_text(form.separators[0])}) END"
-        value = f"CASE WHEN {value} <> {quote_text(form.null)} THEN {_unescaped(value, form)} END"
+        if form.escape is None:
+            value = f"CASE WHEN {value} <> {quote_text(form.null)} THEN {value} END"
         columns.append(f"{_value(value, kind, form, 1)} AS c{i}")
     columns += per_file_columns(source, "file_index")
     lines = f"(SELECT {_split(form)} AS v, file_index FROM {line_reader(source)})"
@@ -61,24 +60,10 @@ def lazy_simple_relation(source: Source) -> str:
 
 
 def _split(form: Delimited) -> str:
-    delimiter, escape = form.separators[0], form.escape
-    line = "line"
-    if escape is not None:
-        line = f"replace(line, {quote_text(escape * 2)}, {quote_text(_ESCAPE_MARK)})"
-        line = f"replace({line}, {quote_text(escape + delimiter)}, {quote_text(_DELIMITER_MARK)})"
-    return f"string_split({line}, {quote_text(delimiter)})"
-
-
-def _unescaped(sql: str, form: Delimited) -> str:
-    """``\\n`` and ``\\r`` are line ends; any other escaped character is itself."""
-    escape = form.escape
-    if escape is None:
-        return sql
-    for written, meant in (("n", "\n"), ("r", "\r")):
-        sql = f"replace({sql}, {quote_text(escape + written)}, {quote_text(meant)})"
-    plain = f"replace({sql}, {quote_text(escape)}, '')"
-    plain = f"replace({plain}, {quote_text(_DELIMITER_MARK)}, {quote_text(form.separators[0])})"
-    return f"replace({plain}, {quote_text(_ESCAPE_MARK)}, {quote_text(escape)})"
+    delimiter = quote_text(form.separators[0])
+    if form.escape is None:
+        return f"string_split(line, {delimiter})"
+    return f"hw_escaped_fields(line, {delimiter}, {quote_text(form.escape)}, {quote_text(form.null)})"
 
 
 def _value(sql: str, kind: t.Type, form: Delimited, level: int) -> str:

@@ -39,7 +39,7 @@ class Margins:
 
 
 def _lines(table: Table, name: str) -> int:
-    text = table.parameters.get(name, table.serde_parameters.get(name, "0")).strip()
+    text = table.parameters.get(name, table.serde_parameters.get(name, "0")).strip() or "0"
     if not text.isdigit():
         raise QueryFailed(f"HIVE_INVALID_METADATA: Invalid value for {name} property: {text}")
     return int(text)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import duckdb
 
 from headwater.stack.lakehouse.sources.csvfields import csv_fields
+from headwater.stack.lakehouse.sources.escapes import escaped_fields
 from headwater.stack.lakehouse.sources.grokfields import grok_fields
 from headwater.stack.lakehouse.sources.jsonnumbers import number_text
 from headwater.stack.lakehouse.sql.routines import (
@@ -39,6 +40,7 @@ ROUTINES: tuple[Routine, ...] = (
     Routine("hw_refuse", refuse, ["VARCHAR"], "INTEGER"),
     Routine("hw_json_number", number_text, ["VARCHAR", "VARCHAR"], "VARCHAR"),
     Routine("hw_opencsv", csv_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
+    Routine("hw_escaped_fields", escaped_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
     Routine("hw_grok_fields", grok_fields, ["VARCHAR"] * 4, "VARCHAR[]"),
     *(routine for module in _MODULES for routine in module.ROUTINES),
 )
