@@ -5,7 +5,7 @@ from __future__ import annotations
 from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.arithmetic import arithmetic, exactly
-from headwater.stack.lakehouse.sql.expression import Expr, fail
+from headwater.stack.lakehouse.sql.expression import Expr, fail, quote_text
 from headwater.stack.lakehouse.sql.functions.model import Builder, Call, Function, family
 
 _f = family("mathematical")
@@ -146,7 +146,8 @@ def _truncate_to(call: Call) -> Expr:
 def _random_below(call: Call) -> Expr:
     """``random(n)`` and ``random(m, n)``; the upper bound is never drawn."""
     low, high = ("0", call.arguments[0].sql) if len(call.arguments) == 1 else (a.sql for a in call.arguments)
-    message = "'INVALID_FUNCTION_ARGUMENT: bound must be positive'"
+    wrong = "bound must be positive" if low == "0" else "start value must be less than stop value"
+    message = quote_text(f"INVALID_FUNCTION_ARGUMENT: {wrong}")
     kind = call.arguments[-1].type
     drawn = f"CAST({low} + floor(random() * (CAST({high} AS HUGEINT) - {low})) AS {t.to_duckdb(kind)})"
     return Expr(f"CASE WHEN {high} <= {low} THEN {fail(message, kind, high)} ELSE {drawn} END", kind)
@@ -194,7 +195,7 @@ FUNCTIONS: tuple[Function, ...] = (
     _f("pi() -> double", "pi()"),
     _f("exp(double) -> double", "exp({0})"),
     _f("ln(double) -> double", _log_of("ln({0})")),
-    _f("log2(double) -> double", _log_of("log2({0})")),
+    _f("log2(double) -> double", _log_of("ln({0}) / ln(CAST(2 AS DOUBLE))")),
     _f("log10(double) -> double", _log_of("log10({0})")),
     _f("log(double, double) -> double", f"({_log_of('ln({0})').replace('{0}', '{1}')}) / ({_log_of('ln({0})')})"),
     _f("mod(N, M) -> N", _mod),

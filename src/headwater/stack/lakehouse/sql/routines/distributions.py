@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from statistics import NormalDist
 
 from headwater.stack.lakehouse.sql.routines.javanumbers import double_text
 from headwater.stack.lakehouse.sql.routines.model import Routine, RoutineFailed
+from headwater.stack.lakehouse.sql.routines.normal import inverse_erf
 
 _TINY, _PRECISION, _STEPS = 1e-300, 1e-16, 1000
 
@@ -49,14 +49,14 @@ def beta_cdf(a: float, b: float, value: float) -> float:
     >>> round(beta_cdf(3, 3.6, 0.3), 12)
     0.217648099977
     """
-    _require(0 <= value <= 1, "beta_cdf Function: value must be in the interval [0, 1]")
-    _require(a > 0 and b > 0, "beta_cdf Function: a, b must be > 0")
+    _require(0 <= value <= 1, "value must be 0 >= v >= 1")
+    _require(a > 0 and b > 0, "a, b must be > 0")
     return _beta(a, b, value)
 
 
 def _inverse_beta_cdf(a: float, b: float, p: float) -> float:
-    _require(0 <= p <= 1, "inverse_beta_cdf Function: p must be in the interval [0, 1]")
-    _require(a > 0 and b > 0, "inverse_beta_cdf Function: a, b must be > 0")
+    _require(0 <= p <= 1, "p must be 0 >= p >= 1")
+    _require(a > 0 and b > 0, "a, b must be > 0")
     if p in (0, 1):
         return p
     low, high = 0.0, 1.0
@@ -66,14 +66,14 @@ def _inverse_beta_cdf(a: float, b: float, p: float) -> float:
 
 
 def _normal_cdf(mean: float, deviation: float, value: float) -> float:
-    _require(deviation > 0, "normal_cdf Function: standardDeviation must be > 0")
-    return 0.5 * math.erfc(-(value - mean) / (deviation * math.sqrt(2)))
+    _require(deviation > 0, "standardDeviation must be > 0")
+    return 0.5 * (1 + math.erf((value - mean) / (deviation * math.sqrt(2))))
 
 
 def _inverse_normal_cdf(mean: float, deviation: float, p: float) -> float:
-    _require(0 < p < 1, "inverse_normal_cdf Function: p must be 0 > p > 1")
-    _require(deviation > 0, "inverse_normal_cdf Function: sd must be > 0")
-    return mean + deviation * NormalDist().inv_cdf(p)
+    _require(0 < p < 1, "p must be 0 > p > 1")
+    _require(deviation > 0, "sd must be > 0")
+    return mean + deviation * math.sqrt(2) * inverse_erf(2 * p - 1)
 
 
 def _t_pdf(x: float, df: float) -> float:
@@ -136,20 +136,26 @@ def _sparse_cosine(a: Mapping[str, float], b: Mapping[str, float]) -> float | No
     if None in a.values() or None in b.values():
         return None
     norms = math.sqrt(sum(v * v for v in a.values())) * math.sqrt(sum(v * v for v in b.values()))
-    return None if norms == 0 else sum(v * b[k] for k, v in a.items() if k in b) / norms
+    product = sum(v * b[k] for k, v in a.items() if k in b)
+    return product / norms if norms else math.nan
 
 
 def _bucket(value: float, low: float, high: float, count: int) -> int:
     _require(count > 0, "bucketCount must be greater than 0")
     _require(not math.isnan(value), "operand must not be NaN")
-    _require(math.isfinite(low) and math.isfinite(high), "bounds must be finite")
+    _require(math.isfinite(low), "first bound must be finite")
+    _require(math.isfinite(high), "second bound must be finite")
     _require(low != high, "bounds cannot equal each other")
-    distance, width = (value - low, high - low) if low < high else (low - value, low - high)
-    if distance < 0:
-        return 0
-    if distance >= width and count >= 2**63 - 1:
+    lower, upper = min(low, high), max(low, high)
+    if value < lower:
+        bucket = 0
+    elif value < upper:
+        bucket = int(float(count) * (value - lower) / (upper - lower) + 1)
+    elif count < 2**63 - 1:
+        bucket = count + 1
+    else:
         raise RoutineFailed(f"Bucket for value {double_text(value)} is out of range", "NUMERIC_VALUE_OUT_OF_RANGE")
-    return count + 1 if distance >= width else int(count * distance / width) + 1
+    return bucket if low < high else count - bucket + 1
 
 
 def _bin(value: float, bins: Sequence[float]) -> int:
