@@ -74,7 +74,9 @@ def _never_follows(this: TokenType, following: TokenType) -> bool:
         return this in _BEFORE_VALUES
     if this is TokenType.DISTINCT:
         return following is TokenType.R_PAREN
-    return this is following is TokenType.BETWEEN
+    if this is TokenType.PARTITION_BY:
+        return following in (TokenType.ORDER_BY, TokenType.R_PAREN)
+    return this is following and this in (TokenType.BETWEEN, TokenType.DOT)
 
 
 _FETCH = re.compile(r"(FIRST|NEXT)( (\d+|\?))? ROWS?( (ONLY|WITH TIES))( |$|\))")
@@ -164,7 +166,7 @@ def _lacks_part(sql: str, node: exp.Expr) -> bool:
         return not any(part for name, part in node.args.items() if name != "this")
     if isinstance(node, exp.WindowSpec):
         sides = ((node.args.get(side), node.args.get(f"{side}_side")) for side in ("start", "end"))
-        return any(isinstance(bound, exp.Expression) and not direction for bound, direction in sides)
+        return any(bound not in (None, "CURRENT ROW") and not direction for bound, direction in sides)
     if isinstance(node, exp.Between):
         low, high = span(node.args["low"]), span(node.args["high"])
         return low is not None and high is not None and not _AND.search(sql, low[1] + 1, high[0])
