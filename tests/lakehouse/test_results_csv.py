@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from athena_fixtures import AthenaClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -39,6 +40,22 @@ def test_a_result_may_have_thousands_of_columns(athena: AthenaClient) -> None:
     shown = [f"f{i}" for i in range(700)]
     assert athena.value(value) == "{" + ", ".join(f"{name}=1" for name in shown) + "}"
     assert athena.value(f"CAST({value} AS JSON)") == "{" + ",".join(f'"{name}":1' for name in shown) + "}"
+
+
+@pytest.mark.parametrize(
+    ("sql", "names"),
+    [
+        ('SELECT * FROM (SELECT 1 AS FooBar, 2 AS "Ab c")', ["FooBar", "Ab c"]),
+        ("WITH x AS (SELECT 1 AS FooBar) SELECT *, foobar, x.FOOBAR FROM x", ["FooBar", "foobar", "FOOBAR"]),
+        ("WITH x(FooBar) AS (SELECT 1) SELECT x.* FROM x WHERE fooBAR = 1 ORDER BY foobar", ["FooBar"]),
+        ("SELECT * FROM (VALUES 1) AS T(Abc) GROUP BY abc", ["Abc"]),
+        ("SELECT * FROM UNNEST(ARRAY[1]) WITH ORDINALITY AS T(Abc, N)", ["Abc", "N"]),
+        ("SELECT * FROM (SELECT 1 AS Id, 2 AS A) JOIN (SELECT 1 AS iD, 3 AS B) USING (ID)", ["ID", "A", "B"]),
+        ("SELECT * FROM (SELECT 1 AS Id UNION ALL SELECT 2 AS x) ORDER BY ID LIMIT 1", ["Id"]),
+    ],
+)
+def test_a_star_shows_names_as_they_were_written(athena: AthenaClient, sql: str, names: list[str]) -> None:
+    assert athena.result(athena.run(sql)["QueryExecutionId"])[0] == names
 
 
 def test_an_empty_result_is_a_header(athena: AthenaClient) -> None:

@@ -56,7 +56,7 @@ def fields_of(alias: str, qualifier: tuple[str, ...], query: Query, names: list[
     """The fields of a derived table ``(query) AS alias``; ``names`` renames the columns."""
     found = []
     for i, column in enumerate(query.columns):
-        name = names[i] if i < len(names) else column.name and column.name.lower()
+        name = names[i] if i < len(names) else column.name
         beside = Zoned(f"{alias}.i{i}", f"{alias}.z{i}") if column.zoned else None
         found.append(Field(name, Expr(f"{alias}.c{i}", column.type, zoned=beside), qualifier, column.origins))
     return tuple(found)

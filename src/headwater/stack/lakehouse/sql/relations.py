@@ -100,7 +100,7 @@ class Relations:
         if entry is not None:
             cte, named = entry
             query = replace(self.queries, named=named).query(cte.this)
-            names = [column.name.lower() for column in cte.args["alias"].columns]
+            names = [column.name for column in cte.args["alias"].columns]
             self._check_names(query, names, cte)
             columns = (replace(c, name=names[i] if names else c.name) for i, c in enumerate(query.columns))
             return self._derived(Query(query.sql, tuple(columns)), node, name=parts[0])
@@ -133,7 +133,7 @@ class Relations:
     ) -> Relation:
         alias = self.queries.context.relation_name()
         given = node.args.get("alias")
-        names = [column.name.lower() for column in given.columns] if given else []
+        names = [column.name for column in given.columns] if given else []
         self._check_names(query, names, node)
         visible = given.name.lower() if given and given.name else name
         qualifier: tuple[str, ...] = (visible,) if visible else ()
@@ -154,9 +154,9 @@ class Relations:
         query = unnest_query(node, values, self.queries.context, padded=padded)
         alias = self.queries.context.relation_name()
         given = node.args.get("alias")
-        names = [column.name.lower() for column in given.columns] if given else []
+        names = [column.name for column in given.columns] if given else []
         if isinstance(node.args.get("offset"), exp.Identifier):
-            names.append(node.args["offset"].name.lower())
+            names.append(node.args["offset"].name)
         if given:
             self._check_names(query, names, node)
         qualifier = (given.name.lower(),) if given and given.name else ()
@@ -246,10 +246,10 @@ class Relations:
             value = _merged_value(pair or [a[0].value, b[0].value], side)
             # Equal on both sides, so a condition on the column prunes both.
             origins = a[0].origins | b[0].origins if side == "" else frozenset()
-            merged.append(Field(name, value, (), origins))
+            merged.append(Field(column.name, value, (), origins))
         others = (
-            *_after([f for f in left.fields if f.name not in names], side in ("RIGHT", "FULL")),
-            *_after([f for f in right.fields if f.name not in names], side in ("LEFT", "FULL")),
+            *_after([f for f in left.fields if f.key not in names], side in ("RIGHT", "FULL")),
+            *_after([f for f in right.fields if f.key not in names], side in ("LEFT", "FULL")),
         )
         return Relation(f"{left.sql} {side} JOIN {right.sql} ON {' AND '.join(conditions)}", (*merged, *others))
 

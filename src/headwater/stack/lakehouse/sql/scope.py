@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 from headwater.stack.lakehouse.sql.expression import Expr
 from headwater.stack.lakehouse.sql.failures import Position, SqlError
@@ -27,6 +28,11 @@ class Field:
     origins: frozenset[KeyOrigin] = frozenset()
     hidden: bool = False
     raw: str = ""
+
+    @cached_property
+    def key(self) -> str | None:
+        """What it is found by: names have no case, but ``*`` shows them as they were written."""
+        return self.name and self.name.lower()
 
 
 @dataclass(frozen=True)
@@ -84,7 +90,7 @@ class Scope:
 def _find(fields: Sequence[Field], parts: Sequence[str], position: Position) -> tuple[Field, Sequence[str]] | None:
     for length in range(len(parts), 0, -1):
         *qualifier, name = parts[:length]
-        found = [f for f in fields if f.name == name and _qualifies(f.qualifier, qualifier)]
+        found = [f for f in fields if f.key == name and _qualifies(f.qualifier, qualifier)]
         if len(found) > 1:
             raise SqlError("AMBIGUOUS_NAME", f"Column '{name}' is ambiguous", position)
         if found:
