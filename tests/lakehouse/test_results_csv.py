@@ -49,6 +49,7 @@ def test_a_result_may_have_thousands_of_columns(athena: AthenaClient) -> None:
         ("WITH x AS (SELECT 1 AS FooBar) SELECT *, foobar, x.FOOBAR FROM x", ["FooBar", "foobar", "FOOBAR"]),
         ("WITH x(FooBar) AS (SELECT 1) SELECT x.* FROM x WHERE fooBAR = 1 ORDER BY foobar", ["FooBar"]),
         ("SELECT * FROM (VALUES 1) AS T(Abc) GROUP BY abc", ["Abc"]),
+        ("WITH RECURSIVE r(Nn) AS (SELECT 1 UNION ALL SELECT nN + 1 FROM r WHERE NN < 3) SELECT * FROM r", ["Nn"]),
         ("SELECT * FROM UNNEST(ARRAY[1]) WITH ORDINALITY AS T(Abc, N)", ["Abc", "N"]),
         ("SELECT * FROM (SELECT 1 AS Id, 2 AS A) JOIN (SELECT 1 AS iD, 3 AS B) USING (ID)", ["ID", "A", "B"]),
         ("SELECT * FROM (SELECT 1 AS Id UNION ALL SELECT 2 AS x) ORDER BY ID LIMIT 1", ["Id"]),

@@ -36,7 +36,7 @@ def is_recursive(cte: exp.CTE) -> bool:
 def recursive_query(cte: exp.CTE, queries: Queries) -> Query:
     """All rows: those of the base, and of each step on the rows of the step before it."""
     position = queries.context.position(cte)
-    names = [column.name.lower() for column in cte.args["alias"].columns]
+    names = [column.name for column in cte.args["alias"].columns]
     if not names:
         raise SqlError("MISSING_COLUMN_ALIASES", "missing column aliases in recursive WITH query", position)
     base_tree, step_tree = _parts(cte, queries)
