@@ -31,7 +31,7 @@ def _not_null(routine: str, kind: str) -> str:
 def _from_utf8_by_code(call: Call) -> str:
     """The replacement as a code point."""
     data, point = call.arguments
-    message = f"'INVALID_FUNCTION_ARGUMENT: Not a valid code point for a replacement: ' || {point}"
+    message = "'INVALID_FUNCTION_ARGUMENT: Invalid replacement character'"
     valid = f"{point} BETWEEN 0 AND 1114111 AND {point} NOT BETWEEN 55296 AND 57343"
     character = f"CASE WHEN {valid} THEN chr(CAST({point} AS INTEGER)) ELSE {fail(message, t.VARCHAR)} END"
     return f"CASE WHEN {point} IS NOT NULL THEN hw_from_utf8({data}, {character}) END"
@@ -77,6 +77,6 @@ FUNCTIONS: tuple[Function, ...] = (
     _b("to_hex(varbinary) -> varchar", "hex({0})"),
     _b("to_ieee754_32(real) -> varbinary", "hw_to_ieee754_32({0})"),
     _b("to_ieee754_64(double) -> varbinary", "hw_to_ieee754_64({0})"),
-    _b("to_utf8(varchar) -> varbinary", "encode({0})"),
+    *(_b(f"to_utf8({kind}) -> varbinary", "encode({0})") for kind in ("varchar", "char")),
     _b("xxhash64(varbinary) -> varbinary", "hw_xxhash64({0})"),
 )

@@ -119,18 +119,22 @@ def _position(call: Call) -> str:
     return _python(call, "hw_regexp_position", *["1", "1"][len(call.arguments) - 2 :])
 
 
-FUNCTIONS: tuple[Function, ...] = (
-    _r("regexp_like(varchar, varchar) -> boolean", _like),
-    _r("regexp_extract(S, varchar) -> S", _extract),
-    _r("regexp_extract(S, varchar, bigint) -> S", _extract),
-    _r("regexp_extract_all(S, varchar) -> array(S)", _extract_all),
-    _r("regexp_extract_all(S, varchar, bigint) -> array(S)", _extract_all),
-    _r("regexp_replace(S, varchar) -> S", _replace),
-    _r("regexp_replace(varchar, varchar, varchar) -> varchar", _replace),
-    _r("regexp_replace(varchar, varchar, (array(varchar)) -> varchar) -> varchar", _replace_by),
-    _r("regexp_count(varchar, varchar) -> bigint", _count),
-    _r("regexp_position(varchar, varchar) -> integer", _position),
-    _r("regexp_position(varchar, varchar, bigint) -> integer", _position),
-    _r("regexp_position(varchar, varchar, bigint, bigint) -> integer", _position),
-    _r("regexp_split(S, varchar) -> array(S)", _split),
+_FUNCTIONS = (
+    ("regexp_like(varchar, P) -> boolean", _like),
+    ("regexp_extract(S, P) -> S", _extract),
+    ("regexp_extract(S, P, bigint) -> S", _extract),
+    ("regexp_extract_all(S, P) -> array(S)", _extract_all),
+    ("regexp_extract_all(S, P, bigint) -> array(S)", _extract_all),
+    ("regexp_replace(S, P) -> S", _replace),
+    ("regexp_replace(varchar, P, varchar) -> varchar", _replace),
+    ("regexp_replace(varchar, P, (array(varchar)) -> varchar) -> varchar", _replace_by),
+    ("regexp_count(varchar, P) -> bigint", _count),
+    ("regexp_position(varchar, P) -> integer", _position),
+    ("regexp_position(varchar, P, bigint) -> integer", _position),
+    ("regexp_position(varchar, P, bigint, bigint) -> integer", _position),
+    ("regexp_split(S, P) -> array(S)", _split),
+)
+# A pattern may be a char(n), too, which ends with its padding.
+FUNCTIONS: tuple[Function, ...] = tuple(
+    _r(signature.replace("P", kind, 1), build) for kind in ("varchar", "char") for signature, build in _FUNCTIONS
 )

@@ -161,6 +161,13 @@ def _trim_char(name: str) -> Builder:
     return lambda call: Expr(f"{name}({call.arguments[0]}, {_SPACES})", t.varchar(_size(call)))
 
 
+def _trim_char_of(name: str) -> Builder:
+    """Without the padding, before and after the characters are trimmed."""
+    return lambda call: Expr(
+        f"rtrim({name}(rtrim({call.arguments[0]}, ' '), {call.arguments[1]}), ' ')", t.varchar(_size(call))
+    )
+
+
 # Java has no capital for a single ß; DuckDB has.
 _UPPER = (
     "CASE WHEN contains({0}, 'ß') AND NOT contains({0}, 'ẞ') THEN replace(upper({0}), 'ẞ', 'ß') ELSE upper({0}) END"
@@ -218,4 +225,6 @@ FUNCTIONS: tuple[Function, ...] = (
     *(_f(f"{name}(char) -> char", _of_char(name)) for name in ("lower", "upper")),
     *(_f(f"{name}(char{n}) -> varchar", _substr_char) for name in ("substr", "substring") for n in _PLACES),
     *(_f(f"{name}(char) -> varchar", _trim_char(name)) for name in ("trim", "ltrim", "rtrim")),
+    *(_f(f"{name}(char, varchar) -> varchar", _trim_char_of(name)) for name in ("trim", "ltrim", "rtrim")),
+    *(_f(f"{name}(char, bigint, varchar) -> varchar", f"hw_{name}({{0}}, {{1}}, {{2}})") for name in ("lpad", "rpad")),
 )
