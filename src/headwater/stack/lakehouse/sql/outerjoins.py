@@ -39,7 +39,7 @@ def without_subqueries(sides: Sides, rules: Expressions) -> Sides:
         return sides
     if not all(_stands_alone(side.sql) for side in (sides.left, sides.right)):
         return sides
-    condition = sides.condition.copy()
+    condition, join = sides.condition.copy(), rules.context.relation_name()
     computed: tuple[list[Expr], list[Expr]] = ([], [])
     aliases = [_aliases(side) for side in (sides.left, sides.right)]
     for node in list(_predicates(condition)):
@@ -47,12 +47,13 @@ def without_subqueries(sides: Sides, rules: Expressions) -> Sides:
             if used & aliases[0] and used & aliases[1]:
                 return sides
             side = 1 if used & aliases[1] else 0
-            column = exp.column(exp.to_identifier(_name(side, len(computed[side])), quoted=True))
+            column = exp.column(exp.to_identifier(_name(join, side, len(computed[side])), quoted=True))
             condition = column if part is condition else condition
             part.replace(column)
             computed[side].append(value)
-    left = _beside(sides.left, computed[0], 0, rules.context)
-    return Sides(left, _beside(sides.right, computed[1], 1, rules.context), condition)
+    left = _beside(sides.left, computed[0], rules.context, [_name(join, 0, i) for i in range(len(computed[0]))])
+    right = _beside(sides.right, computed[1], rules.context, [_name(join, 1, i) for i in range(len(computed[1]))])
+    return Sides(left, right, condition)
 
 
 def _parts(
@@ -94,15 +95,16 @@ def _predicates(node: exp.Expression) -> Iterator[exp.Expression]:
         yield node
 
 
-def _name(side: int, number: int) -> str:
-    return f"\x00condition{side}_{number}"  # which no query can write
+def _name(join: str, side: int, number: int) -> str:
+    """A name of its own for each, which no query can write."""
+    return f"\x00{join}_{side}_{number}"
 
 
 def _aliases(side: Relation) -> set[str]:
     return {alias for field in side.fields for alias in _ALIAS.findall(field.value.sql)}
 
 
-def _beside(side: Relation, values: Sequence[Expr], number: int, context: Context) -> Relation:
+def _beside(side: Relation, values: Sequence[Expr], context: Context, names: Sequence[str]) -> Relation:
     """A side with values as columns that only the join's condition names."""
     if not values:
         return side
@@ -116,7 +118,7 @@ def _beside(side: Relation, values: Sequence[Expr], number: int, context: Contex
             zoned = Zoned(f"{alias}.i{i}", f"{alias}.z{i}")
         value = Expr(f"{alias}.c{i}", field.value.type, zoned=zoned)
         fields.append(replace(field, value=value, raw=""))
-    for i, value in enumerate(values):
+    for i, (name, value) in enumerate(zip(names, values, strict=True)):
         written.append(f"{value.sql} AS s{i}")
-        fields.append(Field(_name(number, i), Expr(f"{alias}.s{i}", value.type), hidden=True))
+        fields.append(Field(name, Expr(f"{alias}.s{i}", value.type), hidden=True))
     return Relation(f"(SELECT {', '.join(written)} FROM {side.sql}) AS {alias}", tuple(fields))
