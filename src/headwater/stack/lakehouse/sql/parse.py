@@ -99,6 +99,12 @@ class AthenaSql(Trino):
             nested = self._curr is not None and self._curr.token_type in self.NESTED_TYPE_TOKENS
             return nested and self._next is not None and self._next.token_type in _OPENING
 
+        def _parse_escape(self, this: exp.Expression | None) -> exp.Expression | None:
+            """Any value may be the escape character of LIKE; sqlglot knows literals only."""
+            if not self._match(TokenType.ESCAPE):
+                return this
+            return cast("exp.Expression", self.expression(exp.Escape(this=this, expression=self._parse_bitwise())))
+
         def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
             """A comma in FROM binds less than JOIN does, and JOIN needs a condition; sqlglot tells neither."""
             comma = self._curr is not None and self._curr.token_type is TokenType.COMMA

@@ -11,7 +11,7 @@ from headwater.stack.lakehouse.errors import Unsupported
 from headwater.stack.lakehouse.sql import types as t
 from headwater.stack.lakehouse.sql.comparison import comparison, one_of, together
 from headwater.stack.lakehouse.sql.datazones import at_instant, either
-from headwater.stack.lakehouse.sql.expression import Expr, can_fail, null_of, once
+from headwater.stack.lakehouse.sql.expression import Expr, can_fail, fail, null_of, once, quote_text
 from headwater.stack.lakehouse.sql.expressions import Expressions
 from headwater.stack.lakehouse.sql.failures import SqlError
 from headwater.stack.lakehouse.sql.parts import check_parts
@@ -103,19 +103,26 @@ def is_null_rule(self: Expressions, node: exp.Expression) -> Expr:
     return Expr(f"({at_instant(self.translate(node.this))} IS NULL)", t.BOOLEAN)
 
 
+_ONE_CHARACTER = "Escape string must be a single character"
+
+
 def like_rule(self: Expressions, node: exp.Expression) -> Expr:
     """Trino's LIKE has no escape character unless one is given; DuckDB's neither."""
-    escape = ""
+    escape, computed = "", None
     if isinstance(node, exp.Escape):
         check_parts(node.this)
         character, node = self.translate(node.expression), node.this
         if character.type.name == "unknown":
             return null_of(t.BOOLEAN)
-        if not isinstance(character.literal, str) or len(character.literal) > 1:
-            message = "Escape string must be a single character"
-            raise SqlError("INVALID_FUNCTION_ARGUMENT", message, self.context.position(node))
+        if not t.is_text(character.type):
+            message = f"Escape of LIKE expression must evaluate to a varchar (actual: {character.type})"
+            raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+        if not isinstance(character.literal, str):
+            computed = character
+        elif len(character.literal) > 1:
+            raise SqlError("INVALID_FUNCTION_ARGUMENT", _ONE_CHARACTER, self.context.position(node))
         # An empty text is no escape character.
-        if character.literal:
+        elif character.literal:
             escape = f" ESCAPE {character.sql}"
             _check_escapes(self, node.expression, character.literal)
     value, pattern = self.translate(node.this), self.translate(node.expression)
@@ -123,6 +130,11 @@ def like_rule(self: Expressions, node: exp.Expression) -> Expr:
         if not t.is_text(side.type) and side.type.name != "unknown":
             message = f"{label} of LIKE expression must evaluate to a varchar (actual: {side.type})"
             raise SqlError("TYPE_MISMATCH", message, self.context.position(node))
+    if computed is not None:
+        refused = fail(quote_text(f"INVALID_FUNCTION_ARGUMENT: {_ONE_CHARACTER}"), t.BOOLEAN, computed.sql)
+        function = "not_like_escape" if node.args.get("negate") else "like_escape"
+        matched = f"{function}({value}, {pattern}, {computed})"
+        return Expr(f"CASE WHEN length({computed}) > 1 THEN {refused} ELSE {matched} END", t.BOOLEAN)
     word = "NOT LIKE" if node.args.get("negate") else "LIKE"
     return Expr(f"({value.sql} {word} {pattern.sql}{escape})", t.BOOLEAN)
 
